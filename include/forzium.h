@@ -1,0 +1,237 @@
+/* forzium: native array compute.
+
+   This header is the manual of libforzium. Three rules hold for every function in it:
+
+   Arrays  An fz_array is a borrowed view. The caller owns all memory, outputs included; no pointer
+           outlives the call. Strides are in bytes and may be negative, zero (inputs) or unaligned.
+   Errors  Everything that can fail returns fz_status, and fails before the first byte of output is
+           written. fz_error_message() explains. Nothing is ever printed; nothing aborts.
+   Threads Every function may be called from any thread at any time. Large calls are split over one
+           process-wide pool of threads in which the caller takes part; small ones run inline.
+           Results are the same bits for any number of threads. */
+#ifndef FORZIUM_H
+#define FORZIUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FZ_API __attribute__((visibility("default")))
+#else
+#define FZ_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status ---------------------------------------------------------------------------------- */
+
+typedef enum fz_status {
+    FZ_OK = 0,
+    FZ_ERROR_SHAPE,   /* shapes, axes or sizes do not fit together */
+    FZ_ERROR_DTYPE,   /* no loop for these dtypes, or no safe conversion */
+    FZ_ERROR_OVERLAP, /* an output shares memory where it must not */
+    FZ_ERROR_VALUE,   /* any other bad argument or environment variable */
+    FZ_ERROR_MEMORY,  /* memory is short, or a pool's capacity is spent */
+} fz_status;
+
+/** The calling thread's last error, as one line of UTF-8: the operation, the argument, what was given
+    and what would do. Valid until the thread's next failing call; "" when none has failed yet. */
+FZ_API const char *fz_error_message(void);
+
+/* ---- arrays ---------------------------------------------------------------------------------- */
+
+typedef enum fz_dtype {
+    FZ_FLOAT32,
+    FZ_FLOAT64,
+    FZ_DTYPE_COUNT,
+} fz_dtype;
+
+/** The most axes an array can have; NumPy 2's limit. */
+#define FZ_MAX_NDIM 64
+
+typedef struct fz_array {
+    void *data;
+    fz_dtype dtype;
+    int ndim;                 /* 0 is a scalar: shape and strides are not read */
+    const ptrdiff_t *shape;   /* ndim lengths, each >= 0 */
+    const ptrdiff_t *strides; /* ndim steps in bytes */
+} fz_array;
+
+/** Bytes of one element. */
+FZ_API size_t fz_dtype_size(fz_dtype dtype);
+
+/** "float32", "float64". */
+FZ_API const char *fz_dtype_name(fz_dtype dtype);
+
+/** Fills strides with those of a C-ordered array without gaps. */
+FZ_API void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides);
+
+/* ---- element-wise operations ------------------------------------------------------------------- */
+
+/* Every row of ops.def is a function here, and a value of fz_op:
+
+       fz_status fz_<name>(const fz_array *x, fz_array *out);                      (unary)
+       fz_status fz_<name>(const fz_array *x, const fz_array *y, fz_array *out);   (binary)
+
+           for each index i of out:  out[i] = op(x[i], y[i])
+
+   x and y broadcast to out's shape as NumPy's do. The result is computed in the wider of the inputs'
+   dtypes; out may be of any dtype and is rounded to once. out may be x or y, or overlap them in any
+   way: the result is the one that copies of the inputs would give. IEEE 754 throughout: NaN,
+   infinities, signed zeros and subnormals as NumPy. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP
+   (out overlaps itself), FZ_ERROR_MEMORY. */
+typedef enum fz_op {
+#define FZ_UNARY(name, ...) FZ_OP_##name,
+#define FZ_BINARY(name, ...) FZ_OP_##name,
+#include "ops.def"
+    FZ_OP_COUNT,
+} fz_op;
+
+#define FZ_UNARY(name, ...) FZ_API fz_status fz_##name(const fz_array *x, fz_array *out);
+#define FZ_BINARY(name, ...) FZ_API fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out);
+#include "ops.def"
+
+/** The same by number, for language bindings: computes op on its inputs (one or two) in `dtype`,
+    to which they are converted element by element. */
+FZ_API fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out);
+
+/** The name of op, its number of inputs (1 or 2) and its line of documentation. */
+FZ_API const char *fz_op_name(fz_op op);
+FZ_API int fz_op_arity(fz_op op);
+FZ_API const char *fz_op_doc(fz_op op);
+
+/* ---- reductions ------------------------------------------------------------------------------ */
+
+/* Every FZ_REDUCTION row of ops.def is a function here:
+
+       fz_status fz_<name>(const fz_array *x, int naxes, const int axes[], fz_array *out);
+
+           out[i] = x[i, j0] op x[i, j1] op ...   over all indices j of the reduced axes
+
+   axes are distinct, in [-ndim, ndim); naxes == 0 reduces nothing, and axes == NULL every axis. out
+   has x's shape with the reduced axes removed, or kept with length 1. x and out have one dtype; out
+   must not share memory with x. Sums are pairwise (error bound O(log n) eps), in an order that the
+   shape alone fixes. min and max give NaN where a NaN is met, and FZ_ERROR_VALUE over no elements;
+   mean over none is NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+typedef enum fz_reduction {
+#define FZ_REDUCTION(name, ...) FZ_REDUCTION_##name,
+#include "ops.def"
+    FZ_REDUCTION_COUNT,
+} fz_reduction;
+
+#define FZ_REDUCTION(name, ...)                                                                           \
+    FZ_API fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out);
+#include "ops.def"
+
+/** The same by number; its name and its line of documentation. */
+FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out);
+FZ_API const char *fz_reduction_name(fz_reduction reduction);
+FZ_API const char *fz_reduction_doc(fz_reduction reduction);
+
+/* ---- linear algebra and images ------------------------------------------------------------------ */
+
+/** c[i][j] = sum over k of a[i][k] * b[k][j].
+    a is (m, k), b is (k, n), c is (m, n), any strides; all of one dtype; c must not share memory with
+    a or b. k == 0 gives zeros. Products are fused into sums (FMA where the CPU has it), in an order
+    that the shapes alone fix; the error is at most k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE,
+    FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
+
+/** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
+    reverses them. A copy in tiles that fit the cache. x and out have one dtype and share no memory.
+    FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
+FZ_API fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out);
+
+/** out[i][j] = sum over p, q of x[i + p][j + q] * weight[p][q]     (valid cross-correlation)
+    x is (h, w), weight (kh, kw), out (h - kh + 1, w - kw + 1); a weight that is empty or larger than
+    x is an error. One dtype; out must not share memory with x or weight. FZ_ERROR_SHAPE,
+    FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out);
+
+/** out[i][j] = max over p < window, q < window of x[i * stride + p][j * stride + q]
+    x is (h, w); out is ((h - window) / stride + 1, (w - window) / stride + 1), rounded down. window
+    and stride are >= 1 and window at most h and w. NaN where a NaN is met. One dtype; out must not
+    share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
+    FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_max_pool2d(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, fz_array *out);
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/** A pool hands out blocks aligned to 64 bytes, keeps what comes back, and never has more than
+    `capacity` bytes out, counted as asked for. What it keeps in reserve stays within the capacity
+    too, but for the rounding to size classes (at most 12.5 %). Reference-counted; created with one
+    reference. A pool outlives its blocks only if somebody holds a reference: whoever holds a block
+    must hold one. */
+typedef struct fz_pool fz_pool;
+
+typedef struct fz_pool_stats {
+    size_t capacity;       /* bytes, as given */
+    size_t bytes_in_use;   /* out now, as asked for */
+    size_t bytes_peak;     /* the most that was ever out */
+    size_t bytes_reserved; /* kept ready for reuse, in rounded sizes */
+    size_t blocks_in_use;
+    size_t alloc_count;   /* successful allocations so far */
+    size_t dealloc_count; /* deallocations so far */
+    size_t reuse_count;   /* allocations served from the reserve */
+} fz_pool_stats;
+
+/** capacity >= 1. FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_pool_create(size_t capacity, fz_pool **pool);
+FZ_API void fz_pool_retain(fz_pool *pool);
+/** Drops a reference; the last one frees all memory, blocks still out included. */
+FZ_API void fz_pool_release(fz_pool *pool);
+
+/** A block of nbytes (0 gives a valid block of no bytes). Contents are indeterminate.
+    FZ_ERROR_MEMORY when the capacity or the system's memory does not allow it. */
+FZ_API fz_status fz_pool_allocate(fz_pool *pool, size_t nbytes, void **block);
+/** FZ_ERROR_VALUE for a pointer that is not a block of this pool now (a second deallocate). */
+FZ_API fz_status fz_pool_deallocate(fz_pool *pool, void *block);
+/** Moves a block to a new size, keeping the contents as far as they fit; block may be NULL. On
+    failure the old block stays as it was. FZ_ERROR_MEMORY, FZ_ERROR_VALUE. */
+FZ_API fz_status fz_pool_reallocate(fz_pool *pool, void *block, size_t nbytes, void **moved);
+/** Capacity less what is out, in bytes. */
+FZ_API size_t fz_pool_available(fz_pool *pool);
+FZ_API void fz_pool_get_stats(fz_pool *pool, fz_pool_stats *stats);
+/** Gives the whole reserve back to the system; returns its size in bytes. */
+FZ_API size_t fz_pool_trim(fz_pool *pool);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/** The size of the pool, callers' own part included: at first the smaller of the CPU affinity and the
+    container's CPU quota, or FORZIUM_NUM_THREADS. */
+FZ_API int fz_get_num_threads(void);
+/** 1 <= n <= 1024; takes effect at the next call that is split. FZ_ERROR_VALUE. */
+FZ_API fz_status fz_set_num_threads(int n);
+
+typedef struct fz_thread_metrics {
+    int pool_size;             /* fz_get_num_threads() */
+    int observed_threads;      /* threads that have run a task so far, callers included, capped at pool size */
+    int max_active_threads;    /* the most that ran tasks at one moment */
+    double busy_seconds;       /* summed over threads */
+    double observation_seconds; /* since the first split call, or the last reset */
+    uint64_t tasks_started;    /* a task is one range of one split call */
+    uint64_t tasks_completed;
+    double mean_task_us, max_task_us, min_task_us; /* 0 before the first task */
+} fz_thread_metrics;
+
+/** What the pool has done since the first split call or the last reset. */
+FZ_API void fz_get_thread_metrics(fz_thread_metrics *metrics, int reset);
+
+/* ---- the library ----------------------------------------------------------------------------- */
+
+/** Chooses the kernels and reads FORZIUM_SIMD and FORZIUM_NUM_THREADS. Called by every function that
+    needs it; call it yourself to learn of a bad value early. FZ_ERROR_VALUE. */
+FZ_API fz_status fz_init(void);
+
+FZ_API const char *fz_version(void);
+/** The instruction set in use ("sse2", "avx2", "avx512", "neon", "generic"), and the highest that both
+    this CPU and this build have. fz_simd_name() is "" while fz_init() fails. */
+FZ_API const char *fz_simd_name(void);
+FZ_API const char *fz_simd_detected(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

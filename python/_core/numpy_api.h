@@ -1,0 +1,12 @@
+/* NumPy's C API for files that touch arrays; call fzpy_load_numpy() first. */
+#ifndef FZPY_NUMPY_API_H
+#define FZPY_NUMPY_API_H
+
+#include "core.h"
+
+#ifndef FZPY_NUMPY_API_OWNER
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#endif

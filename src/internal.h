@@ -1,0 +1,101 @@
+/* Private prototypes of libforzium, grouped under the file that owns them. Names that cross files
+   but not the library begin with fz__. */
+#ifndef FZ_INTERNAL_H
+#define FZ_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "forzium.h"
+#include "kernels/kernels.h"
+
+#define FZ_CACHE_LINE 64
+
+/* Most elements that an element-wise loop or a row reduction gets at once where its operands are not
+   read in place: their converted copies then stay in the L1 cache. */
+#define FZ_BLOCK 512
+
+static inline ptrdiff_t fz__min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t fz__max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static inline ptrdiff_t fz__ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+
+/* ---- status.c: error codes and messages --------------------------------------------------------- */
+
+/* Sets the calling thread's message and returns status, so that a check is one line. */
+fz_status fz__fail(fz_status status, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+
+/* "(2, 3)" or "(5,)" written to text; returns text. */
+typedef struct fz__shape_text {
+    char text[128];
+} fz__shape_text;
+const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *shape);
+
+/* ---- array.c: checking, broadcasting, coalescing, overlap ------------------------------------------ */
+
+/* At most three inputs and the output. */
+#define FZ_MAX_OPERANDS 4
+
+/* A loop nest over one or more operands, the output last. Axes are ordered so that the last one moves
+   fastest through memory; axes that every operand walks without a gap are one. */
+typedef struct fz__nest {
+    int ndim, operands;
+    ptrdiff_t size; /* product of shape; 0 if there is nothing to do */
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    ptrdiff_t strides[FZ_MAX_OPERANDS][FZ_MAX_NDIM];
+    char *data[FZ_MAX_OPERANDS];
+} fz__nest;
+
+/* Multiplies lengths; FZ_ERROR_SHAPE for a negative length or a product of bytes past PTRDIFF_MAX. */
+fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x);
+ptrdiff_t fz__array_size(const fz_array *x);
+bool fz__is_contiguous(const fz_array *x);
+/* May the two share a byte? Exact for equal views and for disjoint extents, "yes" in between. */
+bool fz__may_overlap(const fz_array *a, const fz_array *b);
+/* Same memory, shape and strides: element i of one is element i of the other. */
+bool fz__same_view(const fz_array *a, const fz_array *b);
+/* Do two elements of x share memory? "Yes" if not certain. */
+bool fz__overlaps_itself(const fz_array *x);
+/* arrays[operands - 1] is the output, to whose shape the others broadcast. */
+fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
+/* Pointers to element `index` of the nest (counted with the last axis fastest), and that index taken
+   apart into coordinates. */
+void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[], char *pointers[]);
+
+/* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
+
+#define FZ_MAX_THREADS 1024
+
+/* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
+   tasks that run at one moment share it: it indexes per-participant scratch. */
+typedef void fz__task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant);
+
+/* How many threads at most will work on n items handed out in grains: 1 <= result <= pool size. */
+int fz__participants(ptrdiff_t n, ptrdiff_t grain);
+
+/* for (i = 0; i < n; i += grain) task(context, i, min(i + grain, n), participant);
+   in any order, on up to `participants` threads, the caller being one; returns when all is done.
+   May be called from inside a task. */
+void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *task, void *context);
+
+/* Parses FORZIUM_NUM_THREADS. */
+fz_status fz__scheduler_init(void);
+
+/* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
+
+/* Scratch of a call, aligned to 64 bytes, recycled between calls by a pool of the library's own that
+   keeps at most 64 MB in reserve. NULL with a message when memory is short. */
+void *fz__workspace_acquire(const char *operation, size_t nbytes);
+void fz__workspace_release(void *workspace);
+
+/* ---- cpu.c: what this CPU has; choosing and publishing the kernel table -------------------------------- */
+
+/* Never NULL after fz_init() has succeeded. */
+const fz_kernels *fz__kernels(fz_dtype dtype);
+
+typedef struct fz__caches {
+    size_t l1, l2, l3; /* data bytes that one core can call its own share of; never 0 */
+} fz__caches;
+const fz__caches *fz__cpu_caches(void);
+
+#endif

@@ -1,0 +1,77 @@
+/* The kernel table: what the operations call, once per dtype and instruction set.
+
+   A kernel computes. It does not allocate, fail, lock or look anything up, and it reads and writes
+   exactly the elements named here. Pointers need no alignment unless a line says so. Elements are of
+   the table's dtype T unless a line says so; W is the number of T in a vector. */
+#ifndef FZ_KERNELS_H
+#define FZ_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "forzium.h"
+
+/* Bytes of the longest vector of any instruction set; scratch is aligned to it. */
+#define FZ_MAX_VECTOR_BYTES 64
+
+/* ops.def's dtype masks. */
+#define FZ_FLOATS (1u << FZ_FLOAT32 | 1u << FZ_FLOAT64)
+
+/* out[i] = op(in[0][i], in[1][i]) for i < n. An input k with step[k] == 1 is n contiguous elements; one with
+   step[k] == 0 is a splat: FZ_MAX_VECTOR_BYTES of one repeated value. out is contiguous and equals an
+   input or overlaps none. */
+typedef void fz_loop(size_t n, const void *const in[], const unsigned char step[], void *out);
+
+/* dst[i] = (T)src[i] for i < n, at byte strides, from another dtype; and back. */
+typedef void fz_cast(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride);
+
+typedef struct fz_elementwise_kernels {
+    fz_loop *loops[FZ_OP_COUNT];         /* NULL where the row's mask lacks T */
+    fz_cast *cast_from[FZ_DTYPE_COUNT];  /* any dtype -> T; its own entry copies */
+} fz_elementwise_kernels;
+
+/* How partial results join: a FZ_BINARY row of ops.def. */
+typedef struct fz_reduce_kernels {
+    /* *result = x[0] op x[1] ... over n >= 1 contiguous elements, n <= FZ_BLOCK. */
+    void (*row[FZ_REDUCTION_COUNT])(size_t n, const void *x, void *result);
+    /* result[j] = x[0][j] op x[1][j] ... over rows >= 1 of n contiguous elements. */
+    void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result);
+} fz_reduce_kernels;
+
+/* Matrix multiplication on packed panels (Goto & van de Geijn, "Anatomy of high-performance matrix
+   multiplication", TOMS 2008). An A panel is mr rows: element (i, p) at a[p * mr + i]. A B panel is
+   nr columns: element (p, j) at b[p * nr + j]. Panels are aligned to FZ_MAX_VECTOR_BYTES and padded with
+   zeros. */
+typedef struct fz_matmul_kernels {
+    int mr, nr;
+    /* Best sizes of the k and m blocks as shares of the L1 and L2 caches are chosen by matmul.c. */
+    void (*pack_a)(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
+    void (*pack_b)(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
+    /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m <= mr, j < n <= nr; row_stride in bytes,
+       columns contiguous. Adds to c where accumulate, else overwrites it. */
+    void (*tile)(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride, bool accumulate);
+} fz_matmul_kernels;
+
+typedef struct fz_image_kernels {
+    /* out[i][j] = sum over p < kh, q < kw of x[i + p][j + q] * weight[p * kw + q] for i < h, j < w. Columns
+       contiguous, row strides in bytes. */
+    void (*conv2d)(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw, const void *weight,
+                   void *out, ptrdiff_t out_stride);
+    /* out[j] = max over q < window of x[j * stride + q] for j < n. */
+    void (*max_windows)(size_t n, size_t window, size_t stride, const void *x, void *out);
+} fz_image_kernels;
+
+/* dst[j][i] = src[i][j] for i < rows, j < columns; both have contiguous rows and byte row strides. */
+typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
+                               ptrdiff_t dst_stride);
+
+typedef struct fz_kernels {
+    const char *simd;
+    const fz_elementwise_kernels *elementwise;
+    const fz_reduce_kernels *reduce;
+    const fz_matmul_kernels *matmul;
+    const fz_image_kernels *image;
+    fz_transpose_tile *transpose;
+} fz_kernels;
+
+#endif
