@@ -26,25 +26,22 @@ static char check__case[256];
 
 /* CHECK(condition) or CHECK(condition, format, ...): counts, prints what failed, and is the condition.
    Any thread may check. */
-#define CHECK(condition, ...)                                                                              \
-    ((condition) ? check__pass() : check__fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__))
+#define CHECK(condition, ...) check__that((condition), __FILE__, __LINE__, #condition, " " __VA_ARGS__)
 
-static inline bool check__pass(void)
+__attribute__((format(printf, 5, 6))) static inline bool check__that(
+    bool holds, const char *file, int line, const char *condition, const char *format, ...)
 {
-    atomic_fetch_add_explicit(&check__passed, 1, memory_order_relaxed);
-    return true;
-}
-
-__attribute__((format(printf, 4, 5), cold)) static inline bool check__fail(
-    const char *file, int line, const char *condition, const char *format, ...)
-{
+    if (holds) {
+        atomic_fetch_add_explicit(&check__passed, 1, memory_order_relaxed);
+        return true;
+    }
     if (atomic_fetch_add(&check__failed, 1) >= CHECK_MOST_PRINTED) return false;
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "%s:%d: %s: %s:%s\n", file, line, check__case, condition, text);
+    fprintf(stderr, "%s:%d: [%s] %s:%s\n", file, line, check__case, condition, text);
     return false;
 }
 
