@@ -28,8 +28,8 @@ static char check__case[256];
    Any thread may check. */
 #define CHECK(condition, ...) check__that((condition), __FILE__, __LINE__, #condition, " " __VA_ARGS__)
 
-__attribute__((format(printf, 5, 6))) static inline bool check__that(
-    bool holds, const char *file, int line, const char *condition, const char *format, ...)
+__attribute__((format(printf, 5, 6))) static inline bool
+check__that(bool holds, const char *file, int line, const char *condition, const char *format, ...)
 {
     if (holds) {
         atomic_fetch_add_explicit(&check__passed, 1, memory_order_relaxed);
@@ -139,22 +139,36 @@ static inline double random_unit(uint64_t *state)
 }
 
 /* In [0, n). */
-static inline size_t random_below(uint64_t *state, size_t n) { return (size_t)(random_bits(state) % n); }
+static inline size_t random_below(uint64_t *state, size_t n)
+{
+    return (size_t)(random_bits(state) % n);
+}
 
 /* Mostly ordinary numbers; one in four is a NaN, an infinity, a zero, a subnormal or an extreme. */
 static inline double random_double(uint64_t *state)
 {
-    static const double special[] = {NAN,      -NAN,     INFINITY, -INFINITY, 0.0,      -0.0,
-                                     0x1p-1074, -0x1p-1030, 0x1p-1022, 0x1.fffffffffffffp1023,
-                                     -0x1.fffffffffffffp1023, 1.0, -1.0};
+    static const double special[] = {NAN,
+                                     -NAN,
+                                     INFINITY,
+                                     -INFINITY,
+                                     0.0,
+                                     -0.0,
+                                     0x1p-1074,
+                                     -0x1p-1030,
+                                     0x1p-1022,
+                                     0x1.fffffffffffffp1023,
+                                     -0x1.fffffffffffffp1023,
+                                     1.0,
+                                     -1.0};
     if (random_bits(state) % 4 == 0) return special[random_below(state, sizeof special / sizeof *special)];
     return ldexp(random_unit(state), (int)random_below(state, 40) - 20);
 }
 
 static inline float random_float(uint64_t *state)
 {
-    static const float special[] = {NAN,      -NAN,     INFINITY,       -INFINITY,        0.0f, -0.0f, 0x1p-149f,
-                                    -0x1p-130f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, 1.0f, -1.0f};
+    static const float special[] = {
+        NAN,        -NAN,      INFINITY,        -INFINITY,        0.0f, -0.0f, 0x1p-149f,
+        -0x1p-130f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, 1.0f, -1.0f};
     if (random_bits(state) % 4 == 0) return special[random_below(state, sizeof special / sizeof *special)];
     return (float)ldexp(random_unit(state), (int)random_below(state, 40) - 20);
 }
