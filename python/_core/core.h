@@ -35,6 +35,18 @@ int fzpy_init_zero_copy(PyObject *core);  /* zero_copy.c: adds the namespace `ze
 /* Below this many element-operations (about 5 us of work) a call keeps the GIL. */
 #define FZPY_KEEP_GIL_BELOW 10000
 
+/* Lets other Python threads run during `work` element-operations. Give the result back afterwards. */
+static inline PyThreadState *fzpy_release_gil(double work)
+{
+    return work < FZPY_KEEP_GIL_BELOW ? NULL : PyEval_SaveThread();
+}
+
+static inline void fzpy_retake_gil(PyThreadState *released)
+{
+    if (released)
+        PyEval_RestoreThread(released);
+}
+
 /* ---- errors.c ------------------------------------------------------------------------------------------- */
 
 /* Raises what status stands for, with the library's message; returns NULL. */
@@ -60,6 +72,18 @@ typedef struct fzpy_signature {
 int fzpy_parse(const fzpy_signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                PyObject **values);
 
+/* ---- numbers.c: Python numbers to C ------------------------------------------------------------------------ */
+
+/* What has a length and items and is no text; a real number: bool, int, float, or anything with __float__
+   or __index__, NumPy's scalars and 0-d arrays included. */
+bool fzpy_is_sequence(PyObject *object);
+bool fzpy_is_number(PyObject *object);
+
+/* 0, or -1 with an exception that names function and argument: TypeError for another type, ValueError for
+   a value that does not fit. */
+int fzpy_read_double(const char *function, const char *argument, PyObject *object, double *value);
+int fzpy_read_size(const char *function, const char *argument, PyObject *object, Py_ssize_t *value);
+
 /* ---- view.c: objects to fz_array views and back ------------------------------------------------------------ */
 
 /* A view and the reference that keeps its memory alive. */
@@ -79,12 +103,51 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
 int fzpy_view_new(fzpy_view *view, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 void fzpy_view_clear(fzpy_view *view);
 
+/* ---- pool.c: PoolAllocator and its blocks ------------------------------------------------------------------- */
+
+/* A new block of nbytes from a PoolAllocator, and where its bytes are. NULL with an exception: TypeError
+   where pool is none, MemoryError where its capacity is spent. */
+PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *pool, Py_ssize_t nbytes, void **data);
+
+/* ---- threads.c: the pool of threads ---------------------------------------------------------------------- */
+
+/* A new dict of what the pool of threads has done (DESIGN.md, section 4). */
+PyObject *fzpy_thread_metrics(bool reset);
+
 /* ---- lists.c: nested lists of numbers --------------------------------------------------------------------- */
 
-/* A (rows, columns) block of doubles, C-ordered, malloc'ed: what a list of lists holds. */
-typedef struct fzpy_matrix {
-    double *data;
+/* Up to this many doubles need no memory of their own. */
+#define FZPY_SMALL_DOUBLES 32
+
+/* A float64 array, C-ordered, 1-D or 2-D, that owns its memory: what lists hold. The array points into
+   the struct, which must therefore stay where it was initialised. Clear it after success. */
+typedef struct fzpy_doubles {
+    fz_array array;
+    ptrdiff_t shape[2], strides[2];
+    double small[FZPY_SMALL_DOUBLES];
+} fzpy_doubles;
+
+/* Rows that are known to be there but are not read yet. */
+typedef struct fzpy_rows {
+    const char *function, *argument;
+    PyObject *sequence; /* strong; a list or tuple */
     ptrdiff_t rows, columns;
-} fzpy_matrix;
+} fzpy_rows;
+
+/* Any sequence of sequences of numbers. Opening learns the shape from the first row; reading writes
+   rows * columns doubles and checks every row against it. Empty and ragged data are ValueErrors; what is
+   no sequence or no number is a TypeError that names its row and column. 0, or -1 with an exception. */
+int fzpy_rows_open(fzpy_rows *rows, const char *function, const char *argument, PyObject *object);
+int fzpy_rows_read(const fzpy_rows *rows, double *out);
+void fzpy_rows_close(fzpy_rows *rows);
+
+int fzpy_doubles_new(fzpy_doubles *doubles, const char *function, int ndim, ptrdiff_t rows, ptrdiff_t columns);
+int fzpy_doubles_from_rows(fzpy_doubles *doubles, const char *function, const char *argument, PyObject *object);
+int fzpy_doubles_from_vector(fzpy_doubles *doubles, const char *function, const char *argument, PyObject *object);
+void fzpy_doubles_clear(fzpy_doubles *doubles);
+
+/* A list of Python floats, or a list of lists of them. */
+PyObject *fzpy_list_from_vector(const double *data, ptrdiff_t n);
+PyObject *fzpy_list_from_rows(const double *data, ptrdiff_t rows, ptrdiff_t columns);
 
 #endif

@@ -28,39 +28,12 @@ static void raise_at(PyObject *exception, const row_name *row, ptrdiff_t column,
                      row->index, column, type, why);
 }
 
-static bool is_text(PyObject *object)
-{
-    return PyUnicode_Check(object) || PyBytes_Check(object) || PyByteArray_Check(object);
-}
-
-/* A 0-d array has the sequence protocol but no length: it is a number. */
-static bool is_nested(PyObject *object)
-{
-    if (!PySequence_Check(object) || is_text(object))
-        return false;
-    if (PySequence_Size(object) >= 0)
-        return true;
-    PyErr_Clear();
-    return false;
-}
-
-static bool is_number(PyObject *object)
-{
-    const PyNumberMethods *methods = Py_TYPE(object)->tp_as_number;
-    return methods && (methods->nb_float || methods->nb_index) && !PyComplex_Check(object) && !is_text(object);
-}
-
 static int read_number(const row_name *row, ptrdiff_t column, PyObject *item, double *out)
 {
-    if (!PyFloat_Check(item) && !PyLong_Check(item)) {
-        if (is_nested(item)) {
-            raise_at(PyExc_TypeError, row, column, item, ": nested too deep, a number is needed");
-            return -1;
-        }
-        if (!is_number(item)) {
-            raise_at(PyExc_TypeError, row, column, item, ", not a number");
-            return -1;
-        }
+    if (!fzpy_is_number(item)) {
+        bool nested = fzpy_is_sequence(item);
+        raise_at(PyExc_TypeError, row, column, item, nested ? ": nested too deep, a number is needed" : ", not a number");
+        return -1;
     }
     *out = PyFloat_AsDouble(item);
     if (*out != -1.0 || !PyErr_Occurred())
@@ -125,7 +98,7 @@ static PyObject *open_row(const row_name *name, PyObject *row)
 {
     if (PyList_CheckExact(row) || PyTuple_CheckExact(row))
         return Py_NewRef(row);
-    if (is_nested(row))
+    if (fzpy_is_sequence(row))
         return PySequence_Fast(row, "not iterable");
     PyErr_Format(PyExc_TypeError, "%s: %s row %zd is of type %.100s, not a sequence of numbers", name->function,
                  name->argument, name->index, Py_TYPE(row)->tp_name);
@@ -168,7 +141,7 @@ static int learn_shape(fzpy_rows *rows)
 int fzpy_rows_open(fzpy_rows *rows, const char *function, const char *argument, PyObject *object)
 {
     *rows = (fzpy_rows){.function = function, .argument = argument};
-    if (!is_nested(object)) {
+    if (!fzpy_is_sequence(object)) {
         PyErr_Format(PyExc_TypeError, "%s: %s must be a sequence of rows of numbers, not %.100s", function, argument,
                      Py_TYPE(object)->tp_name);
         return -1;
@@ -273,7 +246,7 @@ static int read_vector(fzpy_doubles *doubles, const row_name *name, PyObject *se
 
 int fzpy_doubles_from_vector(fzpy_doubles *doubles, const char *function, const char *argument, PyObject *object)
 {
-    if (!is_nested(object)) {
+    if (!fzpy_is_sequence(object)) {
         PyErr_Format(PyExc_TypeError, "%s: %s must be a sequence of numbers, not %.100s", function, argument,
                      Py_TYPE(object)->tp_name);
         return -1;
