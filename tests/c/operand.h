@@ -10,7 +10,7 @@
 
 typedef struct operand {
     guarded memory;
-    char *untouched; /* copy of the memory, taken by operand_remember */
+    char *untouched; /* copy of the watched bytes, taken by operand_remember */
     fz_array view;
     ptrdiff_t shape[OPERAND_MAX_NDIM], strides[OPERAND_MAX_NDIM];
 } operand;
@@ -141,30 +141,49 @@ static inline void fill_unit(const fz_array *x, uint64_t *state)
 /* ---- what a call may write -------------------------------------------------------------------------------
  */
 
-/* Fills the memory around (and in) the view with a pattern and keeps a copy. */
-static inline void operand_scribble(operand *o)
+#define OPERAND_MARGIN 256
+
+/* The bytes that a call is watched on: those the view spans, and a margin within the memory. */
+static inline guarded operand_watched(const operand *o)
 {
-    memset(o->memory.begin, 0xA5, (size_t)(o->memory.end - o->memory.begin));
+    ptrdiff_t low, high;
+    view_extent(&o->view, &low, &high);
+    const char *data = o->view.data;
+    ptrdiff_t before = data + low - o->memory.begin, after = o->memory.end - (data + high);
+    before = before < OPERAND_MARGIN ? before : OPERAND_MARGIN;
+    after = after < OPERAND_MARGIN ? after : OPERAND_MARGIN;
+    return (guarded){(char *)o->view.data + low - before, (char *)o->view.data + high + after};
 }
 
+/* Fills the watched bytes with a pattern. */
+static inline void operand_scribble(operand *o)
+{
+    guarded watched = operand_watched(o);
+    memset(watched.begin, 0xA5, (size_t)(watched.end - watched.begin));
+}
+
+/* Keeps a copy of the watched bytes. */
 static inline void operand_remember(operand *o)
 {
-    memcpy(o->untouched, o->memory.begin, (size_t)(o->memory.end - o->memory.begin));
+    guarded watched = operand_watched(o);
+    memcpy(o->untouched, watched.begin, (size_t)(watched.end - watched.begin));
 }
 
 /* Since operand_remember, has nothing been written? */
 static inline bool operand_unchanged(const operand *o)
 {
-    return memcmp(o->untouched, o->memory.begin, (size_t)(o->memory.end - o->memory.begin)) == 0;
+    guarded watched = operand_watched(o);
+    return memcmp(o->untouched, watched.begin, (size_t)(watched.end - watched.begin)) == 0;
 }
 
 /* Since operand_remember, has nothing been written beside the view's elements? Forgets the copy. */
 static inline bool operand_unchanged_around(operand *o)
 {
+    guarded watched = operand_watched(o);
     ptrdiff_t size = view_size(&o->view);
     for (ptrdiff_t i = 0; i < size; i++) {
         char *e = element(&o->view, i);
-        memcpy(o->untouched + (e - o->memory.begin), e, fz_dtype_size(o->view.dtype));
+        memcpy(o->untouched + (e - watched.begin), e, fz_dtype_size(o->view.dtype));
     }
     return operand_unchanged(o);
 }

@@ -1,0 +1,259 @@
+/* Every element-wise operation, at every length, alignment, stride, mix of dtypes and broadcast. */
+#include "elementwise_oracle.h"
+#include "instruction_set.h"
+
+static uint64_t state = 3;
+static operand x, y, out;
+
+#define FOR_EACH_OPERATION(op) for (fz_op op = 0; op < FZ_OP_COUNT; op++)
+#define FOR_EACH_DTYPE(t) for (fz_dtype t = 0; t < FZ_DTYPE_COUNT; t++)
+#define LONGEST_VECTOR 64
+
+static void fill_inputs(void)
+{
+    fill_any(&x.view, &state);
+    fill_any(&y.view, &state);
+}
+
+/* All operands of n elements without gaps, at one end of their memory, less their skews. */
+static void place_lines(fz_dtype dtype, ptrdiff_t n, placement where, const int skews[3])
+{
+    operand_line(&x, dtype, n, where, skews[0]);
+    operand_line(&y, dtype, n, where, skews[1]);
+    operand_line(&out, dtype, n, where, skews[2]);
+    operand_scribble(&out);
+    fill_inputs();
+}
+
+/* Computes into out, into x and into y. */
+static void check_out_of_place_and_in_place(fz_op op)
+{
+    check_call(op, &x.view, &y.view, &out);
+    check_call(op, &x.view, &y.view, &x);
+    fill_inputs();
+    check_call(op, &x.view, &y.view, &y);
+    check_call(op, &x.view, &x.view, &x);
+}
+
+static void test_every_length_between_unmapped_pages(fz_op op, fz_dtype dtype)
+{
+    ptrdiff_t longest = 4 * LONGEST_VECTOR / (ptrdiff_t)fz_dtype_size(dtype) + 3;
+    for (ptrdiff_t n = 0; n <= longest; n++) {
+        check_case("%s %s, n %td, unmapped before", operations[op].name, fz_dtype_name(dtype), n);
+        place_lines(dtype, n, AT_BEGIN, (int[]){0, 0, 0});
+        check_out_of_place_and_in_place(op);
+        check_case("%s %s, n %td, unmapped after", operations[op].name, fz_dtype_name(dtype), n);
+        place_lines(dtype, n, AT_END, (int[]){0, 0, 0});
+        check_out_of_place_and_in_place(op);
+    }
+}
+
+static void test_misaligned(fz_op op, fz_dtype dtype)
+{
+    static const ptrdiff_t lengths[] = {1, 5, 16, 33, 67, 700};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        for (int skew = 1; skew < 8; skew++) {
+            check_case("%s %s, n %td, skew %d", operations[op].name, fz_dtype_name(dtype), lengths[l], skew);
+            place_lines(dtype, lengths[l], AT_BEGIN, (int[]){skew, 7 - skew, skew * 3 % 8});
+            check_out_of_place_and_in_place(op);
+            place_lines(dtype, lengths[l], AT_END, (int[]){0, skew, 0});
+            check_out_of_place_and_in_place(op);
+            place_lines(dtype, lengths[l], AT_END, (int[]){skew, 0, skew});
+            check_out_of_place_and_in_place(op);
+        }
+    }
+}
+
+/* Strides in elements, or where they are odd (in both senses) in bytes. */
+static ptrdiff_t byte_stride(int code, fz_dtype dtype)
+{
+    return code > 100 || code < -100 ? code : code * (ptrdiff_t)fz_dtype_size(dtype);
+}
+
+static void test_strides(fz_op op, fz_dtype dtype, ptrdiff_t n)
+{
+    static const int in[] = {0, 1, -1, 2, -3, 101, -103}, to[] = {1, -1, 2, -5, 105, -101};
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < 7; j++)
+            for (size_t k = 0; k < 6; k++) {
+                check_case("%s %s, n %td, stride codes %d, %d, %d", operations[op].name, fz_dtype_name(dtype),
+                           n, in[i], in[j], to[k]);
+                ptrdiff_t strides[3] = {byte_stride(in[i], dtype), byte_stride(in[j], dtype),
+                                        byte_stride(to[k], dtype)};
+                placement where = (i + j + k) % 2 ? AT_BEGIN : AT_END;
+                operand_place(&x, dtype, 1, &n, &strides[0], where, 0);
+                operand_place(&y, dtype, 1, &n, &strides[1], where, 0);
+                operand_place(&out, dtype, 1, &n, &strides[2], where, 0);
+                fill_inputs();
+                operand_scribble(&out);
+                check_call(op, &x.view, &y.view, &out);
+            }
+}
+
+/* 0-d, and one element that broadcasts, on either side and on both. */
+static void test_scalars(fz_op op, fz_dtype dtype)
+{
+    static const ptrdiff_t lengths[] = {0, 1, 2, 7, 40, 1300}, one = 1, odd = 12345;
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        for (int scalars = 0; scalars < 9; scalars++) {
+            check_case("%s %s, n %td, scalars %d", operations[op].name, fz_dtype_name(dtype), lengths[l],
+                       scalars);
+            place_lines(dtype, lengths[l], AT_END, (int[]){0, 0, 0});
+            if (scalars % 3) operand_place(&x, dtype, scalars % 3 - 1, &one, &odd, AT_END, 0);
+            if (scalars / 3) operand_place(&y, dtype, scalars / 3 - 1, &one, &odd, AT_END, 0);
+            fill_inputs();
+            check_call(op, &x.view, &y.view, &out);
+        }
+    }
+    check_case("%s %s of scalars", operations[op].name, fz_dtype_name(dtype));
+    operand_place(&x, dtype, 0, NULL, NULL, AT_END, 0);
+    operand_place(&y, dtype, 0, NULL, NULL, AT_END, 0);
+    operand_place(&out, dtype, 0, NULL, NULL, AT_END, 0);
+    fill_inputs();
+    check_out_of_place_and_in_place(op);
+}
+
+static void test_mixed_dtypes(fz_op op)
+{
+    static const ptrdiff_t lengths[] = {0, 1, 3, 8, 17, 40, 511, 512, 513, 1025};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        for (int mix = 0; mix < 16; mix++) {
+            check_case("%s, mix of dtypes %d, n %td", operations[op].name, mix, lengths[l]);
+            ptrdiff_t n = lengths[l], stride = 24;
+            operand_line(&x, mix & 1 ? FZ_FLOAT64 : FZ_FLOAT32, n, AT_END, 0);
+            operand_place(&y, mix & 2 ? FZ_FLOAT64 : FZ_FLOAT32, 1, &n, mix & 8 ? &stride : NULL, AT_BEGIN,
+                          0);
+            operand_place(&out, mix & 4 ? FZ_FLOAT64 : FZ_FLOAT32, 1, &n, mix & 8 ? &stride : NULL, AT_END,
+                          0);
+            fill_inputs();
+            operand_scribble(&out);
+            check_call(op, &x.view, &y.view, &out);
+        }
+    }
+}
+
+/* Gaps, order and direction of the axes at random; no two elements in one place. */
+static void place_shuffled(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[])
+{
+    ptrdiff_t strides[3], step = (ptrdiff_t)fz_dtype_size(dtype) * (random_below(&state, 3) == 0 ? 2 : 1);
+    int order[3] = {0, 1, 2};
+    bool c_order = random_below(&state, 2);
+    for (int d = ndim - 1; d >= 0; d--) {
+        int chosen = c_order ? d : (int)random_below(&state, (size_t)d + 1), axis = order[chosen];
+        order[chosen] = order[d];
+        strides[axis] = random_below(&state, 4) ? step : -step;
+        step *= shape[axis] + (ptrdiff_t)(random_below(&state, 3) == 0);
+    }
+    operand_place(o, dtype, ndim, shape, strides, random_below(&state, 2) ? AT_BEGIN : AT_END, 0);
+}
+
+static void place_broadcast(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[])
+{
+    int kept = (int)random_below(&state, (size_t)ndim + 1);
+    ptrdiff_t own[3];
+    for (int d = 0; d < kept; d++) own[d] = random_below(&state, 3) ? shape[ndim - kept + d] : 1;
+    place_shuffled(o, dtype, kept, own);
+}
+
+static void test_broadcasting(fz_op op, fz_dtype dtype)
+{
+    for (int trial = 0; trial < 150; trial++) {
+        check_case("%s %s, broadcast %d", operations[op].name, fz_dtype_name(dtype), trial);
+        int ndim = 2 + trial % 2;
+        ptrdiff_t shape[3] = {(ptrdiff_t)random_below(&state, 9), (ptrdiff_t)random_below(&state, 9),
+                              (ptrdiff_t)random_below(&state, trial % 10 ? 40 : 700)};
+        const ptrdiff_t *axes = shape + 3 - ndim;
+        place_broadcast(&x, dtype, ndim, axes);
+        place_broadcast(&y, dtype, ndim, axes);
+        place_shuffled(&out, trial % 7 ? dtype : FZ_FLOAT32, ndim, axes);
+        fill_inputs();
+        operand_scribble(&out);
+        check_call(op, &x.view, &y.view, &out);
+    }
+}
+
+/* Which zero maximum(0, -0) gives may be open, but not depend on where in the array it stands. */
+static void test_zeros_are_treated_alike_everywhere(fz_op op, fz_dtype dtype)
+{
+    check_case("%s %s of zeros", operations[op].name, fz_dtype_name(dtype));
+    for (int signs = 0; signs < 4; signs++) {
+        place_lines(dtype, 67, AT_END, (int[]){0, 0, 0});
+        for (ptrdiff_t i = 0; i < 67; i++) {
+            put(&x.view, i, signs & 1 ? -0.0 : 0.0);
+            put(&y.view, i, signs & 2 ? -0.0 : 0.0);
+        }
+        check_call(op, &x.view, &y.view, &out);
+        for (ptrdiff_t i = 1; i < 67; i++)
+            CHECK(same_double(get(&out.view, 0), get(&out.view, i)), "signs %d, element %td", signs, i);
+    }
+}
+
+/* fz_elementwise converts its inputs to the dtype it is told. */
+static void test_computing_dtype(fz_op op)
+{
+    for (int mix = 0; mix < 16; mix++) {
+        check_case("fz_elementwise %s, mix of dtypes %d", operations[op].name, mix);
+        fz_dtype dtype = mix & 8 ? FZ_FLOAT64 : FZ_FLOAT32;
+        operand_line(&x, mix & 1 ? FZ_FLOAT64 : FZ_FLOAT32, 100, AT_END, 0);
+        operand_line(&y, mix & 2 ? FZ_FLOAT64 : FZ_FLOAT32, 100, AT_BEGIN, 0);
+        operand_line(&out, mix & 4 ? FZ_FLOAT64 : FZ_FLOAT32, 100, AT_END, 0);
+        fill_inputs();
+        const fz_array *y_or_none = operations[op].arity == 2 ? &y.view : NULL;
+        double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
+        const fz_array *inputs[2] = {&x.view, y_or_none};
+        if (CHECK(fz_elementwise(op, dtype, inputs, &out.view) == FZ_OK, "%s", fz_error_message()))
+            for (ptrdiff_t i = 0; i < 100; i++)
+                CHECK(is_expected(op, get(&out.view, i), expected[i]), "element %td is %a, not %a", i,
+                      get(&out.view, i), expected[i]);
+        free(expected);
+    }
+}
+
+static void test_names(fz_op op)
+{
+    check_case("names");
+    CHECK(strcmp(fz_op_name(op), operations[op].name) == 0);
+    CHECK(fz_op_arity(op) == operations[op].arity);
+    CHECK(fz_op_doc(op) && strlen(fz_op_doc(op)) > 5);
+}
+
+/* Large enough to be split. */
+static void test_any_number_of_threads(fz_op op, fz_dtype dtype)
+{
+    static const int threads[] = {1, 2, 3, 7};
+    int before = fz_get_num_threads();
+    for (size_t i = 0; i < 4; i++) {
+        check_case("%s %s on %d threads", operations[op].name, fz_dtype_name(dtype), threads[i]);
+        CHECK(fz_set_num_threads(threads[i]) == FZ_OK);
+        place_lines(dtype, 60001, AT_END, (int[]){0, 0, 0});
+        check_call(op, &x.view, &y.view, &out);
+    }
+    CHECK(fz_set_num_threads(before) == FZ_OK);
+}
+
+int main(void)
+{
+    check_begin_kernels();
+    x = operand_create(1 << 19), y = operand_create(1 << 19), out = operand_create(1 << 19);
+    FOR_EACH_OPERATION(op)
+    {
+        test_names(op);
+        test_mixed_dtypes(op);
+        test_computing_dtype(op);
+        FOR_EACH_DTYPE(dtype)
+        {
+            test_every_length_between_unmapped_pages(op, dtype);
+            test_misaligned(op, dtype);
+            test_strides(op, dtype, 20);
+            test_scalars(op, dtype);
+            test_broadcasting(op, dtype);
+            test_zeros_are_treated_alike_everywhere(op, dtype);
+        }
+    }
+    test_strides(FZ_OP_subtract, FZ_FLOAT64, 1100);
+    test_strides(FZ_OP_square, FZ_FLOAT32, 1100);
+    test_any_number_of_threads(FZ_OP_divide, FZ_FLOAT64);
+    test_any_number_of_threads(FZ_OP_absolute, FZ_FLOAT32);
+    operand_destroy(&x), operand_destroy(&y), operand_destroy(&out);
+    return check_end();
+}
