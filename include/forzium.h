@@ -202,16 +202,16 @@ FZ_API size_t fz_pool_trim(fz_pool *pool);
 /** The size of the pool, callers' own part included: at first the smaller of the CPU affinity and the
     container's CPU quota, or FORZIUM_NUM_THREADS. */
 FZ_API int fz_get_num_threads(void);
-/** 1 <= n <= 1024; takes effect at the next call that is split. FZ_ERROR_VALUE. */
+/** 1 <= n <= 256; takes effect at the next call that is split. FZ_ERROR_VALUE. */
 FZ_API fz_status fz_set_num_threads(int n);
 
 typedef struct fz_thread_metrics {
-    int pool_size;             /* fz_get_num_threads() */
-    int observed_threads;      /* threads that have run a task so far, callers included, capped at pool size */
-    int max_active_threads;    /* the most that ran tasks at one moment */
-    double busy_seconds;       /* summed over threads */
+    int pool_size;              /* fz_get_num_threads() */
+    int observed_threads;       /* threads that have run a task, callers included */
+    int max_active_threads;     /* the most that ran tasks at one moment, callers included */
+    double busy_seconds;        /* summed over threads */
     double observation_seconds; /* since the first split call, or the last reset */
-    uint64_t tasks_started;    /* a task is one range of one split call */
+    uint64_t tasks_started;     /* a task is one range of one split call */
     uint64_t tasks_completed;
     double mean_task_us, max_task_us, min_task_us; /* 0 before the first task */
 } fz_thread_metrics;

@@ -58,13 +58,22 @@ bool fz__same_view(const fz_array *a, const fz_array *b);
 bool fz__overlaps_itself(const fz_array *x);
 /* arrays[operands - 1] is the output, to whose shape the others broadcast. */
 fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
-/* Pointers to element `index` of the nest (counted with the last axis fastest), and that index taken
-   apart into coordinates. */
+void fz__nest_remove_axis(fz__nest *nest, int axis);
+/* Element `index` (counted with the last axis fastest) as coordinates, and pointers to it. */
 void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[], char *pointers[]);
+/* One run along the innermost axis: n elements from pointers[k] at byte strides[k] (0 axes: n is 1). */
+typedef void fz__visit_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]);
+/* Visits elements [begin, end) of the nest, counted with the last axis fastest, row by row. */
+void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit, void *context);
+
+/* ---- copy.c: strided and transposing copies --------------------------------------------------------- */
+
+/* dst[i] = src[i] for two views of one shape and dtype without common memory. */
+void fz__copy(const fz_array *src, const fz_array *dst);
 
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 
-#define FZ_MAX_THREADS 1024
+#define FZ_MAX_THREADS 256
 
 /* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
    tasks that run at one moment share it: it indexes per-participant scratch. */
@@ -80,6 +89,11 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 
 /* Parses FORZIUM_NUM_THREADS. */
 fz_status fz__scheduler_init(void);
+
+/* ---- usable_cpus.c: what the machine and the container grant -------------------------------------------- */
+
+/* The smaller of the CPU affinity and the cgroup's quota rounded down; at least 1. */
+int fz__usable_cpus(void);
 
 /* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
 

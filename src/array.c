@@ -1,0 +1,238 @@
+/* Checking, broadcasting, coalescing and overlap of views. */
+#include "internal.h"
+
+fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x) {
+    if (!x) return fz__fail(FZ_ERROR_VALUE, "%s: %s is NULL", operation, argument);
+    if ((unsigned)x->dtype >= FZ_DTYPE_COUNT)
+        return fz__fail(FZ_ERROR_DTYPE, "%s: %s has the unknown dtype %d", operation, argument, (int)x->dtype);
+    if (x->ndim < 0 || x->ndim > FZ_MAX_NDIM)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: %s has %d axes; 0 to %d would do", operation, argument, x->ndim,
+                        FZ_MAX_NDIM);
+    ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(x->dtype);
+    bool empty = false, too_large = false;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->shape[d] < 0)
+            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d of %s has the negative length %td", operation, d, argument,
+                            x->shape[d]);
+        empty |= x->shape[d] == 0;
+        too_large |= __builtin_mul_overflow(bytes, x->shape[d], &bytes);
+    }
+    if (too_large && !empty) {
+        fz__shape_text text;
+        return fz__fail(FZ_ERROR_SHAPE, "%s: %s of shape %s has more bytes than can be addressed", operation, argument,
+                        fz__format_shape(&text, x->ndim, x->shape));
+    }
+    if (!x->data && !empty) return fz__fail(FZ_ERROR_VALUE, "%s: %s has no data (NULL)", operation, argument);
+    return FZ_OK;
+}
+
+ptrdiff_t fz__array_size(const fz_array *x) {
+    ptrdiff_t size = 1;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->shape[d] == 0) return 0; /* before a product of the others can overflow */
+    }
+    for (int d = 0; d < x->ndim; d++) size *= x->shape[d];
+    return size;
+}
+
+void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides) {
+    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype);
+    for (int d = ndim - 1; d >= 0; d--) {
+        strides[d] = step;
+        step *= fz__max(shape[d], 1);
+    }
+}
+
+bool fz__is_contiguous(const fz_array *x) {
+    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(x->dtype);
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        if (x->shape[d] != 1 && x->strides[d] != step) return false;
+        step *= x->shape[d];
+    }
+    return true;
+}
+
+static ptrdiff_t magnitude(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
+
+/* ---- overlap --------------------------------------------------------------------------------------------- */
+
+/* The addresses [*begin, *end) that hold all elements of a view that is not empty. */
+static void find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
+    *begin = *end = (uintptr_t)x->data;
+    for (int d = 0; d < x->ndim; d++) {
+        ptrdiff_t reach = (x->shape[d] - 1) * x->strides[d];
+        if (reach < 0)
+            *begin += (uintptr_t)reach;
+        else
+            *end += (uintptr_t)reach;
+    }
+    *end += fz_dtype_size(x->dtype);
+}
+
+bool fz__may_overlap(const fz_array *a, const fz_array *b) {
+    if (fz__array_size(a) == 0 || fz__array_size(b) == 0) return false;
+    uintptr_t a_begin, a_end, b_begin, b_end;
+    find_extent(a, &a_begin, &a_end);
+    find_extent(b, &b_begin, &b_end);
+    return a_begin < b_end && b_begin < a_end;
+}
+
+bool fz__same_view(const fz_array *a, const fz_array *b) {
+    if (a->data != b->data || a->dtype != b->dtype || a->ndim != b->ndim) return false;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] != b->shape[d] || (a->shape[d] > 1 && a->strides[d] != b->strides[d])) return false;
+    }
+    return true;
+}
+
+/* Sorted by size, each stride must step over everything that the smaller ones reach. */
+bool fz__overlaps_itself(const fz_array *x) {
+    ptrdiff_t steps[FZ_MAX_NDIM], lengths[FZ_MAX_NDIM];
+    int axes = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->shape[d] == 0) return false;
+        if (x->shape[d] == 1) continue;
+        ptrdiff_t step = magnitude(x->strides[d]);
+        int at = axes++;
+        for (; at > 0 && steps[at - 1] > step; at--) {
+            steps[at] = steps[at - 1];
+            lengths[at] = lengths[at - 1];
+        }
+        steps[at] = step;
+        lengths[at] = x->shape[d];
+    }
+    ptrdiff_t reach = (ptrdiff_t)fz_dtype_size(x->dtype);
+    for (int i = 0; i < axes; i++) {
+        if (steps[i] < reach) return true;
+        reach += steps[i] * (lengths[i] - 1);
+    }
+    return false;
+}
+
+/* ---- loop nests ------------------------------------------------------------------------------------------ */
+
+/* Strides of x along the output's axes: 0 where x is broadcast. */
+static fz_status broadcast_strides(const fz_array *x, const fz_array *out, const char *operation, ptrdiff_t *strides) {
+    int missing = out->ndim - x->ndim;
+    bool fits = missing >= 0;
+    for (int d = 0; fits && d < out->ndim; d++) {
+        ptrdiff_t length = d < missing ? 1 : x->shape[d - missing];
+        strides[d] = length == 1 ? 0 : x->strides[d - missing];
+        fits = length == 1 || length == out->shape[d];
+    }
+    if (fits) return FZ_OK;
+    fz__shape_text from, to;
+    return fz__fail(FZ_ERROR_SHAPE, "%s: an input of shape %s does not broadcast to out's shape %s", operation,
+                    fz__format_shape(&from, x->ndim, x->shape), fz__format_shape(&to, out->ndim, out->shape));
+}
+
+/* Should axis a be outside axis b? The output decides, then the inputs; equal axes keep their order. */
+static bool is_outer(const fz__nest *nest, int a, int b) {
+    for (int k = nest->operands - 1; k >= 0; k--) {
+        ptrdiff_t step_a = magnitude(nest->strides[k][a]), step_b = magnitude(nest->strides[k][b]);
+        if (step_a != step_b && step_a != 0 && step_b != 0) return step_a > step_b;
+    }
+    return true;
+}
+
+static void swap_axes(fz__nest *nest, int a, int b) {
+    ptrdiff_t length = nest->shape[a];
+    nest->shape[a] = nest->shape[b];
+    nest->shape[b] = length;
+    for (int k = 0; k < nest->operands; k++) {
+        ptrdiff_t stride = nest->strides[k][a];
+        nest->strides[k][a] = nest->strides[k][b];
+        nest->strides[k][b] = stride;
+    }
+}
+
+/* Walks an axis backwards where the output's stride is negative: element-wise work has no direction. */
+static void flip_axis(fz__nest *nest, int d) {
+    for (int k = 0; k < nest->operands; k++) {
+        nest->data[k] += (nest->shape[d] - 1) * nest->strides[k][d];
+        nest->strides[k][d] = -nest->strides[k][d];
+    }
+}
+
+/* Axis d moves into axis d + 1 if every operand steps from one to the other without a gap. */
+static bool merge_axis(fz__nest *nest, int d) {
+    for (int k = 0; k < nest->operands; k++) {
+        if (nest->strides[k][d] != nest->strides[k][d + 1] * nest->shape[d + 1]) return false;
+    }
+    nest->shape[d + 1] *= nest->shape[d];
+    return true;
+}
+
+void fz__nest_remove_axis(fz__nest *nest, int d) {
+    nest->ndim--;
+    for (int e = d; e < nest->ndim; e++) {
+        nest->shape[e] = nest->shape[e + 1];
+        for (int k = 0; k < nest->operands; k++) nest->strides[k][e] = nest->strides[k][e + 1];
+    }
+}
+
+static void normalize_nest(fz__nest *nest) {
+    for (int d = nest->ndim - 1; d >= 0; d--) {
+        if (nest->shape[d] == 1)
+            fz__nest_remove_axis(nest, d);
+        else if (nest->strides[nest->operands - 1][d] < 0)
+            flip_axis(nest, d);
+    }
+    for (int i = 1; i < nest->ndim; i++) { /* insertion sort: few axes, mostly in order */
+        for (int d = i; d > 0 && !is_outer(nest, d - 1, d); d--) swap_axes(nest, d - 1, d);
+    }
+    for (int d = nest->ndim - 2; d >= 0; d--) {
+        if (merge_axis(nest, d)) fz__nest_remove_axis(nest, d);
+    }
+}
+
+fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]) {
+    const fz_array *out = arrays[operands - 1];
+    nest->ndim = out->ndim;
+    nest->operands = operands;
+    nest->size = fz__array_size(out);
+    for (int d = 0; d < out->ndim; d++) nest->shape[d] = out->shape[d];
+    for (int k = 0; k < operands; k++) {
+        nest->data[k] = arrays[k]->data;
+        fz_status status = broadcast_strides(arrays[k], out, operation, nest->strides[k]);
+        if (status) return status;
+    }
+    if (nest->size) normalize_nest(nest);
+    return FZ_OK;
+}
+
+void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[], char *pointers[]) {
+    for (int k = 0; k < nest->operands; k++) pointers[k] = nest->data[k];
+    for (int d = nest->ndim - 1; d >= 0; d--) {
+        coordinates[d] = index % nest->shape[d];
+        index /= nest->shape[d];
+        for (int k = 0; k < nest->operands; k++) pointers[k] += coordinates[d] * nest->strides[k][d];
+    }
+}
+
+/* From the start of a row to the start of the next. */
+static void next_row(const fz__nest *nest, ptrdiff_t coordinates[], char *pointers[]) {
+    for (int d = nest->ndim - 2; d >= 0; d--) {
+        const bool carry = ++coordinates[d] == nest->shape[d];
+        const ptrdiff_t steps = carry ? 1 - nest->shape[d] : 1;
+        for (int k = 0; k < nest->operands; k++) pointers[k] += steps * nest->strides[k][d];
+        if (!carry) return;
+        coordinates[d] = 0;
+    }
+}
+
+void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit, void *context) {
+    const int inner = nest->ndim - 1;
+    char *pointers[FZ_MAX_OPERANDS];
+    ptrdiff_t coordinates[FZ_MAX_NDIM], strides[FZ_MAX_OPERANDS];
+    fz__nest_seek(nest, begin, coordinates, pointers);
+    for (int k = 0; k < nest->operands; k++) strides[k] = inner < 0 ? 0 : nest->strides[k][inner];
+    const ptrdiff_t row = inner < 0 ? 1 : nest->shape[inner];
+    for (ptrdiff_t column = inner < 0 ? 0 : coordinates[inner]; begin < end; column = 0) {
+        const ptrdiff_t n = fz__min(row - column, end - begin);
+        visit(context, n, pointers, strides);
+        begin += n;
+        for (int k = 0; k < nest->operands; k++) pointers[k] -= column * strides[k];
+        next_row(nest, coordinates, pointers);
+    }
+}

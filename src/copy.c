@@ -1,0 +1,129 @@
+/* Strided copies. Where source and destination run fastest along different axes, that plane is
+   copied in transposed tiles, so that both sides are read and written in whole cache lines. */
+#include "internal.h"
+
+enum {
+    GRAIN = 16384, /* elements of a task that copies rows */
+    TILE = 64,     /* side of a transposed tile in elements: both sides fit the L1 cache */
+};
+
+typedef struct job {
+    fz__nest nest; /* source, destination; without the plane's two axes where a plane is transposed */
+    fz_cast *copy_row;
+    fz_transpose_tile *transpose;
+    ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
+    ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
+    ptrdiff_t row_tiles, column_tiles;
+    ptrdiff_t element; /* bytes */
+} job;
+
+static void copy_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    const job *j = context;
+    j->copy_row((size_t)n, pointers[0], strides[0], pointers[1], strides[1]);
+}
+
+static void copy_rows(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    fz__nest_walk(&j->nest, begin, end, copy_row, j);
+}
+
+/* Tiles are counted with the destination's fast axis first, then the plane's other, then the planes. */
+static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    const job *j = context;
+    for (ptrdiff_t tile = begin; tile < end; tile++) {
+        const ptrdiff_t row = tile % j->row_tiles * TILE;
+        const ptrdiff_t column = tile / j->row_tiles % j->column_tiles * TILE;
+        char *plane[FZ_MAX_OPERANDS];
+        ptrdiff_t coordinates[FZ_MAX_NDIM];
+        fz__nest_seek(&j->nest, tile / (j->row_tiles * j->column_tiles), coordinates, plane);
+        j->transpose((size_t)fz__min(TILE, j->rows - row), (size_t)fz__min(TILE, j->columns - column),
+                     plane[0] + row * j->src_stride + column * j->element, j->src_stride,
+                     plane[1] + column * j->dst_stride + row * j->element, j->dst_stride);
+    }
+}
+
+/* Takes the plane out of the nest if there is one: the innermost axis must be gapless in the
+   destination and another one in the source. */
+static bool extract_plane(job *j) {
+    fz__nest *nest = &j->nest;
+    const int inner = nest->ndim - 1;
+    if (inner < 1 || nest->strides[1][inner] != j->element || nest->strides[0][inner] == j->element) return false;
+    int other = 0;
+    while (other < inner && nest->strides[0][other] != j->element) other++;
+    if (other == inner) return false;
+    j->rows = nest->shape[inner];
+    j->columns = nest->shape[other];
+    j->src_stride = nest->strides[0][inner];
+    j->dst_stride = nest->strides[1][other];
+    j->row_tiles = fz__ceil_div(j->rows, TILE);
+    j->column_tiles = fz__ceil_div(j->columns, TILE);
+    nest->ndim = inner;
+    fz__nest_remove_axis(nest, other);
+    return true;
+}
+
+void fz__copy(const fz_array *src, const fz_array *dst) {
+    const fz_kernels *kernels = fz__kernels(dst->dtype);
+    job j = {.copy_row = kernels->elementwise->cast_from[dst->dtype],
+             .transpose = kernels->transpose,
+             .element = (ptrdiff_t)fz_dtype_size(dst->dtype)};
+    fz__nest_init(&j.nest, "copy", 2, (const fz_array *const[]){src, dst}); /* equal shapes always fit */
+    const ptrdiff_t size = j.nest.size;
+    if (size == 0) return;
+    if (extract_plane(&j)) {
+        const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
+        const ptrdiff_t grain = fz__max(1, GRAIN / (TILE * TILE));
+        fz__parallel_for(fz__participants(tiles, grain), tiles, grain, copy_tiles, &j);
+    } else {
+        fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_rows, &j);
+    }
+}
+
+/* ---- transpose ------------------------------------------------------------------------------------------ */
+
+/* x's axes in out's order; axes == NULL reverses them. */
+static fz_status permute_axes(const fz_array *x, const int axes[], ptrdiff_t *shape, ptrdiff_t *strides) {
+    bool seen[FZ_MAX_NDIM] = {false};
+    for (int d = 0; d < x->ndim; d++) {
+        int axis = axes ? axes[d] : x->ndim - 1 - d;
+        if (axis < 0) axis += x->ndim;
+        if (axis < 0 || axis >= x->ndim || seen[axis])
+            return fz__fail(FZ_ERROR_SHAPE, "transpose: axes[%d] is %d; each of the %d axes must be named once", d,
+                            axes[d], x->ndim);
+        seen[axis] = true;
+        shape[d] = x->shape[axis];
+        strides[d] = x->strides[axis];
+    }
+    return FZ_OK;
+}
+
+static fz_status check_transposed(const fz_array *permuted, const fz_array *out) {
+    bool fits = permuted->ndim == out->ndim;
+    for (int d = 0; fits && d < out->ndim; d++) fits = permuted->shape[d] == out->shape[d];
+    fz__shape_text want, got;
+    if (!fits)
+        return fz__fail(FZ_ERROR_SHAPE, "transpose: out is %s; the transposed x is %s",
+                        fz__format_shape(&got, out->ndim, out->shape),
+                        fz__format_shape(&want, permuted->ndim, permuted->shape));
+    if (permuted->dtype != out->dtype)
+        return fz__fail(FZ_ERROR_DTYPE, "transpose: out is %s and x is %s; they must be of one dtype",
+                        fz_dtype_name(out->dtype), fz_dtype_name(permuted->dtype));
+    if (fz__overlaps_itself(out) || fz__may_overlap(permuted, out))
+        return fz__fail(FZ_ERROR_OVERLAP, "transpose: out shares memory with x or with itself; a separate array would do");
+    return FZ_OK;
+}
+
+fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out) {
+    ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
+    fz_status status = fz_init();
+    if (!status) status = fz__check_array("transpose", "x", x);
+    if (!status) status = fz__check_array("transpose", "out", out);
+    if (!status) status = permute_axes(x, axes, shape, strides);
+    if (status) return status;
+    const fz_array permuted = {x->data, x->dtype, x->ndim, shape, strides};
+    if ((status = check_transposed(&permuted, out))) return status;
+    fz__copy(&permuted, out);
+    return FZ_OK;
+}

@@ -1,0 +1,173 @@
+/* Element-wise operations: plan (converted and overlapping operands), then ranges of the loop nest on
+   the scheduler, each a sequence of runs of the kernel. */
+#include <string.h>
+
+#include "internal.h"
+
+/* Elements a task gets at once, and the size from which handing work to another thread pays. */
+enum { GRAIN = 16384, PARALLEL_FROM = 3 * GRAIN };
+
+typedef struct job {
+    fz__nest nest;
+    fz_loop *loop;
+    size_t size;                        /* bytes of an element of the compute dtype */
+    size_t sizes[FZ_MAX_OPERANDS];      /* bytes of an operand's own element */
+    fz_cast *cast[FZ_MAX_OPERANDS];     /* own dtype -> compute dtype; for the output, back */
+    bool in_place[FZ_MAX_OPERANDS];     /* rows may be read and written where they are */
+    bool in_blocks;                     /* some operand must be copied through a block buffer */
+} job;
+
+typedef struct buffers {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_MAX_OPERANDS][FZ_BLOCK * sizeof(double)];
+} buffers;
+
+/* Repeats a scalar over a vector, so that loops can load it like any other operand. */
+static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
+    j->cast[k](FZ_MAX_VECTOR_BYTES / j->size, scalar, 0, splat, (ptrdiff_t)j->size);
+}
+
+/* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
+static void run_block(const job *j, size_t n, char *const pointers[], const ptrdiff_t strides[], buffers *scratch) {
+    const int inputs = j->nest.operands - 1;
+    const void *in[FZ_MAX_OPERANDS];
+    unsigned char step[FZ_MAX_OPERANDS];
+    for (int k = 0; k < inputs; k++) {
+        step[k] = strides[k] != 0;
+        in[k] = j->in_place[k] ? pointers[k] : scratch->block[k];
+        if (!j->in_place[k] && step[k])
+            j->cast[k](n, pointers[k], strides[k], scratch->block[k], (ptrdiff_t)j->size);
+    }
+    void *out = j->in_place[inputs] ? pointers[inputs] : scratch->block[inputs];
+    j->loop(n, in, step, out);
+    if (!j->in_place[inputs]) j->cast[inputs](n, out, (ptrdiff_t)j->size, pointers[inputs], strides[inputs]);
+}
+
+static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
+    const job *j = context;
+    const int operands = j->nest.operands;
+    buffers scratch;
+    char *pointers[FZ_MAX_OPERANDS];
+    for (int k = 0; k < operands; k++) {
+        pointers[k] = row[k];
+        if (k < operands - 1 && strides[k] == 0) fill_splat(j, k, row[k], scratch.block[k]);
+    }
+    const ptrdiff_t block = j->in_blocks ? FZ_BLOCK : n;
+    for (ptrdiff_t begin = 0; begin < n; begin += block) {
+        run_block(j, (size_t)fz__min(block, n - begin), pointers, strides, &scratch);
+        for (int k = 0; k < operands; k++) pointers[k] += block * strides[k];
+    }
+}
+
+static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    fz__nest_walk(&j->nest, begin, end, run_row, j);
+}
+
+static void run_nest(job *j) {
+    const ptrdiff_t size = j->nest.size;
+    if (size < PARALLEL_FROM)
+        run_range(j, 0, size, 0);
+    else
+        fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, run_range, j);
+}
+
+/* How each operand reaches the loop: in place where its rows are gapless and of the compute dtype, as
+   a splat where it does not move along them, else through a block buffer. */
+static void plan_operands(job *j, const fz_kernels *kernels, fz_dtype dtype, const fz_array *const arrays[]) {
+    const int operands = j->nest.operands, inner = j->nest.ndim - 1;
+    j->size = fz_dtype_size(dtype);
+    j->in_blocks = false;
+    for (int k = 0; k < operands; k++) {
+        const bool is_output = k == operands - 1;
+        const fz_dtype own = arrays[k]->dtype;
+        const ptrdiff_t stride = inner < 0 ? 0 : j->nest.strides[k][inner];
+        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[dtype] : kernels->elementwise->cast_from[own];
+        j->in_place[k] = own == dtype && (stride == (ptrdiff_t)j->size || (is_output && inner < 0));
+        j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
+    }
+}
+
+static fz_status check_operands(const char *name, int inputs, const fz_array *const arrays[]) {
+    static const char *const arguments[] = {"x", "y"};
+    for (int k = 0; k < inputs; k++) {
+        fz_status status = fz__check_array(name, arguments[k], arrays[k]);
+        if (status) return status;
+    }
+    fz_status status = fz__check_array(name, "out", arrays[inputs]);
+    if (status) return status;
+    if (fz__overlaps_itself(arrays[inputs]))
+        return fz__fail(FZ_ERROR_OVERLAP, "%s: elements of out share memory; an array without overlap would do", name);
+    return FZ_OK;
+}
+
+/* Where out shares memory with an input in another arrangement, the input is copied first. */
+typedef struct shadows {
+    fz_array array[FZ_MAX_OPERANDS];
+    ptrdiff_t strides[FZ_MAX_OPERANDS][FZ_MAX_NDIM];
+    void *memory[FZ_MAX_OPERANDS];
+} shadows;
+
+static fz_status shadow_overlapping(const char *name, int inputs, const fz_array *arrays[], shadows *copies) {
+    for (int k = 0; k < inputs; k++) copies->memory[k] = NULL;
+    for (int k = 0; k < inputs; k++) {
+        const fz_array *x = arrays[k];
+        if (fz__same_view(x, arrays[inputs]) || !fz__may_overlap(x, arrays[inputs])) continue;
+        copies->memory[k] = fz__workspace_acquire(name, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
+        if (!copies->memory[k]) return FZ_ERROR_MEMORY;
+        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[k]);
+        copies->array[k] = (fz_array){copies->memory[k], x->dtype, x->ndim, x->shape, copies->strides[k]};
+        fz__copy(x, &copies->array[k]);
+        arrays[k] = &copies->array[k];
+    }
+    return FZ_OK;
+}
+
+static void release_shadows(int inputs, shadows *copies) {
+    for (int k = 0; k < inputs; k++) fz__workspace_release(copies->memory[k]);
+}
+
+fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
+    fz_status status = fz_init();
+    if (status) return status;
+    const char *name = fz_op_name(op);
+    const int arity = fz_op_arity(op);
+    const fz_kernels *kernels = fz__kernels(dtype);
+    const fz_array *arrays[FZ_MAX_OPERANDS];
+    for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
+    arrays[arity] = out;
+    if ((status = check_operands(name, arity, arrays))) return status;
+
+    job j;
+    j.loop = kernels->elementwise->loops[op];
+    if ((status = fz__nest_init(&j.nest, name, arity + 1, arrays)) || j.nest.size == 0) return status;
+    shadows copies;
+    status = shadow_overlapping(name, arity, arrays, &copies);
+    if (!status) {
+        fz__nest_init(&j.nest, name, arity + 1, arrays);
+        plan_operands(&j, kernels, dtype, arrays);
+        run_nest(&j);
+    }
+    release_shadows(arity, &copies);
+    return status;
+}
+
+static fz_dtype widest(int arity, const fz_array *const inputs[]) {
+    fz_dtype dtype = FZ_FLOAT32;
+    for (int k = 0; k < arity; k++) {
+        if (inputs[k] && inputs[k]->dtype == FZ_FLOAT64) dtype = FZ_FLOAT64;
+    }
+    return dtype;
+}
+
+#define FZ_UNARY(name, ...)                                                                                          \
+    fz_status fz_##name(const fz_array *x, fz_array *out) {                                                           \
+        const fz_array *inputs[] = {x};                                                                               \
+        return fz_elementwise(FZ_OP_##name, widest(1, inputs), inputs, out);                                          \
+    }
+#define FZ_BINARY(name, ...)                                                                                         \
+    fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out) {                                        \
+        const fz_array *inputs[] = {x, y};                                                                            \
+        return fz_elementwise(FZ_OP_##name, widest(2, inputs), inputs, out);                                          \
+    }
+#include "ops.def"

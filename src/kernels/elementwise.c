@@ -1,0 +1,99 @@
+/* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands, and the casts
+   that make any other operand contiguous. */
+#include "vec.h"
+
+enum { UNROLL = 4 };
+
+typedef vec unary_lane(vec x);
+typedef vec binary_lane(vec x, vec y);
+
+FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char step[], void *out, unary_lane *lane,
+                          T fill) {
+    const char *x = in[0];
+    char *z = out;
+    const size_t dx = step[0] * sizeof(vec);
+    for (; n >= UNROLL * W; n -= UNROLL * W, z += UNROLL * sizeof(vec)) {
+        vec v[UNROLL];
+        for (int u = 0; u < UNROLL; u++, x += dx) v[u] = vload(x);
+        for (int u = 0; u < UNROLL; u++) vstore(z + u * sizeof(vec), lane(v[u]));
+    }
+    for (; n >= W; n -= W, x += dx, z += sizeof(vec)) vstore(z, lane(vload(x)));
+    if (n) vstore_part(z, lane(vload_part(x, n, fill)), n);
+}
+
+FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char step[], void *out, binary_lane *lane,
+                           T fill) {
+    const char *x = in[0], *y = in[1];
+    char *z = out;
+    const size_t dx = step[0] * sizeof(vec), dy = step[1] * sizeof(vec);
+    for (; n >= UNROLL * W; n -= UNROLL * W, z += UNROLL * sizeof(vec)) {
+        vec v[UNROLL];
+        for (int u = 0; u < UNROLL; u++, x += dx, y += dy) v[u] = lane(vload(x), vload(y));
+        for (int u = 0; u < UNROLL; u++) vstore(z + u * sizeof(vec), v[u]);
+    }
+    for (; n >= W; n -= W, x += dx, y += dy, z += sizeof(vec)) vstore(z, lane(vload(x), vload(y)));
+    if (n) vstore_part(z, lane(vload_part(x, n, fill), vload_part(y, n, fill)), n);
+}
+
+#define FZ_UNARY(name, dtypes, expression, fill, doc)                                                              \
+    FZ_INLINE vec name##_lane(vec x) { return expression; }                                                          \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) {                \
+        unary_loop(n, in, step, out, name##_lane, fill);                                                              \
+    }
+#define FZ_BINARY(name, dtypes, expression, fill, doc)                                                             \
+    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                                   \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) {                \
+        binary_loop(n, in, step, out, name##_lane, fill);                                                             \
+    }
+#include "ops.def"
+
+/* ---- casts ---------------------------------------------------------------------------------------------- */
+
+FZ_INLINE void cast_loop(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride,
+                         T (*read)(const void *)) {
+    const char *x = src;
+    char *z = dst;
+    for (; n; n--, x += src_stride, z += dst_stride) store_one(z, read(x));
+}
+
+FZ_INLINE T read_float32(const void *p) {
+    float value;
+    memcpy(&value, p, sizeof value);
+    return (T)value;
+}
+
+FZ_INLINE T read_float64(const void *p) {
+    double value;
+    memcpy(&value, p, sizeof value);
+    return (T)value;
+}
+
+/* Rows without gaps get a loop of their own, which the compiler turns into vectors. */
+FZ_INLINE void cast_any(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride,
+                        ptrdiff_t src_size, T (*read)(const void *)) {
+    if (src_stride == src_size && dst_stride == sizeof(T))
+        cast_loop(n, src, src_size, dst, sizeof(T), read);
+    else if (dst_stride == sizeof(T))
+        cast_loop(n, src, src_stride, dst, sizeof(T), read);
+    else
+        cast_loop(n, src, src_stride, dst, dst_stride, read);
+}
+
+static void cast_float32(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) {
+    cast_any(n, src, src_stride, dst, dst_stride, sizeof(float), read_float32);
+}
+
+static void cast_float64(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) {
+    cast_any(n, src, src_stride, dst, dst_stride, sizeof(double), read_float64);
+}
+
+extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
+const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
+    .loops =
+        {
+#define FZ_UNARY(name, ...) [FZ_OP_##name] = name##_loop,
+#define FZ_BINARY(name, ...) [FZ_OP_##name] = name##_loop,
+#include "ops.def"
+        },
+    .cast_from = {[FZ_FLOAT32] = cast_float32, [FZ_FLOAT64] = cast_float64},
+};

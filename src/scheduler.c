@@ -1,0 +1,441 @@
+/* The work-stealing pool.
+
+   A split call is a `job` on its caller's stack: n items cut into chunks, dealt out as one contiguous
+   range of chunks per participant. A participant takes chunks from the front of its own range and,
+   when that runs dry, steals half of another's rest. Jobs are announced in static slots; a worker joins
+   one by counting itself into the slot, and the caller returns only when everybody has counted out, so
+   nobody looks at a job that is gone. No lock is taken but to put threads to sleep and to wake them. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "internal.h"
+
+enum {
+    SLOTS = 64,               /* jobs announced at once; further callers work alone */
+    WORKER_SPIN_NS = 20000,   /* how long a worker looks for the next job before it sleeps */
+    CALLER_SPIN_NS = 50000,   /* how long a caller looks for the last chunks' end before it sleeps */
+    PAUSES_PER_CLOCK = 16,    /* a look at the clock costs about as much as a pause */
+};
+
+/* Chunks [begin, end) not yet taken, as begin << 32 | end, so that one compare-and-swap moves both. */
+typedef struct range {
+    _Alignas(FZ_CACHE_LINE) _Atomic uint64_t chunks;
+    atomic_bool taken; /* does a thread hold this participant number? */
+} range;
+
+typedef struct job {
+    fz__task *task;
+    void *context;
+    ptrdiff_t n, grain;
+    int participants;
+    range ranges[FZ_MAX_THREADS]; /* only the first `participants` are initialized */
+} job;
+
+/* control: OPEN while there may be chunks to take, CLAIMED while a caller owns the slot, WAITING while
+   that caller sleeps; below them the number of workers inside. */
+#define OPEN (1u << 31)
+#define CLAIMED (1u << 30)
+#define WAITING (1u << 29)
+#define INSIDE (WAITING - 1)
+
+typedef struct slot {
+    _Alignas(FZ_CACHE_LINE) atomic_uint control;
+    atomic_uint room; /* workers that may be inside at once */
+    job *job;         /* valid for whoever is counted in */
+    pthread_mutex_t mutex;
+    pthread_cond_t empty;
+} slot;
+
+static struct {
+    slot slots[SLOTS];
+    _Atomic int64_t slots_used; /* none beyond was ever claimed */
+    atomic_uint epoch;      /* counts announcements */
+    atomic_int size;        /* threads wanted, callers' own included; 0: not known yet */
+    atomic_int workers;     /* threads created */
+    atomic_int sleepers;
+    atomic_bool exhausted;  /* a thread could not be created */
+    pthread_mutex_t mutex;  /* for sleeping and for creating threads */
+    pthread_cond_t news;
+} pool;
+
+static int initial_size; /* FORZIUM_NUM_THREADS, or 0 */
+
+/* ---- time and metrics -------------------------------------------------------------------------------- */
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct {
+    _Atomic int64_t since_ns, busy_ns, max_ns, min_ns; /* since: 0 before the first split call */
+    _Atomic int64_t active, max_active;
+    _Atomic uint64_t started, completed;
+    atomic_int observed;
+    atomic_uint generation; /* counts resets */
+} metrics = {.min_ns = INT64_MAX};
+
+typedef struct tally {
+    int64_t last_ns, busy_ns, max_ns, min_ns;
+    uint64_t tasks;
+} tally;
+
+static void raise_to(_Atomic int64_t *target, int64_t value) {
+    int64_t old = *target;
+    while (old < value && !atomic_compare_exchange_weak(target, &old, value)) continue;
+}
+
+static void lower_to(_Atomic int64_t *target, int64_t value) {
+    int64_t old = *target;
+    while (old > value && !atomic_compare_exchange_weak(target, &old, value)) continue;
+}
+
+static tally begin_tally(void) {
+    static _Thread_local unsigned seen_generation = UINT32_MAX;
+    int64_t none = 0, start = now_ns();
+    atomic_compare_exchange_strong(&metrics.since_ns, &none, start);
+    if (seen_generation != metrics.generation) {
+        seen_generation = metrics.generation;
+        metrics.observed++;
+    }
+    raise_to(&metrics.max_active, ++metrics.active);
+    return (tally){.last_ns = start, .min_ns = INT64_MAX};
+}
+
+static void count_task(tally *t) {
+    int64_t end = now_ns(), spent = end - t->last_ns;
+    t->last_ns = end;
+    t->busy_ns += spent;
+    t->max_ns = spent > t->max_ns ? spent : t->max_ns;
+    t->min_ns = spent < t->min_ns ? spent : t->min_ns;
+    t->tasks++;
+}
+
+static void end_tally(const tally *t) {
+    metrics.active--;
+    metrics.started += t->tasks;
+    metrics.completed += t->tasks;
+    metrics.busy_ns += t->busy_ns;
+    raise_to(&metrics.max_ns, t->max_ns);
+    lower_to(&metrics.min_ns, t->min_ns);
+}
+
+void fz_get_thread_metrics(fz_thread_metrics *result, int reset) {
+    const uint64_t tasks = metrics.completed;
+    *result = (fz_thread_metrics){
+        .pool_size = fz_get_num_threads(),
+        .observed_threads = metrics.observed,
+        .max_active_threads = (int)metrics.max_active,
+        .busy_seconds = (double)metrics.busy_ns * 1e-9,
+        .observation_seconds = metrics.since_ns ? (double)(now_ns() - metrics.since_ns) * 1e-9 : 0,
+        .tasks_started = metrics.started,
+        .tasks_completed = tasks,
+        .mean_task_us = tasks ? (double)metrics.busy_ns * 1e-3 / (double)tasks : 0,
+        .max_task_us = tasks ? (double)metrics.max_ns * 1e-3 : 0,
+        .min_task_us = tasks ? (double)metrics.min_ns * 1e-3 : 0,
+    };
+    if (!reset) return;
+    metrics.started = metrics.completed = 0;
+    metrics.since_ns = metrics.busy_ns = metrics.max_ns = 0;
+    metrics.min_ns = INT64_MAX;
+    metrics.max_active = metrics.observed = 0;
+    metrics.generation++;
+}
+
+/* ---- ranges ------------------------------------------------------------------------------------------- */
+
+static uint64_t pack_range(uint64_t begin, uint64_t end) { return begin << 32 | end; }
+static uint32_t range_begin(uint64_t chunks) { return (uint32_t)(chunks >> 32); }
+static uint32_t range_end(uint64_t chunks) { return (uint32_t)chunks; }
+
+/* The first chunk of one's own range; false when it is empty. */
+static bool take_chunk(range *own, uint32_t *chunk) {
+    uint64_t chunks = atomic_load_explicit(&own->chunks, memory_order_relaxed);
+    do {
+        if (range_begin(chunks) >= range_end(chunks)) return false;
+        *chunk = range_begin(chunks);
+    } while (!atomic_compare_exchange_weak(&own->chunks, &chunks, pack_range(*chunk + 1, range_end(chunks))));
+    return true;
+}
+
+/* The later half of somebody's rest becomes the thief's range, but for its first chunk, which is given
+   out. While a range is empty nobody but its owner writes to it. */
+static bool steal_chunk(job *j, int thief, uint32_t *chunk) {
+    for (int i = 1; i < j->participants; i++) {
+        range *victim = &j->ranges[(thief + i) % j->participants];
+        uint64_t chunks = atomic_load_explicit(&victim->chunks, memory_order_relaxed);
+        while (range_begin(chunks) < range_end(chunks)) {
+            const uint32_t end = range_end(chunks), half = (end - range_begin(chunks) + 1) / 2, middle = end - half;
+            if (!atomic_compare_exchange_weak(&victim->chunks, &chunks, pack_range(range_begin(chunks), middle)))
+                continue;
+            atomic_store(&j->ranges[thief].chunks, pack_range(middle + 1, end));
+            *chunk = middle;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void deal_ranges(job *j, uint64_t chunks) {
+    const uint64_t participants = (uint64_t)j->participants;
+    for (uint64_t p = 0; p < participants; p++) {
+        atomic_init(&j->ranges[p].chunks, pack_range(p * chunks / participants, (p + 1) * chunks / participants));
+        atomic_init(&j->ranges[p].taken, p == 0);
+    }
+}
+
+/* Works until nothing is left to take and returns true; a worker returns false when another job is
+   announced meanwhile (the rest of its range is there for others, or for its return). */
+static bool participate(job *j, int participant, const unsigned *epoch) {
+    tally t = begin_tally();
+    uint32_t chunk;
+    bool dry = true;
+    while (dry && (take_chunk(&j->ranges[participant], &chunk) || steal_chunk(j, participant, &chunk))) {
+        const ptrdiff_t begin = (ptrdiff_t)chunk * j->grain;
+        j->task(j->context, begin, fz__min(begin + j->grain, j->n), participant);
+        count_task(&t);
+        dry = !epoch || *epoch == pool.epoch;
+    }
+    end_tally(&t);
+    return dry;
+}
+
+/* ---- sleeping and waking ------------------------------------------------------------------------------- */
+
+static void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* yield is a no-op on most cores */
+#endif
+}
+
+static void wait_for_news(int worker, unsigned seen) {
+    const int64_t until = now_ns() + WORKER_SPIN_NS;
+    while (worker < pool.size - 1 && now_ns() < until) {
+        for (int i = 0; i < PAUSES_PER_CLOCK; i++) {
+            if (pool.epoch != seen) return;
+            relax();
+        }
+    }
+    pthread_mutex_lock(&pool.mutex);
+    pool.sleepers++; /* before the last look at epoch: whoever announces looks the other way round */
+    while (pool.epoch == seen || worker >= pool.size - 1) pthread_cond_wait(&pool.news, &pool.mutex);
+    pool.sleepers--;
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+static void announce(int helpers_wanted) {
+    pool.epoch++;
+    if (pool.sleepers == 0) return;
+    pthread_mutex_lock(&pool.mutex);
+    if (helpers_wanted < pool.sleepers && pool.workers < pool.size)
+        for (int i = 0; i < helpers_wanted; i++) pthread_cond_signal(&pool.news);
+    else /* all are wanted, or some sleepers are beyond the pool's size and must not swallow the signal */
+        pthread_cond_broadcast(&pool.news);
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+static bool is_empty(const slot *s) { return (s->control & INSIDE) == 0; }
+
+static void wait_until_empty(slot *s) {
+    const int64_t until = now_ns() + CALLER_SPIN_NS;
+    while (!is_empty(s) && now_ns() < until) {
+        for (int i = 0; i < PAUSES_PER_CLOCK && !is_empty(s); i++) relax();
+    }
+    if (is_empty(s)) return;
+    pthread_mutex_lock(&s->mutex);
+    s->control |= WAITING;
+    while (!is_empty(s)) pthread_cond_wait(&s->empty, &s->mutex);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- workers ------------------------------------------------------------------------------------------- */
+
+/* Counts the calling worker into the open slot with the fewest others; NULL if none is open. */
+static slot *join_slot(void) {
+    for (;;) {
+        slot *best = NULL;
+        unsigned fewest = UINT32_MAX;
+        for (int i = 0; i < pool.slots_used; i++) {
+            const unsigned control = pool.slots[i].control, inside = control & INSIDE;
+            if ((control & OPEN) && inside < pool.slots[i].room && inside < fewest) {
+                best = &pool.slots[i];
+                fewest = inside;
+            }
+        }
+        if (!best) return NULL;
+        unsigned control = best->control;
+        while ((control & OPEN) && (control & INSIDE) < best->room) {
+            if (atomic_compare_exchange_weak(&best->control, &control, control + 1)) return best;
+        }
+    }
+}
+
+static void leave_slot(slot *s) {
+    const unsigned before = atomic_fetch_sub(&s->control, 1);
+    if ((before & INSIDE) != 1 || !(before & WAITING)) return;
+    pthread_mutex_lock(&s->mutex);
+    pthread_cond_broadcast(&s->empty);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* A participant number that no other thread holds. Whoever was let in finds one: there are as many as
+   there is room, and a leaver gives its number back before it counts out. */
+static int take_participant(job *j) {
+    for (int p = 1;; p = p + 1 < j->participants ? p + 1 : 1) {
+        if (!atomic_exchange(&j->ranges[p].taken, true)) return p;
+    }
+}
+
+/* Helps with one job, if there is one. */
+static bool help(unsigned epoch) {
+    slot *s = join_slot();
+    if (!s) return false;
+    job *j = s->job;
+    const int participant = take_participant(j);
+    if (participate(j, participant, &epoch)) atomic_fetch_and(&s->control, ~OPEN);
+    atomic_store(&j->ranges[participant].taken, false);
+    leave_slot(s);
+    return true;
+}
+
+static void *run_worker(void *number) {
+    const int worker = (int)(intptr_t)number;
+    for (;;) {
+        const unsigned epoch = pool.epoch;
+        const bool wanted = worker < pool.size - 1;
+        if (!wanted || (!help(epoch) && pool.epoch == epoch)) wait_for_news(worker, epoch);
+    }
+    return NULL;
+}
+
+/* Workers take no signals: those are for the threads that the program knows of. */
+static bool create_worker(int number) {
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int error = pthread_create(&thread, NULL, run_worker, (void *)(intptr_t)number);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!error) pthread_detach(thread);
+    return !error;
+}
+
+static void ensure_workers(void) {
+    if (pool.workers >= pool.size - 1 || pool.exhausted) return;
+    pthread_mutex_lock(&pool.mutex);
+    while (pool.workers < pool.size - 1 && !pool.exhausted) {
+        if (create_worker(pool.workers))
+            pool.workers++;
+        else
+            pool.exhausted = true; /* work on with those there are, and do not ask again at every call */
+    }
+    pthread_mutex_unlock(&pool.mutex);
+}
+
+/* ---- callers ------------------------------------------------------------------------------------------- */
+
+static slot *claim_slot(void) {
+    for (int i = 0; i < SLOTS; i++) {
+        unsigned free_slot = 0;
+        if (!atomic_compare_exchange_strong(&pool.slots[i].control, &free_slot, CLAIMED)) continue;
+        raise_to(&pool.slots_used, i + 1);
+        return &pool.slots[i];
+    }
+    return NULL;
+}
+
+int fz__participants(ptrdiff_t n, ptrdiff_t grain) {
+    return (int)fz__max(1, fz__min(fz_get_num_threads(), fz__ceil_div(n, grain)));
+}
+
+void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *task, void *context) {
+    if (n <= 0) return;
+    if (n <= grain) {
+        task(context, 0, n, 0);
+        return;
+    }
+    while (fz__ceil_div(n, grain) > INT32_MAX) grain *= 2;
+    job j; /* its ranges stay uninitialized beyond `participants` */
+    j.task = task;
+    j.context = context;
+    j.n = n;
+    j.grain = grain;
+    j.participants = participants;
+    slot *s = NULL;
+    deal_ranges(&j, (uint64_t)fz__ceil_div(n, grain));
+    if (participants > 1) {
+        ensure_workers();
+        s = claim_slot();
+    }
+    if (s) {
+        s->job = &j;
+        s->room = (unsigned)participants - 1;
+        atomic_store(&s->control, CLAIMED | OPEN);
+        announce(participants - 1);
+    }
+    participate(&j, 0, NULL);
+    if (!s) return;
+    atomic_fetch_and(&s->control, ~OPEN);
+    wait_until_empty(s);
+    atomic_store(&s->control, 0);
+}
+
+/* ---- size and life --------------------------------------------------------------------------------------- */
+
+int fz_get_num_threads(void) {
+    int size = atomic_load_explicit(&pool.size, memory_order_relaxed);
+    if (size) return size;
+    const int wanted = initial_size ? initial_size : fz__usable_cpus();
+    atomic_compare_exchange_strong(&pool.size, &size, wanted < FZ_MAX_THREADS ? wanted : FZ_MAX_THREADS);
+    return pool.size;
+}
+
+fz_status fz_set_num_threads(int n) {
+    if (n < 1 || n > FZ_MAX_THREADS)
+        return fz__fail(FZ_ERROR_VALUE, "set_num_threads: n is %d; 1 to %d would do", n, FZ_MAX_THREADS);
+    pool.size = n;
+    pool.exhausted = false;
+    return FZ_OK;
+}
+
+static void init_locks(void) {
+    pthread_mutex_init(&pool.mutex, NULL);
+    pthread_cond_init(&pool.news, NULL);
+    for (int i = 0; i < SLOTS; i++) {
+        pthread_mutex_init(&pool.slots[i].mutex, NULL);
+        pthread_cond_init(&pool.slots[i].empty, NULL);
+    }
+}
+
+/* Only the forking thread lives on in the child: no workers, nobody in any slot, locks in any state. */
+static void start_over_in_child(void) {
+    const int size = pool.size;
+    memset(&pool, 0, sizeof pool);
+    pool.size = size;
+    metrics.active = 0;
+    init_locks();
+}
+
+fz_status fz__scheduler_init(void) {
+    const char *text = getenv("FORZIUM_NUM_THREADS");
+    if (text && *text) {
+        char *end;
+        errno = 0;
+        const long n = strtol(text, &end, 10);
+        if (*end || errno || n < 1 || n > FZ_MAX_THREADS)
+            return fz__fail(FZ_ERROR_VALUE, "FORZIUM_NUM_THREADS is \"%.40s\"; a number from 1 to %d would do", text,
+                            FZ_MAX_THREADS);
+        initial_size = (int)n;
+    }
+    init_locks();
+    pthread_atfork(NULL, NULL, start_over_in_child);
+    return FZ_OK;
+}

@@ -1,0 +1,70 @@
+/* Error codes, the thread's last message, dtypes and the names of the tables' rows. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "internal.h"
+
+static _Thread_local char last_message[512];
+
+const char *fz_error_message(void) { return last_message; }
+
+fz_status fz__fail(fz_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last_message, sizeof last_message, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *shape) {
+    size_t used = 1;
+    buffer->text[0] = '(';
+    for (int d = 0; d < ndim; d++) {
+        const char *separator = d + 1 < ndim ? ", " : ndim == 1 ? "," : "";
+        int length = snprintf(buffer->text + used, sizeof buffer->text - used, "%td%s", shape[d], separator);
+        if (used + (size_t)length + sizeof "...)" > sizeof buffer->text) { /* no room for the rest */
+            snprintf(buffer->text + used, sizeof "...)", "...)");
+            return buffer->text;
+        }
+        used += (size_t)length;
+    }
+    buffer->text[used] = ')';
+    buffer->text[used + 1] = '\0';
+    return buffer->text;
+}
+
+const char *fz_version(void) { return FZ_VERSION; }
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[FZ_DTYPE_COUNT] = {
+    [FZ_FLOAT32] = {"float32", 4},
+    [FZ_FLOAT64] = {"float64", 8},
+};
+
+size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
+const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
+
+static const struct {
+    const char *name, *doc;
+    int arity;
+} ops[FZ_OP_COUNT] = {
+#define FZ_UNARY(name, dtypes, lane, fill, doc) {#name, doc, 1},
+#define FZ_BINARY(name, dtypes, lane, fill, doc) {#name, doc, 2},
+#include "ops.def"
+};
+
+const char *fz_op_name(fz_op op) { return ops[op].name; }
+const char *fz_op_doc(fz_op op) { return ops[op].doc; }
+int fz_op_arity(fz_op op) { return ops[op].arity; }
+
+static const struct {
+    const char *name, *doc;
+} reductions[FZ_REDUCTION_COUNT] = {
+#define FZ_REDUCTION(name, dtypes, combine, finish, doc) {#name, doc},
+#include "ops.def"
+};
+
+const char *fz_reduction_name(fz_reduction reduction) { return reductions[reduction].name; }
+const char *fz_reduction_doc(fz_reduction reduction) { return reductions[reduction].doc; }

@@ -1,0 +1,86 @@
+/* How many CPUs this process may use: its affinity, and the quota of every cgroup (v2 or v1) above it. */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static int affinity(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+/* The number that a file begins with; false for "max" or no file. */
+static bool read_number(const char *directory, const char *name, double *value) {
+    char path[4352];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    const bool found = fscanf(file, "%lf", value) == 1;
+    fclose(file);
+    return found;
+}
+
+/* cgroup v2's cpu.max holds "quota period"; v1 has a file for each. */
+static double directory_quota(const char *directory) {
+    double quota, period;
+    char path[4352], line[64] = "";
+    snprintf(path, sizeof path, "%s/cpu.max", directory);
+    FILE *file = fopen(path, "re");
+    if (file) {
+        const bool read = fgets(line, sizeof line, file) && sscanf(line, "%lf %lf", &quota, &period) == 2;
+        fclose(file);
+        if (read && quota > 0 && period > 0) return quota / period;
+    }
+    if (read_number(directory, "cpu.cfs_quota_us", &quota) && quota > 0 &&
+        read_number(directory, "cpu.cfs_period_us", &period) && period > 0)
+        return quota / period;
+    return 1e9;
+}
+
+/* The smallest quota of the cgroup `path` below `mount` and of all groups above it. */
+static double smallest_quota(const char *mount, const char *path) {
+    char directory[4300];
+    snprintf(directory, sizeof directory, "%s%s", mount, strcmp(path, "/") ? path : "");
+    double smallest = 1e9;
+    while (strlen(directory) >= strlen(mount)) {
+        const double quota = directory_quota(directory);
+        smallest = quota < smallest ? quota : smallest;
+        char *last = strrchr(directory, '/');
+        if (!last) break;
+        *last = '\0';
+    }
+    return smallest;
+}
+
+/* A line of /proc/self/cgroup is "id:controllers:path"; v2 has no controllers. */
+static double cgroup_quota(void) {
+    double smallest = 1e9;
+    char line[4200];
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (!file) return smallest;
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = '\0';
+        controllers++;
+        const bool v2 = *controllers == '\0', cpu = strncmp(controllers, "cpu", 3) == 0 || strstr(controllers, ",cpu");
+        if (!v2 && !cpu) continue;
+        const double quota = smallest_quota(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu", path);
+        smallest = quota < smallest ? quota : smallest;
+    }
+    fclose(file);
+    return smallest;
+}
+
+int fz__usable_cpus(void) {
+    const double quota = cgroup_quota();
+    const int cpus = affinity();
+    return quota < cpus ? (quota < 1 ? 1 : (int)quota) : cpus;
+}
