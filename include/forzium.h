@@ -199,8 +199,11 @@ FZ_API size_t fz_pool_trim(fz_pool *pool);
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/** The size of the pool, callers' own part included: at first the smaller of the CPU affinity and the
-    container's CPU quota, or FORZIUM_NUM_THREADS. */
+/** CPUs that this process may use now: the smaller of its affinity and its container's quota (rounded
+    down), at least 1. */
+FZ_API int fz_usable_cpus(void);
+
+/** The size of the pool, callers' own part included: at first FORZIUM_NUM_THREADS, or fz_usable_cpus(). */
 FZ_API int fz_get_num_threads(void);
 /** 1 <= n <= 256; takes effect at the next call that is split. FZ_ERROR_VALUE. */
 FZ_API fz_status fz_set_num_threads(int n);

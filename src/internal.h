@@ -90,11 +90,6 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 /* Parses FORZIUM_NUM_THREADS. */
 fz_status fz__scheduler_init(void);
 
-/* ---- usable_cpus.c: what the machine and the container grant -------------------------------------------- */
-
-/* The smaller of the CPU affinity and the cgroup's quota rounded down; at least 1. */
-int fz__usable_cpus(void);
-
 /* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
 
 /* Scratch of a call, aligned to 64 bytes, recycled between calls by a pool of the library's own that

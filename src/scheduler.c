@@ -393,7 +393,7 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 int fz_get_num_threads(void) {
     int size = atomic_load_explicit(&pool.size, memory_order_relaxed);
     if (size) return size;
-    const int wanted = initial_size ? initial_size : fz__usable_cpus();
+    const int wanted = initial_size ? initial_size : fz_usable_cpus();
     atomic_compare_exchange_strong(&pool.size, &size, wanted < FZ_MAX_THREADS ? wanted : FZ_MAX_THREADS);
     return pool.size;
 }

@@ -79,7 +79,7 @@ static double cgroup_quota(void) {
     return smallest;
 }
 
-int fz__usable_cpus(void) {
+int fz_usable_cpus(void) {
     const double quota = cgroup_quota();
     const int cpus = affinity();
     return quota < cpus ? (quota < 1 ? 1 : (int)quota) : cpus;
