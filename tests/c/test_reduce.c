@@ -1,0 +1,393 @@
+/* Reductions: every choice of axes, sums against long double, NaN, nothing to reduce, any number of threads.
+ */
+#include "instruction_set.h"
+#include "operand.h"
+
+static uint64_t state = 5;
+static operand x, out;
+
+static const struct {
+    const char *name;
+    fz_status (*function)(const fz_array *, int, const int[], fz_array *);
+} reductions[FZ_REDUCTION_COUNT] = {
+#define FZ_REDUCTION(name, ...) [FZ_REDUCTION_##name] = {#name, fz_##name},
+#include "ops.def"
+};
+
+/* ---- the oracle
+ * ---------------------------------------------------------------------------------------------- */
+
+/* What has been met of the elements that go into one output. */
+typedef struct tally {
+    long double sum, magnitude;
+    double largest, smallest;
+    bool nan;
+    ptrdiff_t count;
+} tally;
+
+static void count(tally *t, double value)
+{
+    t->sum += value;
+    t->magnitude += fabs(value);
+    t->nan |= isnan(value);
+    if (t->count == 0 || value > t->largest) t->largest = value;
+    if (t->count == 0 || value < t->smallest) t->smallest = value;
+    t->count++;
+}
+
+/* Pairwise with a constant's room for the leaves: a few tens of eps, however long the sum. */
+static bool is_near(const tally *t, fz_dtype dtype, double value, long double divisor)
+{
+    long double exact = t->sum / divisor, allowed = (32 + log2((double)t->count + 1)) * epsilon(dtype);
+    if (isnan(exact)) return isnan(value);
+    if (isinf(exact)) return value == (double)exact;
+    return fabsl((long double)value - exact) <= allowed * (t->magnitude / divisor);
+}
+
+static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, double value)
+{
+    switch (reduction) {
+    case FZ_REDUCTION_sum:
+        return is_near(t, dtype, value, 1);
+    case FZ_REDUCTION_mean:
+        return t->count == 0 ? isnan(value) : is_near(t, dtype, value, t->count);
+    case FZ_REDUCTION_max:
+        return t->nan ? isnan(value) : value == t->largest;
+    case FZ_REDUCTION_min:
+        return t->nan ? isnan(value) : value == t->smallest;
+    case FZ_REDUCTION_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Tallies for each element of the output, C order; reduced is a mask of x's axes. To be freed. */
+static tally *tally_axes(const fz_array *from, unsigned reduced, ptrdiff_t outputs)
+{
+    tally *tallies = calloc((size_t)outputs + 1, sizeof *tallies);
+    ptrdiff_t size = view_size(from);
+    for (ptrdiff_t i = 0; i < size; i++) {
+        ptrdiff_t rest = i, target = 0, step = 1;
+        for (int d = from->ndim - 1; d >= 0; rest /= from->shape[d--])
+            if (!(reduced >> d & 1)) target += rest % from->shape[d] * step, step *= from->shape[d];
+        count(&tallies[target], get(from, i));
+    }
+    return tallies;
+}
+
+/* ---- calls
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* The output's shape; returns its number of axes. */
+static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrdiff_t shape[])
+{
+    int ndim = 0;
+    for (int d = 0; d < from->ndim; d++) {
+        if (!(reduced >> d & 1)) shape[ndim++] = from->shape[d];
+        else if (keep) shape[ndim++] = 1;
+    }
+    return ndim;
+}
+
+/* The mask's axes as a list, every other one counted from the end; returns their number. */
+static int list_axes(unsigned reduced, int ndim, int axes[])
+{
+    int naxes = 0;
+    for (int d = ndim - 1; d >= 0; d--)
+        if (reduced >> d & 1) axes[naxes] = naxes % 2 ? d - ndim : d, naxes++;
+    return naxes;
+}
+
+/* Reduces x over the axes of the mask into a freshly placed out, and checks every element. */
+static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where)
+{
+    ptrdiff_t shape[OPERAND_MAX_NDIM];
+    int axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, x.view.ndim, axes);
+    operand_place(&out, x.view.dtype, reduced_shape(&x.view, reduced, keep, shape), shape, NULL, where, 0);
+    operand_scribble(&out);
+    operand_remember(&out);
+    operand_remember(&x);
+    fz_status status = reductions[reduction].function(&x.view, naxes, axes, &out.view);
+    if (!CHECK(status == FZ_OK, "%s, axes %#x: %s", reductions[reduction].name, reduced, fz_error_message()))
+        return;
+    ptrdiff_t outputs = view_size(&out.view), right = 0;
+    tally *tallies = tally_axes(&x.view, reduced, outputs);
+    while (right < outputs && is_reduced(reduction, &tallies[right], x.view.dtype, get(&out.view, right)))
+        right++;
+    CHECK(right == outputs,
+          "%s, axes %#x, keep %d: element %td of %td is %a; sum %La, max %a, min %a, NaN %d",
+          reductions[reduction].name, reduced, keep, right, outputs,
+          get(&out.view, right < outputs ? right : 0), tallies[right].sum, tallies[right].largest,
+          tallies[right].smallest, tallies[right].nan);
+    CHECK(operand_unchanged_around(&out), "%s wrote beside its output", reductions[reduction].name);
+    CHECK(operand_unchanged(&x), "%s wrote its input", reductions[reduction].name);
+    free(tallies);
+}
+
+/* All reductions that have a value, over all subsets of x's axes. */
+static void check_all_reductions(placement where)
+{
+    for (unsigned reduced = 0; reduced < 1u << x.view.ndim; reduced++) {
+        ptrdiff_t shape[OPERAND_MAX_NDIM], outputs = 1;
+        int ndim = reduced_shape(&x.view, reduced, false, shape);
+        for (int d = 0; d < ndim; d++) outputs *= shape[d];
+        bool nothing = view_size(&x.view) == 0 && outputs > 0;
+        for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
+            if (nothing && (r == FZ_REDUCTION_max || r == FZ_REDUCTION_min)) continue;
+            check_reduction(r, reduced, reduced & 1, where);
+        }
+    }
+}
+
+/* ---- lengths, layouts, shapes
+ * --------------------------------------------------------------------------------- */
+
+static void test_every_length(fz_dtype dtype)
+{
+    static const ptrdiff_t longer[] = {127, 128, 129,  255,  256,  257,  511,
+                                       512, 513, 1023, 1024, 1025, 5000, 10001};
+    for (ptrdiff_t i = 0; i < 80 + 14; i++) {
+        ptrdiff_t n = i < 80 ? i : longer[i - 80];
+        check_case("%s, n %td", fz_dtype_name(dtype), n);
+        for (int variant = 0; variant < 4; variant++) {
+            placement where = variant % 2 ? AT_BEGIN : AT_END;
+            operand_line(&x, dtype, n, where, variant < 2 ? 0 : 1 + n % 7);
+            if (variant == 3) fill_special();
+            else fill_unit(&x.view, &state);
+            check_all_reductions(where);
+        }
+    }
+}
+
+static void test_strides(fz_dtype dtype)
+{
+    static const ptrdiff_t lengths[] = {1, 2, 5, 33, 600, 1111}, strides[] = {-8, 8, 16, -24, 0, 9, -13, 40};
+    for (size_t l = 0; l < 6; l++)
+        for (size_t s = 0; s < 8; s++) {
+            ptrdiff_t stride = dtype == FZ_FLOAT32 && strides[s] % 8 == 0 ? strides[s] / 2 : strides[s];
+            check_case("%s, n %td, stride %td", fz_dtype_name(dtype), lengths[l], stride);
+            operand_place(&x, dtype, 1, &lengths[l], &stride, s % 2 ? AT_BEGIN : AT_END, 0);
+            fill_unit(&x.view, &state);
+            check_all_reductions(AT_END);
+        }
+}
+
+/* Up to four axes, in any order and direction, with gaps. */
+static void test_axes(fz_dtype dtype)
+{
+    for (int trial = 0; trial < 120; trial++) {
+        int ndim = trial % 5, order[4] = {0, 1, 2, 3};
+        ptrdiff_t shape[4], strides[4], step = (ptrdiff_t)fz_dtype_size(dtype);
+        for (int d = ndim - 1; d >= 0; d--) {
+            int chosen = trial % 3 ? d : (int)random_below(&state, (size_t)d + 1), axis = order[chosen];
+            order[chosen] = order[d];
+            shape[axis] = (ptrdiff_t)random_below(&state, d == ndim - 1 ? 40 : 8) + (trial % 6 != 0);
+            strides[axis] = random_below(&state, 4) ? step : -step;
+            step *= shape[axis] + (random_below(&state, 3) == 0);
+        }
+        operand_place(&x, dtype, ndim, shape, trial % 4 ? strides : NULL, trial % 2 ? AT_BEGIN : AT_END, 0);
+        check_case("%s, trial %d of axes, ndim %d", fz_dtype_name(dtype), trial, ndim);
+        if (trial % 5 == 4) fill_special();
+        else fill_unit(&x.view, &state);
+        check_all_reductions(trial % 2 ? AT_END : AT_BEGIN);
+    }
+}
+
+/* An output with gaps, reversed or unaligned. */
+static void test_strided_outputs(fz_dtype dtype)
+{
+    static const ptrdiff_t strides[] = {-8, 16, 9, -21};
+    ptrdiff_t shape[2] = {37, 70};
+    int axis = 1;
+    for (size_t s = 0; s < 4; s++) {
+        check_case("%s, output stride %td", fz_dtype_name(dtype), strides[s]);
+        operand_place(&x, dtype, 2, shape, NULL, AT_END, 0);
+        fill_unit(&x.view, &state);
+        operand_place(&out, dtype, 1, shape, &strides[s], AT_END, 0);
+        operand_remember(&out);
+        if (!CHECK(fz_sum(&x.view, 1, &axis, &out.view) == FZ_OK, "%s", fz_error_message())) continue;
+        tally *tallies = tally_axes(&x.view, 2, 37);
+        for (ptrdiff_t i = 0; i < 37; i++)
+            CHECK(is_reduced(FZ_REDUCTION_sum, &tallies[i], dtype, get(&out.view, i)), "element %td", i);
+        CHECK(operand_unchanged_around(&out));
+        free(tallies);
+    }
+}
+
+/* axes == NULL is every axis. */
+static void test_all_axes(fz_dtype dtype)
+{
+    check_case("%s, axes NULL", fz_dtype_name(dtype));
+    ptrdiff_t shape[3] = {3, 4, 5}, ones[3] = {1, 1, 1};
+    operand_place(&x, dtype, 3, shape, NULL, AT_END, 0);
+    for (ptrdiff_t i = 0; i < 60; i++) put(&x.view, i, (double)i);
+    for (int kept = 0; kept <= 3; kept += 3) {
+        operand_place(&out, dtype, kept, ones, NULL, AT_END, 0);
+        CHECK(fz_sum(&x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 1770, "%s",
+              fz_error_message());
+        CHECK(fz_mean(&x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 29.5);
+        CHECK(fz_max(&x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 59);
+        CHECK(fz_min(&x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 0);
+    }
+}
+
+/* ---- values
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* Plain sums of these are off by a thousandth and more; the mean of ones does not even move. */
+static void test_long_sums(fz_dtype dtype)
+{
+    enum { LONG = 1 << 25, ROWS = 1 << 17 };
+    check_case("%s, long sums", fz_dtype_name(dtype));
+    float one = 1;
+    double wide_one = 1;
+    ptrdiff_t n = LONG, still = 0;
+    fz_array ones = {dtype == FZ_FLOAT32 ? (void *)&one : (void *)&wide_one, dtype, 1, &n, &still};
+    operand_place(&out, dtype, 0, NULL, NULL, AT_END, 0);
+    CHECK(fz_mean(&ones, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 1, "%a", get(&out.view, 0));
+
+    for (int columns = 1; columns <= 3; columns += 2) {
+        ptrdiff_t shape[2] = {ROWS, columns};
+        operand_place(&x, dtype, 2, shape, NULL, AT_END, 0);
+        for (ptrdiff_t i = 0; i < ROWS * columns; i++) put(&x.view, i, 0.1);
+        for (unsigned reduced = 1; reduced <= 3; reduced += 2) {
+            check_reduction(FZ_REDUCTION_sum, reduced, false, AT_END);
+            check_reduction(FZ_REDUCTION_mean, reduced, false, AT_END);
+        }
+    }
+}
+
+/* One NaN or infinity anywhere decides, whatever vector lane it stands in. */
+static void test_special_values_everywhere(fz_dtype dtype)
+{
+    static const double specials[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (ptrdiff_t at = 0; at < 140; at++)
+        for (int s = 0; s < 4; s++) {
+            check_case("%s, %g at %td", fz_dtype_name(dtype), specials[s], at);
+            ptrdiff_t column[2] = {140, 3};
+            operand_line(&x, dtype, 140, AT_END, 0);
+            fill_unit(&x.view, &state);
+            put(&x.view, at, specials[s]);
+            check_all_reductions(AT_END);
+            operand_place(&x, dtype, 2, column, NULL, AT_END, 0);
+            fill_unit(&x.view, &state);
+            put(&x.view, at * 3 + at % 3, specials[s]);
+            check_all_reductions(AT_END);
+        }
+}
+
+static void test_infinite_extremes(fz_dtype dtype)
+{
+    for (ptrdiff_t n = 1; n < 70; n++) {
+        check_case("%s, %td infinities of one sign", fz_dtype_name(dtype), n);
+        for (int sign = -1; sign <= 1; sign += 2) {
+            operand_line(&x, dtype, n, AT_END, 0);
+            for (ptrdiff_t i = 0; i < n; i++) put(&x.view, i, sign * INFINITY);
+            check_all_reductions(AT_END);
+        }
+    }
+}
+
+/* ---- threads
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const ptrdiff_t shape[],
+                                               unsigned reduced)
+{
+    static const int threads[] = {1, 2, 3, 7};
+    int before = fz_get_num_threads(), axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, ndim, axes);
+    ptrdiff_t out_shape[OPERAND_MAX_NDIM];
+    operand_place(&x, dtype, ndim, shape, NULL, AT_END, 0);
+    fill_unit(&x.view, &state);
+    operand_place(&out, dtype, reduced_shape(&x.view, reduced, false, out_shape), out_shape, NULL, AT_END, 0);
+    for (int t = 0; t < 4; t++) {
+        check_case("%s sum of (%td, ...), axes %#x, on %d threads", fz_dtype_name(dtype), shape[0], reduced,
+                   threads[t]);
+        CHECK(fz_set_num_threads(threads[t]) == FZ_OK);
+        if (t) operand_scribble(&out);
+        CHECK(fz_sum(&x.view, naxes, axes, &out.view) == FZ_OK, "%s", fz_error_message());
+        if (t == 0) operand_remember(&out);
+        CHECK(operand_unchanged(&out), "other bits than on one thread");
+    }
+    CHECK(fz_set_num_threads(before) == FZ_OK);
+}
+
+/* ---- refusals
+ * ----------------------------------------------------------------------------------------------------- */
+
+static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status expected)
+{
+    operand_remember(&out);
+    fz_status status = reductions[r].function(&x.view, naxes, axes, &out.view);
+    CHECK(status == expected, "%s gave %d (%s), not %d", reductions[r].name, status, fz_error_message(),
+          expected);
+    CHECK(strstr(fz_error_message(), reductions[r].name), "the message does not name %s: '%s'",
+          reductions[r].name, fz_error_message());
+    CHECK(operand_unchanged(&out), "%s failed and wrote", reductions[r].name);
+}
+
+static void test_refusals(fz_reduction r)
+{
+    check_case("refusals of %s", reductions[r].name);
+    ptrdiff_t shape[2] = {3, 4}, empty[2] = {3, 0};
+    operand_place(&x, FZ_FLOAT64, 2, shape, NULL, AT_END, 0);
+    fill_unit(&x.view, &state);
+    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    check_refused(r, 1, (int[]){2}, FZ_ERROR_SHAPE);
+    check_refused(r, 1, (int[]){-3}, FZ_ERROR_SHAPE);
+    check_refused(r, 2, (int[]){1, 1}, FZ_ERROR_SHAPE);
+    check_refused(r, 2, (int[]){1, -1}, FZ_ERROR_SHAPE);
+    check_refused(r, 1, (int[]){0}, FZ_ERROR_SHAPE); /* out would have to be (4,) */
+    check_refused(r, 0, NULL, FZ_ERROR_SHAPE);       /* or () */
+    operand_line(&out, FZ_FLOAT32, 3, AT_END, 0);
+    check_refused(r, 1, (int[]){1}, FZ_ERROR_DTYPE);
+
+    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    out.view.data = x.view.data;
+    fz_array inside = out.view;
+    operand_remember(&x);
+    CHECK(reductions[r].function(&x.view, 1, (int[]){1}, &inside) == FZ_ERROR_OVERLAP &&
+          operand_unchanged(&x));
+
+    operand_place(&x, FZ_FLOAT64, 2, empty, NULL, AT_END, 0);
+    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    if (r == FZ_REDUCTION_max || r == FZ_REDUCTION_min) check_refused(r, 1, (int[]){1}, FZ_ERROR_VALUE);
+}
+
+static void test_names(fz_reduction r)
+{
+    check_case("names");
+    CHECK(strcmp(fz_reduction_name(r), reductions[r].name) == 0);
+    CHECK(fz_reduction_doc(r) && strlen(fz_reduction_doc(r)) > 5);
+    operand_line(&x, FZ_FLOAT64, 1, AT_END, 0);
+    put(&x.view, 0, 2.5);
+    operand_place(&out, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
+    CHECK(fz_reduce(r, &x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 2.5);
+}
+
+int main(void)
+{
+    check_begin_kernels();
+    x = operand_create(1 << 22), out = operand_create(1 << 20);
+    for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
+        test_names(r);
+        test_refusals(r);
+    }
+    for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+        test_every_length(dtype);
+        test_strides(dtype);
+        test_axes(dtype);
+        test_strided_outputs(dtype);
+        test_all_axes(dtype);
+        test_long_sums(dtype);
+        test_special_values_everywhere(dtype);
+        test_infinite_extremes(dtype);
+        test_bits_do_not_depend_on_threads(dtype, 1, (ptrdiff_t[]){400001}, 1);
+        test_bits_do_not_depend_on_threads(dtype, 2, (ptrdiff_t[]){3, 100003}, 2);
+        test_bits_do_not_depend_on_threads(dtype, 2, (ptrdiff_t[]){100003, 3}, 1);
+        test_bits_do_not_depend_on_threads(dtype, 2, (ptrdiff_t[]){700, 600}, 1);
+        test_bits_do_not_depend_on_threads(dtype, 3, (ptrdiff_t[]){70, 60, 50}, 5);
+    }
+    operand_destroy(&x), operand_destroy(&out);
+    return check_end();
+}
