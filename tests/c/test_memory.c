@@ -48,8 +48,8 @@ static void test_create(void) {
 
     pool = new_pool(1000);
     fz_pool_stats stats = stats_of(pool);
-    CHECK(stats.capacity == 1000 && stats.bytes_in_use == 0 && stats.bytes_peak == 0 && stats.bytes_reserved == 0);
-    CHECK(stats.blocks_in_use == 0 && stats.alloc_count == 0 && stats.dealloc_count == 0 && stats.reuse_count == 0);
+    fz_pool_stats nothing_yet = {.capacity = 1000};
+    CHECK(memcmp(&stats, &nothing_yet, sizeof stats) == 0);
     CHECK(fz_pool_available(pool) == 1000);
     CHECK(fz_pool_trim(pool) == 0);
     fz_pool_retain(pool);
@@ -161,7 +161,8 @@ static void test_zero_bytes(void) {
 
 static void test_huge_sizes(void) {
     fz_pool *pool = new_pool(SIZE_MAX);
-    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 63, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX, PTRDIFF_MAX / 2};
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 63, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX,
+                                   PTRDIFF_MAX / 2};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         check_case("%zu bytes", sizes[i]);
         void *block = NULL;
@@ -232,6 +233,18 @@ static void test_reallocate_refused(void) {
     CHECK(is_filled(moved, 6000, 7) && fz_pool_available(pool) == 0);
     CHECK(fz_pool_deallocate(pool, block) == FZ_ERROR_VALUE, "the old address is no block any more");
     CHECK(stats_of(pool).bytes_peak == 10000);
+    fz_pool_release(pool);
+}
+
+static void test_reserve_of_tiny_blocks(void) {
+    check_case("tiny blocks take more than was asked for, and do not stay");
+    enum { TINY = 1000 };
+    fz_pool *pool = new_pool(TINY);
+    void *blocks[TINY];
+    for (int i = 0; i < TINY; i++) blocks[i] = allocate(pool, 1);
+    for (int i = 0; i < TINY; i++) CHECK(fz_pool_deallocate(pool, blocks[i]) == FZ_OK);
+    size_t reserved = stats_of(pool).bytes_reserved;
+    CHECK(reserved > 0 && reserved <= TINY + TINY / 8, "%zu", reserved);
     fz_pool_release(pool);
 }
 
@@ -354,7 +367,7 @@ static void test_one_deallocate_wins(void) {
     fz_pool_release(pool);
 }
 
-/* ---- fork ------------------------------------------------------------------------------------------------ */
+/* ---- fork ---------------------------------------------------------------------------------------------- */
 
 /* What a child does with pools that it inherited: returns 0 if all went well. */
 static int use_inherited(fz_pool *pool, void *block) {
@@ -397,7 +410,8 @@ static void test_fork(void) {
         pid_t child = fork();
         if (child == 0) _exit(use_inherited(pool, block));
         int status = -1;
-        CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0, "round %d: status %x", round, status);
+        CHECK(child > 0 && waitpid(child, &status, 0) == child);
+        CHECK(status == 0, "round %d: status %x", round, status);
     }
     atomic_store(&stop, true);
     for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
@@ -405,7 +419,7 @@ static void test_fork(void) {
     fz_pool_release(pool);
 }
 
-/* ---- workspaces -------------------------------------------------------------------------------------------- */
+/* ---- workspaces ---------------------------------------------------------------------------------------- */
 
 static void test_workspaces(void) {
     check_case("workspaces");
@@ -427,6 +441,15 @@ static void test_workspaces(void) {
     CHECK(fz__workspace_acquire("matmul", 5000) == second, "does not drive the small ones out");
     fz__workspace_release(second);
 
+    check_case("workspaces in reserve stay within 64 MB");
+    enum { LARGE = 5 };
+    void *several[LARGE];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), mapped = 0;
+    for (int i = 0; i < LARGE; i++) several[i] = fz__workspace_acquire("matmul", 30 * MB);
+    for (int i = 0; i < LARGE; i++) fz__workspace_release(several[i]);
+    for (int i = 0; i < LARGE; i++) mapped += msync(several[i], page, MS_ASYNC) == 0; /* else unmapped */
+    CHECK(mapped == 2, "%zu of %d", mapped, LARGE);
+
     check_case("a workspace that cannot be");
     CHECK(fz__workspace_acquire("matmul", PTRDIFF_MAX) == NULL);
     CHECK(strncmp(fz_error_message(), "matmul: ", 8) == 0, "%s", fz_error_message());
@@ -444,6 +467,7 @@ int main(void) {
     test_foreign_pointers();
     test_reallocate();
     test_reallocate_refused();
+    test_reserve_of_tiny_blocks();
     test_random_traffic(100 * KB, 3 * KB, 20000);
     test_random_traffic(20 * MB, 3 * MB, 5000);
     test_threads();
