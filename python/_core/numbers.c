@@ -51,6 +51,6 @@ int fzpy_read_size(const char *function, const char *argument, PyObject *object,
     if (*value != -1 || !PyErr_Occurred())
         return 0;
     if (PyErr_ExceptionMatches(PyExc_OverflowError))
-        PyErr_Format(PyExc_ValueError, "%s: %s is out of range: %R", function, argument, object);
+        PyErr_Format(PyExc_ValueError, "%s: %s is an integer out of range", function, argument);
     return -1;
 }
