@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- checks -------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 #define CHECK_SKIPPED 77 /* Meson's exit code of a skipped test */
 #define CHECK_MOST_PRINTED 40
@@ -95,7 +95,7 @@ static inline int check_end(void)
     return failed != 0 || passed == 0;
 }
 
-/* ---- buffers between unmapped pages ----------------------------------------------------------------- */
+/* ---- buffers between unmapped pages ---------------------------------------------------------- */
 
 /* Bytes [begin, end): begin[-1] and *end are unmapped, so that a buffer placed at either end catches
    every access beyond it, reads included. */
@@ -121,7 +121,7 @@ static inline void guarded_unmap(guarded g)
     munmap(g.begin - page, (size_t)(g.end - g.begin) + 2 * page);
 }
 
-/* ---- repeatable random numbers ------------------------------------------------------------------------ */
+/* ---- repeatable random numbers --------------------------------------------------------------- */
 
 /* SplitMix64 (Steele, Lea, Flood 2014). The state is the caller's: one per thread. */
 static inline uint64_t random_bits(uint64_t *state)
@@ -173,7 +173,7 @@ static inline float random_float(uint64_t *state)
     return (float)ldexp(random_unit(state), (int)random_below(state, 40) - 20);
 }
 
-/* ---- comparison of bits -------------------------------------------------------------------------------- */
+/* ---- comparison of bits ---------------------------------------------------------------------- */
 
 /* Every NaN equals every NaN; -0 differs from +0. */
 static inline bool same_double(double a, double b)

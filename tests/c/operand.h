@@ -71,7 +71,7 @@ static inline void operand_line(operand *o, fz_dtype dtype, ptrdiff_t n, placeme
     operand_place(o, dtype, 1, &n, NULL, where, skew);
 }
 
-/* ---- elements ------------------------------------------------------------------------------------------ */
+/* ---- elements -------------------------------------------------------------------------------- */
 
 /* Byte offset in x of the element that meets element `index` (C order) of an array of this shape, to
    which x broadcasts. */

@@ -68,8 +68,7 @@ static void test_unknown_dtypes_are_refused(void)
     CHECK(fz__check_array("f", "x", &(fz_array){&value, (fz_dtype)-1, 0, NULL, NULL}) == FZ_ERROR_DTYPE);
 }
 
-/* ---- properties of random views
- * ----------------------------------------------------------------------------- */
+/* ---- properties of random views -------------------------------------------------------------- */
 
 enum { ARENA = 512, MIDDLE = ARENA / 2 };
 
@@ -158,8 +157,7 @@ static void test_random_views(void)
     }
 }
 
-/* ---- particular views
- * --------------------------------------------------------------------------------------- */
+/* ---- particular views ------------------------------------------------------------------------ */
 
 static fz_array plane(void *data, const ptrdiff_t shape[2], const ptrdiff_t strides[2])
 {
@@ -216,8 +214,7 @@ static void test_same_view(void)
         CHECK(!fz__same_view(&x, &differs[i]), "case %zu", i);
 }
 
-/* ---- loop nests
- * ---------------------------------------------------------------------------------------------- */
+/* ---- loop nests ------------------------------------------------------------------------------ */
 
 typedef struct tuple {
     const char *pointers[FZ_MAX_OPERANDS];

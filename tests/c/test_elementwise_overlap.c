@@ -95,8 +95,7 @@ static void test_overlap_on_several_threads(void)
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
-/* ---- refusals
- * ---------------------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void check_refused(fz_op op, const fz_array *x, const fz_array *y, operand *out, fz_status status)
 {
@@ -160,8 +159,7 @@ static void test_bad_numbers(void)
     CHECK(fz_elementwise(FZ_OP_add, FZ_DTYPE_COUNT, inputs, &out) == FZ_ERROR_DTYPE && result == 2);
 }
 
-/* ---- the floating-point environment
- * ------------------------------------------------------------------------- */
+/* ---- the floating-point environment ---------------------------------------------------------- */
 
 /* The unused lanes of a last vector raise no exception, and the rounding mode stays the caller's. */
 static void test_environment(fz_op op, fz_dtype dtype)

@@ -197,8 +197,7 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrd
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
-/* ---- refusals
- * ------------------------------------------------------------------------------------------------ */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void check_refused(const fz_array *left, const fz_array *right, fz_array *to, fz_status expected)
 {

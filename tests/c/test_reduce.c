@@ -14,8 +14,7 @@ static const struct {
 #include "ops.def"
 };
 
-/* ---- the oracle
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the oracle ------------------------------------------------------------------------------ */
 
 /* What has been met of the elements that go into one output. */
 typedef struct tally {
@@ -75,8 +74,17 @@ static tally *tally_axes(const fz_array *from, unsigned reduced, ptrdiff_t outpu
     return tallies;
 }
 
-/* ---- calls
- * ---------------------------------------------------------------------------------------------------- */
+/* Now and then a NaN, an infinity, a zero or a subnormal; nothing whose sums could overflow. */
+static void fill_special(void)
+{
+    static const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 0x1p-140, -0x1p-149};
+    fill_unit(&x.view, &state);
+    ptrdiff_t size = view_size(&x.view);
+    for (ptrdiff_t i = 0; i < size; i++)
+        if (random_below(&state, 40) == 0) put(&x.view, i, special[random_below(&state, 7)]);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* The output's shape; returns its number of axes. */
 static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrdiff_t shape[])
@@ -139,8 +147,7 @@ static void check_all_reductions(placement where)
     }
 }
 
-/* ---- lengths, layouts, shapes
- * --------------------------------------------------------------------------------- */
+/* ---- lengths, layouts, shapes ---------------------------------------------------------------- */
 
 static void test_every_length(fz_dtype dtype)
 {
@@ -231,8 +238,7 @@ static void test_all_axes(fz_dtype dtype)
     }
 }
 
-/* ---- values
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* Plain sums of these are off by a thousandth and more; the mean of ones does not even move. */
 static void test_long_sums(fz_dtype dtype)
@@ -288,8 +294,7 @@ static void test_infinite_extremes(fz_dtype dtype)
     }
 }
 
-/* ---- threads
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const ptrdiff_t shape[],
                                                unsigned reduced)
@@ -312,8 +317,7 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const p
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
-/* ---- refusals
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status expected)
 {
