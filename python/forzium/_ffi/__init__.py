@@ -1,0 +1,1 @@
+"""Where the guide finds the zero-copy operations."""
