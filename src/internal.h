@@ -71,6 +71,27 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 /* dst[i] = src[i] for two views of one shape and dtype without common memory. */
 void fz__copy(const fz_array *src, const fz_array *dst);
 
+/* ---- reduce.c: what is reduced, and how; reduce_rows.c, reduce_columns.c: the two ways -------------------- */
+
+typedef struct fz__reduction {
+    const fz_kernels *kernels;
+    fz_reduction kind;
+    fz_cast *copy; /* of elements at strides */
+    fz_op combine;
+    bool divide;       /* the result by `count` */
+    ptrdiff_t element; /* bytes */
+    ptrdiff_t count;   /* elements that make one result, >= 1 */
+    fz__nest kept;     /* x and out over the axes that stay; size >= 1 */
+    fz__nest reduced;  /* x over the axes that go; its data pointer is set per result */
+} fz__reduction;
+
+/* Where x runs faster along a reduced axis than along a kept one: one result after the other. */
+fz_status fz__reduce_rows(const fz__reduction *reduction);
+/* Elsewhere: a strip of neighbouring results at a time. */
+fz_status fz__reduce_columns(const fz__reduction *reduction);
+/* Divides n contiguous results where the reduction is a mean. */
+void fz__finish_results(const fz__reduction *reduction, size_t n, void *results);
+
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 
 #define FZ_MAX_THREADS 256

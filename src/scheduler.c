@@ -144,7 +144,8 @@ void fz_get_thread_metrics(fz_thread_metrics *result, int reset) {
     metrics.started = metrics.completed = 0;
     metrics.since_ns = metrics.busy_ns = metrics.max_ns = 0;
     metrics.min_ns = INT64_MAX;
-    metrics.max_active = metrics.observed = 0;
+    metrics.max_active = 0;
+    metrics.observed = 0;
     metrics.generation++;
 }
 

@@ -62,7 +62,7 @@ int fz_op_arity(fz_op op) { return ops[op].arity; }
 static const struct {
     const char *name, *doc;
 } reductions[FZ_REDUCTION_COUNT] = {
-#define FZ_REDUCTION(name, dtypes, combine, finish, doc) {#name, doc},
+#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc) {#name, doc},
 #include "ops.def"
 };
 

@@ -30,9 +30,8 @@ typedef struct fz_elementwise_kernels {
     fz_cast *cast_from[FZ_DTYPE_COUNT];  /* any dtype -> T; its own entry copies */
 } fz_elementwise_kernels;
 
-/* How partial results join: a FZ_BINARY row of ops.def. */
 typedef struct fz_reduce_kernels {
-    /* *result = x[0] op x[1] ... over n >= 1 contiguous elements, n <= FZ_BLOCK. */
+    /* *result = x[0] op x[1] ... over n >= 1 contiguous elements. */
     void (*row[FZ_REDUCTION_COUNT])(size_t n, const void *x, void *result);
     /* result[j] = x[0][j] op x[1][j] ... over rows >= 1 of n contiguous elements. */
     void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result);
@@ -44,11 +43,10 @@ typedef struct fz_reduce_kernels {
    zeros. */
 typedef struct fz_matmul_kernels {
     int mr, nr;
-    /* Best sizes of the k and m blocks as shares of the L1 and L2 caches are chosen by matmul.c. */
     void (*pack_a)(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
     void (*pack_b)(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
-    /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m <= mr, j < n <= nr; row_stride in bytes,
-       columns contiguous. Adds to c where accumulate, else overwrites it. */
+    /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n, 1 <= m <= mr, 1 <= n <= nr; row_stride in
+       bytes, columns contiguous. Adds to c where accumulate, else overwrites it. */
     void (*tile)(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride, bool accumulate);
 } fz_matmul_kernels;
 

@@ -4,7 +4,7 @@
 static void transpose_block(const char *src, ptrdiff_t src_stride, char *dst, ptrdiff_t dst_stride) {
     vec rows[W];
     for (int i = 0; i < W; i++) rows[i] = vload(src + i * src_stride);
-    vtranspose(rows);
+    vtranspose(rows, W);
     for (int i = 0; i < W; i++) vstore(dst + i * dst_stride, rows[i]);
 }
 

@@ -180,16 +180,17 @@ FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y))
 FZ_INLINE vec vinterleave_low(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_LOW); }
 FZ_INLINE vec vinterleave_high(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_HIGH); }
 
-/* Transposes W x W: log2(W) times, row i and row i + W/2 interleave into rows 2i and 2i + 1 (each step
-   rotates the W^2 index bits by one). */
-FZ_INLINE void vtranspose(vec rows[W]) {
-    for (int step = 1; step < W; step *= 2) {
+/* Transposes `count` rows (a power of two, at most W) of W lanes: lane j of row i goes to place
+   j * count + i of the row-major result. log2(count) times, row i and row i + count/2 interleave into rows
+   2i and 2i + 1: each step rotates the bits of an element's index by one. */
+FZ_INLINE void vtranspose(vec rows[], int count) {
+    for (int step = 1; step < count; step *= 2) {
         vec next[W];
-        for (int i = 0; i < W / 2; i++) {
-            next[2 * i] = vinterleave_low(rows[i], rows[i + W / 2]);
-            next[2 * i + 1] = vinterleave_high(rows[i], rows[i + W / 2]);
+        for (int i = 0; i < count / 2; i++) {
+            next[2 * i] = vinterleave_low(rows[i], rows[i + count / 2]);
+            next[2 * i + 1] = vinterleave_high(rows[i], rows[i + count / 2]);
         }
-        for (int i = 0; i < W; i++) rows[i] = next[i];
+        for (int i = 0; i < count; i++) rows[i] = next[i];
     }
 }
 

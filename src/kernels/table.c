@@ -1,0 +1,21 @@
+/* The table of one dtype and instruction set. */
+#include "vec.h"
+
+#define FZ_TEXT_(x) #x
+#define FZ_TEXT(x) FZ_TEXT_(x)
+
+extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
+extern const fz_reduce_kernels FZ_KERNEL(reduce);
+extern const fz_matmul_kernels FZ_KERNEL(matmul);
+extern const fz_image_kernels FZ_KERNEL(image);
+extern fz_transpose_tile FZ_KERNEL(transpose);
+
+extern const fz_kernels FZ_KERNEL(kernels);
+const fz_kernels FZ_KERNEL(kernels) = {
+    .simd = FZ_TEXT(FZ_SIMD),
+    .elementwise = &FZ_KERNEL(elementwise),
+    .reduce = &FZ_KERNEL(reduce),
+    .matmul = &FZ_KERNEL(matmul),
+    .image = &FZ_KERNEL(image),
+    .transpose = FZ_KERNEL(transpose),
+};

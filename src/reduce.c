@@ -1,0 +1,142 @@
+/* Reductions: which axes go and which stay, and which of the two ways through memory fits. */
+#include "internal.h"
+
+enum { FZ_FINISH_NONE, FZ_FINISH_DIVIDE };
+
+static const struct {
+    fz_op combine;
+    int finish;
+} rows[FZ_REDUCTION_COUNT] = {
+#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc) {FZ_OP_##combine, finish},
+#include "ops.def"
+};
+
+static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const int axes[], bool *reduced) {
+    for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
+    for (int i = 0; axes && i < naxes; i++) {
+        const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
+        if (axis < 0 || axis >= x->ndim)
+            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, axes[i], x->ndim);
+        if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", name, axes[i]);
+        reduced[axis] = true;
+    }
+    return FZ_OK;
+}
+
+/* The two parts of x's axes, as shapes and strides of views. */
+typedef struct split {
+    int kept, reduced;
+    ptrdiff_t kept_shape[FZ_MAX_NDIM], kept_strides[FZ_MAX_NDIM], out_strides[FZ_MAX_NDIM];
+    ptrdiff_t reduced_shape[FZ_MAX_NDIM], reduced_strides[FZ_MAX_NDIM];
+} split;
+
+/* out has the kept axes only, or all of them with length 1 where reduced. */
+static fz_status split_axes(const char *name, const fz_array *x, const bool *reduced, const fz_array *out, split *s) {
+    s->kept = s->reduced = 0;
+    for (int d = 0; d < x->ndim; d++) s->kept += !reduced[d];
+    const bool keepdims = out->ndim == x->ndim;
+    bool fits = keepdims || out->ndim == s->kept;
+    s->kept = 0;
+    for (int d = 0; fits && d < x->ndim; d++) {
+        const int out_axis = keepdims ? d : s->kept;
+        if (reduced[d]) {
+            fits = !keepdims || out->shape[d] == 1;
+            s->reduced_shape[s->reduced] = x->shape[d];
+            s->reduced_strides[s->reduced++] = x->strides[d];
+        } else {
+            fits = out->shape[out_axis] == x->shape[d];
+            s->out_strides[s->kept] = out->strides[out_axis];
+            s->kept_shape[s->kept] = x->shape[d];
+            s->kept_strides[s->kept++] = x->strides[d];
+        }
+    }
+    if (fits) return FZ_OK;
+    fz__shape_text given, from, want;
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    int kept = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        if (!reduced[d]) shape[kept++] = x->shape[d];
+    }
+    return fz__fail(FZ_ERROR_SHAPE, "%s: out is %s; for x of %s and these axes it must be %s", name,
+                    fz__format_shape(&given, out->ndim, out->shape), fz__format_shape(&from, x->ndim, x->shape),
+                    fz__format_shape(&want, kept, shape));
+}
+
+static fz_status check_arguments(const char *name, const fz_array *x, const fz_array *out) {
+    fz_status status = fz__check_array(name, "x", x);
+    if (!status) status = fz__check_array(name, "out", out);
+    if (status) return status;
+    if (x->dtype != out->dtype)
+        return fz__fail(FZ_ERROR_DTYPE, "%s: x is %s and out is %s; they must be of one dtype", name,
+                        fz_dtype_name(x->dtype), fz_dtype_name(out->dtype));
+    if (fz__overlaps_itself(out) || fz__may_overlap(x, out))
+        return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x or itself; a separate array would do", name);
+    return FZ_OK;
+}
+
+void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
+    if (!r->divide) return;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
+    const double count = (double)r->count;
+    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &count, 0, splat, r->element);
+    const void *const in[] = {results, splat};
+    r->kernels->elementwise->loops[FZ_OP_divide](n, in, (const unsigned char[]){1, 0}, results);
+}
+
+/* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
+static fz_status reduce_nothing(const char *name, const fz__reduction *r, const fz_array *out) {
+    if (r->combine != FZ_OP_add)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: x has no elements along the reduced axes; at least one would do", name);
+    _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES] = {0};
+    const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
+    fz__finish_results(r, 1, value); /* 0 / 0 */
+    fz__copy(&(fz_array){value, out->dtype, out->ndim, out->shape, strides}, out);
+    return FZ_OK;
+}
+
+static ptrdiff_t innermost_stride(const fz__nest *nest) {
+    const ptrdiff_t stride = nest->ndim ? nest->strides[0][nest->ndim - 1] : PTRDIFF_MAX;
+    return stride < 0 ? -stride : stride;
+}
+
+static fz_status run(const char *name, fz__reduction *r, const fz_array *x, const fz_array *out, const split *s) {
+    const fz_array kept = {x->data, x->dtype, s->kept, s->kept_shape, s->kept_strides};
+    const fz_array result = {out->data, x->dtype, s->kept, s->kept_shape, s->out_strides};
+    const fz_array reduced = {x->data, x->dtype, s->reduced, s->reduced_shape, s->reduced_strides};
+    fz_status status = fz__nest_init(&r->kept, name, 2, (const fz_array *const[]){&kept, &result});
+    if (!status) status = fz__nest_init(&r->reduced, name, 1, (const fz_array *const[]){&reduced});
+    if (status || r->kept.size == 0) return status;
+    r->count = r->reduced.size;
+    if (r->count == 0) return reduce_nothing(name, r, out);
+    const ptrdiff_t shift = r->reduced.data[0] - (char *)x->data; /* of flipped axes */
+    r->kept.data[0] += shift;
+    r->reduced.data[0] = r->kept.data[0];
+    const bool by_rows = innermost_stride(&r->reduced) <= innermost_stride(&r->kept);
+    return by_rows ? fz__reduce_rows(r) : fz__reduce_columns(r);
+}
+
+fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
+    const char *name = fz_reduction_name(reduction);
+    bool reduced[FZ_MAX_NDIM];
+    split s;
+    fz_status status = fz_init();
+    if (!status) status = check_arguments(name, x, out);
+    if (!status) status = mark_axes(name, x, naxes, axes, reduced);
+    if (!status) status = split_axes(name, x, reduced, out, &s);
+    if (status) return status;
+    fz__reduction r;
+    r.kernels = fz__kernels(x->dtype);
+    r.kind = reduction;
+    r.copy = r.kernels->elementwise->cast_from[x->dtype];
+    r.combine = rows[reduction].combine;
+    r.divide = rows[reduction].finish == FZ_FINISH_DIVIDE;
+    r.element = (ptrdiff_t)fz_dtype_size(x->dtype);
+    r.count = 0;
+    return run(name, &r, x, out, &s);
+}
+
+#define FZ_REDUCTION(name, ...)                                                                                    \
+    fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out) {                           \
+        return fz_reduce(FZ_REDUCTION_##name, x, naxes, axes, out);                                                 \
+    }
+#include "ops.def"
