@@ -14,7 +14,7 @@
 typedef struct fzpy_state {
     PyTypeObject *operation_type; /* operation.c */
     PyTypeObject *pool_type;      /* pool.c: PoolAllocator */
-    PyTypeObject *block_type;     /* pool.c: what PoolAllocator.allocate returns */
+    PyTypeObject *block_type;     /* block.c: what PoolAllocator.allocate returns */
     PyObject *pool_handlers;      /* pool.c: a ContextVar, the memory handlers that `with pool:` replaced */
 } fzpy_state;
 
@@ -103,7 +103,16 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
 int fzpy_view_new(fzpy_view *view, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 void fzpy_view_clear(fzpy_view *view);
 
-/* ---- pool.c: PoolAllocator and its blocks ------------------------------------------------------------------- */
+/* ---- block.c: what PoolAllocator.allocate returns ---------------------------------------------------------- */
+
+/* A new block of nbytes of a pool, and where its bytes are; NULL with an exception. */
+PyObject *fzpy_block_new(PyTypeObject *type, fz_pool *pool, Py_ssize_t nbytes, void **data);
+/* Gives a block's memory back to the pool. 0, or -1 with a ValueError that begins with function: another
+   pool's, deallocated already, or looked at. */
+int fzpy_block_deallocate(PyObject *block, const char *function, fz_pool *pool);
+int fzpy_init_block(PyObject *core); /* called by fzpy_init_pool */
+
+/* ---- pool.c: PoolAllocator -------------------------------------------------------------------------------- */
 
 /* A new block of nbytes from a PoolAllocator, and where its bytes are. NULL with an exception: TypeError
    where pool is none, MemoryError where its capacity is spent. */
