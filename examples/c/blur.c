@@ -21,8 +21,7 @@ static picture pictures[PICTURES];
 static float weights[WINDOW][WINDOW];
 
 /* A Gaussian bell whose weights sum to one, so that blurring keeps the brightness. */
-static void fill_weights(void)
-{
+static void fill_weights(void) {
     float sum = 0;
     for (int p = 0; p < WINDOW; p++)
         for (int q = 0; q < WINDOW; q++) {
@@ -34,8 +33,7 @@ static void fill_weights(void)
 }
 
 /* Rings with hard edges; each picture has its own width of them. */
-static void draw(picture *p)
-{
+static void draw(picture *p) {
     for (int i = 0; i < SIDE; i++)
         for (int j = 0; j < SIDE; j++) {
             float radius = hypotf((float)(i - SIDE / 2), (float)(j - SIDE / 2));
@@ -43,15 +41,13 @@ static void draw(picture *p)
         }
 }
 
-static fz_array view_square(void *data, const ptrdiff_t shape[2], ptrdiff_t strides[2])
-{
+static fz_array view_square(void *data, const ptrdiff_t shape[2], ptrdiff_t strides[2]) {
     fz_contiguous_strides(FZ_FLOAT32, 2, shape, strides);
     return (fz_array){.data = data, .dtype = FZ_FLOAT32, .ndim = 2, .shape = shape, .strides = strides};
 }
 
 /* One caller's work. There is nothing to lock and nothing to set up: any thread may call at any time. */
-static void *blur(void *argument)
-{
+static void *blur(void *argument) {
     picture *p = argument;
     ptrdiff_t x_strides[2], weight_strides[2], out_strides[2];
     fz_array x = view_square(p->pixels, (ptrdiff_t[]){SIDE, SIDE}, x_strides);
@@ -63,8 +59,7 @@ static void *blur(void *argument)
 }
 
 /* The largest difference from the loop that fz_conv2d stands for. */
-static double measure_error(const picture *p)
-{
+static double measure_error(const picture *p) {
     double worst = 0;
     for (int i = 0; i < BLURRED; i++)
         for (int j = 0; j < BLURRED; j++) {
@@ -76,16 +71,14 @@ static double measure_error(const picture *p)
     return worst;
 }
 
-static void print_picture(const picture *p)
-{
+static void print_picture(const picture *p) {
     for (int i = 0; i < BLURRED; i += 16) {
         for (int j = 0; j < BLURRED; j += 8) putchar(" .:-=+*#%@"[(int)(p->blurred[i][j] * 9.5f)]);
         putchar('\n');
     }
 }
 
-int main(void)
-{
+int main(void) {
     pthread_t threads[PICTURES];
     fill_weights();
     for (int t = 0; t < PICTURES; t++) {

@@ -14,15 +14,13 @@ static double a[M][K], b[K][N], c[M][N];
 
 /* A view borrows memory: the caller says where it is, how long its axes are and how far apart (in bytes)
    neighbours stand. Nothing is copied. */
-static fz_array view_matrix(void *data, const ptrdiff_t shape[2], ptrdiff_t strides[2])
-{
+static fz_array view_matrix(void *data, const ptrdiff_t shape[2], ptrdiff_t strides[2]) {
     fz_contiguous_strides(FZ_FLOAT64, 2, shape, strides);
     return (fz_array){.data = data, .dtype = FZ_FLOAT64, .ndim = 2, .shape = shape, .strides = strides};
 }
 
 /* The largest of |error| / (K * eps * (|a| |b|)): the library promises at most 1. */
-static double measure_error(void)
-{
+static double measure_error(void) {
     double worst = 0;
     for (int i = 0; i < M; i++)
         for (int j = 0; j < N; j++) {
@@ -36,8 +34,7 @@ static double measure_error(void)
     return worst;
 }
 
-int main(void)
-{
+int main(void) {
     for (int i = 0; i < M; i++)
         for (int p = 0; p < K; p++) a[i][p] = sin(i + 0.1 * p);
     for (int p = 0; p < K; p++)

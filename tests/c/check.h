@@ -29,8 +29,7 @@ static char check__case[256];
 #define CHECK(condition, ...) check__that((condition), __FILE__, __LINE__, #condition, " " __VA_ARGS__)
 
 __attribute__((format(printf, 5, 6))) static inline bool
-check__that(bool holds, const char *file, int line, const char *condition, const char *format, ...)
-{
+check__that(bool holds, const char *file, int line, const char *condition, const char *format, ...) {
     if (holds) {
         atomic_fetch_add_explicit(&check__passed, 1, memory_order_relaxed);
         return true;
@@ -47,16 +46,14 @@ check__that(bool holds, const char *file, int line, const char *condition, const
 
 /* Names the case that the next checks belong to; printed when one fails or the process crashes.
    For the main thread. */
-__attribute__((format(printf, 1, 2))) static inline void check_case(const char *format, ...)
-{
+__attribute__((format(printf, 1, 2))) static inline void check_case(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(check__case, sizeof check__case, format, arguments);
     va_end(arguments);
 }
 
-static inline void check__crash(int number)
-{
+static inline void check__crash(int number) {
     const char *what = number == SIGSEGV ? ": segmentation fault in case: " : ": crash in case: ";
     ssize_t ignored = write(2, what, strlen(what));
     ignored += write(2, check__case, strlen(check__case));
@@ -78,8 +75,7 @@ static inline void check__crash(int number)
 #endif
 
 /* First line of main. */
-static inline void check_begin(void)
-{
+static inline void check_begin(void) {
     if (CHECK_SANITIZED) return;
     signal(SIGSEGV, check__crash);
     signal(SIGBUS, check__crash);
@@ -88,8 +84,7 @@ static inline void check_begin(void)
 }
 
 /* Last line of main: return check_end(); */
-static inline int check_end(void)
-{
+static inline int check_end(void) {
     long passed = atomic_load(&check__passed), failed = atomic_load(&check__failed);
     printf("%ld passed, %ld failed\n", passed, failed);
     return failed != 0 || passed == 0;
@@ -103,8 +98,7 @@ typedef struct guarded {
     char *begin, *end;
 } guarded;
 
-static inline guarded guarded_map(size_t least)
-{
+static inline guarded guarded_map(size_t least) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (least + page - 1) / page * page;
     if (body == 0) body = page;
     char *base = mmap(NULL, body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -115,8 +109,7 @@ static inline guarded guarded_map(size_t least)
     return (guarded){base + page, base + page + body};
 }
 
-static inline void guarded_unmap(guarded g)
-{
+static inline void guarded_unmap(guarded g) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     munmap(g.begin - page, (size_t)(g.end - g.begin) + 2 * page);
 }
@@ -124,8 +117,7 @@ static inline void guarded_unmap(guarded g)
 /* ---- repeatable random numbers --------------------------------------------------------------- */
 
 /* SplitMix64 (Steele, Lea, Flood 2014). The state is the caller's: one per thread. */
-static inline uint64_t random_bits(uint64_t *state)
-{
+static inline uint64_t random_bits(uint64_t *state) {
     uint64_t z = *state += 0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
@@ -133,20 +125,17 @@ static inline uint64_t random_bits(uint64_t *state)
 }
 
 /* In [-1, 1), with 24 random bits: exact in float too. */
-static inline double random_unit(uint64_t *state)
-{
+static inline double random_unit(uint64_t *state) {
     return (double)(random_bits(state) >> 40) * 0x1p-23 - 1.0;
 }
 
 /* In [0, n). */
-static inline size_t random_below(uint64_t *state, size_t n)
-{
+static inline size_t random_below(uint64_t *state, size_t n) {
     return (size_t)(random_bits(state) % n);
 }
 
 /* Mostly ordinary numbers; one in four is a NaN, an infinity, a zero, a subnormal or an extreme. */
-static inline double random_double(uint64_t *state)
-{
+static inline double random_double(uint64_t *state) {
     static const double special[] = {NAN,
                                      -NAN,
                                      INFINITY,
@@ -164,8 +153,7 @@ static inline double random_double(uint64_t *state)
     return ldexp(random_unit(state), (int)random_below(state, 40) - 20);
 }
 
-static inline float random_float(uint64_t *state)
-{
+static inline float random_float(uint64_t *state) {
     static const float special[] = {
         NAN,        -NAN,      INFINITY,        -INFINITY,        0.0f, -0.0f, 0x1p-149f,
         -0x1p-130f, 0x1p-126f, 0x1.fffffep127f, -0x1.fffffep127f, 1.0f, -1.0f};
@@ -176,13 +164,11 @@ static inline float random_float(uint64_t *state)
 /* ---- comparison of bits ---------------------------------------------------------------------- */
 
 /* Every NaN equals every NaN; -0 differs from +0. */
-static inline bool same_double(double a, double b)
-{
+static inline bool same_double(double a, double b) {
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
 }
 
-static inline bool same_float(float a, float b)
-{
+static inline bool same_float(float a, float b) {
     return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
 }
 

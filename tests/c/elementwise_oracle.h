@@ -18,20 +18,17 @@ static const operation operations[FZ_OP_COUNT] = {
 #include "ops.def"
 };
 
-static inline double rounded(fz_dtype dtype, double value)
-{
+static inline double rounded(fz_dtype dtype, double value) {
     return dtype == FZ_FLOAT32 ? (double)(float)value : value;
 }
 
-static inline double larger(double x, double y)
-{
+static inline double larger(double x, double y) {
     return isnan(x) || isnan(y) ? NAN : x < y ? y : x;
 }
 
 /* In double; for float32 operands the caller rounds once more, which gives the float32 result exactly
    (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). */
-static inline double exact_enough(fz_op op, double x, double y)
-{
+static inline double exact_enough(fz_op op, double x, double y) {
     switch (op) {
     case FZ_OP_add:
         return x + y;
@@ -60,27 +57,23 @@ static inline double exact_enough(fz_op op, double x, double y)
     exit(2);
 }
 
-static inline double expected_element(fz_op op, fz_dtype dtype, double x, double y)
-{
+static inline double expected_element(fz_op op, fz_dtype dtype, double x, double y) {
     return rounded(dtype, exact_enough(op, rounded(dtype, x), rounded(dtype, y)));
 }
 
 /* Which of two zeros maximum and minimum give is open, in NumPy too. */
-static inline bool is_expected(fz_op op, double value, double expected)
-{
+static inline bool is_expected(fz_op op, double value, double expected) {
     bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum) && expected == 0 && value == 0;
     return either_zero || same_double(value, expected);
 }
 
-static inline fz_dtype wider(const fz_array *x, const fz_array *y)
-{
+static inline fz_dtype wider(const fz_array *x, const fz_array *y) {
     return x->dtype == FZ_FLOAT64 || (y && y->dtype == FZ_FLOAT64) ? FZ_FLOAT64 : FZ_FLOAT32;
 }
 
 /* The outputs that op computed in dtype must give; to be freed. */
 static inline double *expected_elements(fz_op op, fz_dtype dtype, const fz_array *x, const fz_array *y,
-                                        const fz_array *out)
-{
+                                        const fz_array *out) {
     ptrdiff_t size = view_size(out);
     double *expected = malloc((size_t)(size + 1) * sizeof *expected);
     for (ptrdiff_t i = 0; i < size; i++) {
@@ -91,15 +84,13 @@ static inline double *expected_elements(fz_op op, fz_dtype dtype, const fz_array
     return expected;
 }
 
-static inline fz_status call(fz_op op, const fz_array *x, const fz_array *y, fz_array *out)
-{
+static inline fz_status call(fz_op op, const fz_array *x, const fz_array *y, fz_array *out) {
     return operations[op].arity == 1 ? operations[op].unary(x, out) : operations[op].binary(x, y, out);
 }
 
 /* Calls op and checks that out has the expected elements and nothing around them was written. x and y
    may lie in out's memory; y is not read by unary operations. */
-static inline void check_call(fz_op op, const fz_array *x, const fz_array *y, operand *out)
-{
+static inline void check_call(fz_op op, const fz_array *x, const fz_array *y, operand *out) {
     if (operations[op].arity == 1) y = NULL;
     double *expected = expected_elements(op, wider(x, y), x, y, &out->view);
     operand_remember(out);

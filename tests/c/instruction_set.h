@@ -6,8 +6,7 @@
 #include "check.h"
 #include "forzium.h"
 
-static inline bool cpu_has(const char *instruction_set)
-{
+static inline bool cpu_has(const char *instruction_set) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (strcmp(instruction_set, "sse2") == 0) return true;
@@ -27,8 +26,7 @@ static inline bool cpu_has(const char *instruction_set)
 
 /* First line of a kernel test's main: the instruction set that FORZIUM_SIMD asks for is in use, or the
    test is skipped because the CPU lacks it, or it has failed. */
-static inline void check_begin_kernels(void)
-{
+static inline void check_begin_kernels(void) {
     check_begin();
     const char *wanted = getenv("FORZIUM_SIMD");
     if (wanted && !cpu_has(wanted)) {

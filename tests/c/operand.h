@@ -17,29 +17,25 @@ typedef struct operand {
 
 typedef enum placement { AT_BEGIN, AT_END } placement;
 
-static inline operand operand_create(size_t nbytes)
-{
+static inline operand operand_create(size_t nbytes) {
     operand o = {.memory = guarded_map(nbytes)};
     o.untouched = malloc((size_t)(o.memory.end - o.memory.begin));
     return o;
 }
 
-static inline void operand_destroy(operand *o)
-{
+static inline void operand_destroy(operand *o) {
     guarded_unmap(o->memory);
     free(o->untouched);
 }
 
-static inline ptrdiff_t view_size(const fz_array *x)
-{
+static inline ptrdiff_t view_size(const fz_array *x) {
     ptrdiff_t size = 1;
     for (int d = 0; d < x->ndim; d++) size *= x->shape[d];
     return size;
 }
 
 /* First and past-the-last byte of the view relative to its data; both 0 if it is empty. */
-static inline void view_extent(const fz_array *x, ptrdiff_t *low, ptrdiff_t *high)
-{
+static inline void view_extent(const fz_array *x, ptrdiff_t *low, ptrdiff_t *high) {
     *low = *high = 0;
     if (view_size(x) == 0) return;
     for (int d = 0; d < x->ndim; d++) *(x->strides[d] < 0 ? low : high) += (x->shape[d] - 1) * x->strides[d];
@@ -49,8 +45,7 @@ static inline void view_extent(const fz_array *x, ptrdiff_t *low, ptrdiff_t *hig
 /* Makes o's view one of this shape and these byte strides (NULL: C order without gaps), whose extent
    begins `skew` bytes after the memory does, or ends `skew` bytes before it does. */
 static inline void operand_place(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[],
-                                 const ptrdiff_t strides[], placement where, ptrdiff_t skew)
-{
+                                 const ptrdiff_t strides[], placement where, ptrdiff_t skew) {
     for (int d = 0; d < ndim; d++) o->shape[d] = shape[d];
     if (strides)
         for (int d = 0; d < ndim; d++) o->strides[d] = strides[d];
@@ -66,8 +61,7 @@ static inline void operand_place(operand *o, fz_dtype dtype, int ndim, const ptr
 }
 
 /* One axis of n elements without gaps. */
-static inline void operand_line(operand *o, fz_dtype dtype, ptrdiff_t n, placement where, ptrdiff_t skew)
-{
+static inline void operand_line(operand *o, fz_dtype dtype, ptrdiff_t n, placement where, ptrdiff_t skew) {
     operand_place(o, dtype, 1, &n, NULL, where, skew);
 }
 
@@ -76,8 +70,7 @@ static inline void operand_line(operand *o, fz_dtype dtype, ptrdiff_t n, placeme
 /* Byte offset in x of the element that meets element `index` (C order) of an array of this shape, to
    which x broadcasts. */
 static inline ptrdiff_t broadcast_offset(const fz_array *x, int ndim, const ptrdiff_t shape[],
-                                         ptrdiff_t index)
-{
+                                         ptrdiff_t index) {
     ptrdiff_t offset = 0;
     for (int d = ndim - 1; d >= 0; d--) {
         ptrdiff_t coordinate = index % shape[d];
@@ -88,52 +81,44 @@ static inline ptrdiff_t broadcast_offset(const fz_array *x, int ndim, const ptrd
     return offset;
 }
 
-static inline double load(fz_dtype dtype, const char *from)
-{
+static inline double load(fz_dtype dtype, const char *from) {
     float f;
     double d;
     if (dtype == FZ_FLOAT32) return memcpy(&f, from, sizeof f), f;
     return memcpy(&d, from, sizeof d), d;
 }
 
-static inline void store(fz_dtype dtype, char *to, double value)
-{
+static inline void store(fz_dtype dtype, char *to, double value) {
     float f = (float)value;
     memcpy(to, dtype == FZ_FLOAT32 ? (void *)&f : (void *)&value, fz_dtype_size(dtype));
 }
 
 /* Element `index` of x in C order. */
-static inline char *element(const fz_array *x, ptrdiff_t index)
-{
+static inline char *element(const fz_array *x, ptrdiff_t index) {
     return (char *)x->data + broadcast_offset(x, x->ndim, x->shape, index);
 }
 
-static inline double get(const fz_array *x, ptrdiff_t index)
-{
+static inline double get(const fz_array *x, ptrdiff_t index) {
     return load(x->dtype, element(x, index));
 }
 
-static inline void put(const fz_array *x, ptrdiff_t index, double value)
-{
+static inline void put(const fz_array *x, ptrdiff_t index, double value) {
     store(x->dtype, element(x, index), value);
 }
 
-static inline double get2(const fz_array *x, ptrdiff_t i, ptrdiff_t j)
-{
+static inline double get2(const fz_array *x, ptrdiff_t i, ptrdiff_t j) {
     return load(x->dtype, (char *)x->data + i * x->strides[0] + j * x->strides[1]);
 }
 
 /* Elements of the whole range, NaN and infinities among them. */
-static inline void fill_any(const fz_array *x, uint64_t *state)
-{
+static inline void fill_any(const fz_array *x, uint64_t *state) {
     ptrdiff_t size = view_size(x);
     for (ptrdiff_t i = 0; i < size; i++)
         put(x, i, x->dtype == FZ_FLOAT32 ? (double)random_float(state) : random_double(state));
 }
 
 /* Elements in [-1, 1). */
-static inline void fill_unit(const fz_array *x, uint64_t *state)
-{
+static inline void fill_unit(const fz_array *x, uint64_t *state) {
     ptrdiff_t size = view_size(x);
     for (ptrdiff_t i = 0; i < size; i++) put(x, i, random_unit(state));
 }
@@ -144,8 +129,7 @@ static inline void fill_unit(const fz_array *x, uint64_t *state)
 #define OPERAND_MARGIN 256
 
 /* The bytes that a call is watched on: those the view spans, and a margin within the memory. */
-static inline guarded operand_watched(const operand *o)
-{
+static inline guarded operand_watched(const operand *o) {
     ptrdiff_t low, high;
     view_extent(&o->view, &low, &high);
     const char *data = o->view.data;
@@ -156,29 +140,25 @@ static inline guarded operand_watched(const operand *o)
 }
 
 /* Fills the watched bytes with a pattern. */
-static inline void operand_scribble(operand *o)
-{
+static inline void operand_scribble(operand *o) {
     guarded watched = operand_watched(o);
     memset(watched.begin, 0xA5, (size_t)(watched.end - watched.begin));
 }
 
 /* Keeps a copy of the watched bytes. */
-static inline void operand_remember(operand *o)
-{
+static inline void operand_remember(operand *o) {
     guarded watched = operand_watched(o);
     memcpy(o->untouched, watched.begin, (size_t)(watched.end - watched.begin));
 }
 
 /* Since operand_remember, has nothing been written? */
-static inline bool operand_unchanged(const operand *o)
-{
+static inline bool operand_unchanged(const operand *o) {
     guarded watched = operand_watched(o);
     return memcmp(o->untouched, watched.begin, (size_t)(watched.end - watched.begin)) == 0;
 }
 
 /* Since operand_remember, has nothing been written beside the view's elements? Forgets the copy. */
-static inline bool operand_unchanged_around(operand *o)
-{
+static inline bool operand_unchanged_around(operand *o) {
     guarded watched = operand_watched(o);
     ptrdiff_t size = view_size(&o->view);
     for (ptrdiff_t i = 0; i < size; i++) {
@@ -189,8 +169,7 @@ static inline bool operand_unchanged_around(operand *o)
 }
 
 /* FLT_EPSILON or DBL_EPSILON. */
-static inline double epsilon(fz_dtype dtype)
-{
+static inline double epsilon(fz_dtype dtype) {
     return dtype == FZ_FLOAT32 ? 0x1p-23 : 0x1p-52;
 }
 

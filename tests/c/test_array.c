@@ -4,16 +4,14 @@
 #include "internal.h"
 #include "operand.h"
 
-static void test_dtypes(void)
-{
+static void test_dtypes(void) {
     check_case("dtypes");
     CHECK(fz_dtype_size(FZ_FLOAT32) == 4 && fz_dtype_size(FZ_FLOAT64) == 8);
     CHECK(strcmp(fz_dtype_name(FZ_FLOAT32), "float32") == 0 &&
           strcmp(fz_dtype_name(FZ_FLOAT64), "float64") == 0);
 }
 
-static void test_contiguous_strides(void)
-{
+static void test_contiguous_strides(void) {
     check_case("contiguous strides");
     ptrdiff_t strides[3] = {-7, -7, -7};
     fz_contiguous_strides(FZ_FLOAT64, 3, (ptrdiff_t[]){2, 3, 5}, strides);
@@ -28,16 +26,14 @@ static void test_contiguous_strides(void)
 /* ---- fz__check_array --------------------------------------------------------------------------------------
  */
 
-static fz_status check_shape(int ndim, const ptrdiff_t *shape)
-{
+static fz_status check_shape(int ndim, const ptrdiff_t *shape) {
     static char byte[16];
     ptrdiff_t strides[FZ_MAX_NDIM] = {0};
     return fz__check_array("some_operation", "its_argument",
                            &(fz_array){byte, FZ_FLOAT64, ndim, shape, strides});
 }
 
-static void test_sizes_are_checked(void)
-{
+static void test_sizes_are_checked(void) {
     check_case("sizes");
     enum { BIG = 1 << 30 };
     ptrdiff_t ones[FZ_MAX_NDIM];
@@ -60,8 +56,7 @@ static void test_sizes_are_checked(void)
     CHECK(check_shape(FZ_MAX_NDIM + 1, ones) == FZ_ERROR_SHAPE);
 }
 
-static void test_unknown_dtypes_are_refused(void)
-{
+static void test_unknown_dtypes_are_refused(void) {
     check_case("unknown dtypes");
     double value = 0;
     CHECK(fz__check_array("f", "x", &(fz_array){&value, FZ_DTYPE_COUNT, 0, NULL, NULL}) == FZ_ERROR_DTYPE);
@@ -78,8 +73,7 @@ typedef struct view {
 } view;
 
 /* A view of at most three short axes that fits in the arena; strides of any sign and kind. */
-static void random_view(view *v, char *arena, uint64_t *state)
-{
+static void random_view(view *v, char *arena, uint64_t *state) {
     ptrdiff_t low, high;
     do {
         int ndim = (int)random_below(state, 4);
@@ -101,8 +95,7 @@ static void random_view(view *v, char *arena, uint64_t *state)
 }
 
 /* Counts each byte of each element of x. */
-static void count_bytes(const fz_array *x, const char *arena, unsigned char counts[ARENA])
-{
+static void count_bytes(const fz_array *x, const char *arena, unsigned char counts[ARENA]) {
     memset(counts, 0, ARENA);
     ptrdiff_t size = view_size(x);
     for (ptrdiff_t i = 0; i < size; i++) {
@@ -111,16 +104,14 @@ static void count_bytes(const fz_array *x, const char *arena, unsigned char coun
     }
 }
 
-static bool follows_without_gap(const fz_array *x)
-{
+static bool follows_without_gap(const fz_array *x) {
     ptrdiff_t size = view_size(x);
     for (ptrdiff_t i = 0; i < size; i++)
         if (element(x, i) != (char *)x->data + i * (ptrdiff_t)fz_dtype_size(x->dtype)) return false;
     return true;
 }
 
-static bool extents_meet(const fz_array *a, const fz_array *b)
-{
+static bool extents_meet(const fz_array *a, const fz_array *b) {
     ptrdiff_t a_low, a_high, b_low, b_high;
     view_extent(a, &a_low, &a_high);
     view_extent(b, &b_low, &b_high);
@@ -128,8 +119,7 @@ static bool extents_meet(const fz_array *a, const fz_array *b)
     return a_low < a_high && b_low < b_high && pa + a_low < pb + b_high && pb + b_low < pa + a_high;
 }
 
-static void test_random_views(void)
-{
+static void test_random_views(void) {
     static char arena[ARENA];
     uint64_t state = 1;
     for (int trial = 0; trial < 20000; trial++) {
@@ -159,14 +149,12 @@ static void test_random_views(void)
 
 /* ---- particular views ------------------------------------------------------------------------ */
 
-static fz_array plane(void *data, const ptrdiff_t shape[2], const ptrdiff_t strides[2])
-{
+static fz_array plane(void *data, const ptrdiff_t shape[2], const ptrdiff_t strides[2]) {
     return (fz_array){data, FZ_FLOAT64, 2, shape, strides};
 }
 
 /* What slicing and transposing make must be seen as free of overlap, or outputs would be refused. */
-static void test_ordinary_outputs_do_not_overlap_themselves(void)
-{
+static void test_ordinary_outputs_do_not_overlap_themselves(void) {
     check_case("ordinary outputs");
     static const ptrdiff_t shape[2] = {4, 5};
     static const ptrdiff_t strides[][2] = {
@@ -186,8 +174,7 @@ static void test_ordinary_outputs_do_not_overlap_themselves(void)
         CHECK(!fz__overlaps_itself(&lines[i]), "line %zu", i);
 }
 
-static void test_repeated_elements_overlap(void)
-{
+static void test_repeated_elements_overlap(void) {
     check_case("repeated elements");
     static const ptrdiff_t shape[2] = {4, 5};
     static const ptrdiff_t strides[][2] = {{0, 8}, {8, 0}, {8, 8}, {36, 8}, {40, 4}, {16, -8}};
@@ -198,8 +185,7 @@ static void test_repeated_elements_overlap(void)
     }
 }
 
-static void test_same_view(void)
-{
+static void test_same_view(void) {
     check_case("same view");
     double data[64];
     ptrdiff_t shape[2] = {2, 3}, strides[2] = {24, 8};
@@ -220,8 +206,7 @@ typedef struct tuple {
     const char *pointers[FZ_MAX_OPERANDS];
 } tuple;
 
-static int compare_tuples(const void *a, const void *b)
-{
+static int compare_tuples(const void *a, const void *b) {
     return memcmp(a, b, sizeof(tuple));
 }
 
@@ -232,8 +217,7 @@ typedef struct trace {
     tuple *tuples;
 } trace;
 
-static void record_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[])
-{
+static void record_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     trace *t = context;
     ptrdiff_t longest = t->nest->ndim ? t->nest->shape[t->nest->ndim - 1] : 1;
     if (!CHECK(n >= 1 && n <= longest && t->count + n <= t->room, "a row of %td", n)) return;
@@ -242,8 +226,7 @@ static void record_row(void *context, ptrdiff_t n, char *const pointers[], const
             t->tuples[t->count].pointers[k] = pointers[k] + i * strides[k];
 }
 
-static trace walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end)
-{
+static trace walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end) {
     trace t = {nest, 0, end - begin, calloc((size_t)(end - begin) + 1, sizeof(tuple))};
     fz__nest_walk(nest, begin, end, record_row, &t);
     CHECK(t.count == end - begin, "%td of [%td, %td) visited", t.count, begin, end);
@@ -251,8 +234,7 @@ static trace walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end)
 }
 
 /* Any range is the same part of the whole walk. */
-static void check_ranges(const trace *whole)
-{
+static void check_ranges(const trace *whole) {
     ptrdiff_t size = whole->room;
     for (ptrdiff_t begin = 0; begin <= size; begin += 1 + size / 6) {
         for (ptrdiff_t end = begin; end <= size; end += 1 + size / 5) {
@@ -265,8 +247,7 @@ static void check_ranges(const trace *whole)
 }
 
 /* The nest visits exactly the tuples of elements that broadcasting pairs up, each once. */
-static void check_nest(int operands, const fz_array *const arrays[])
-{
+static void check_nest(int operands, const fz_array *const arrays[]) {
     fz__nest nest;
     if (!CHECK(fz__nest_init(&nest, "f", operands, arrays) == FZ_OK, "%s", fz_error_message())) return;
     const fz_array *out = arrays[operands - 1];
@@ -288,8 +269,7 @@ static void check_nest(int operands, const fz_array *const arrays[])
 }
 
 /* Makes x broadcast to out: drops leading axes, sets others to one, moves anywhere. */
-static void random_input(view *x, const view *out, char *data, uint64_t *state)
-{
+static void random_input(view *x, const view *out, char *data, uint64_t *state) {
     int ndim = (int)random_below(state, (size_t)out->array.ndim + 1);
     for (int d = 0; d < ndim; d++) {
         x->shape[d] = random_below(state, 3) ? out->array.shape[out->array.ndim - ndim + d] : 1;
@@ -300,8 +280,7 @@ static void random_input(view *x, const view *out, char *data, uint64_t *state)
 }
 
 /* An output without repeated elements: C order with gaps, its axes then permuted and reversed. */
-static void random_output(view *out, char *data, uint64_t *state)
-{
+static void random_output(view *out, char *data, uint64_t *state) {
     int ndim = (int)random_below(state, 4);
     ptrdiff_t stride = 8;
     for (int d = ndim - 1; d >= 0; d--) {
@@ -318,8 +297,7 @@ static void random_output(view *out, char *data, uint64_t *state)
     out->array = (fz_array){data + 8192, FZ_FLOAT64, ndim, out->shape, out->strides};
 }
 
-static void test_random_nests(void)
-{
+static void test_random_nests(void) {
     static char x_data[4096], y_data[4096], out_data[16384];
     uint64_t state = 2;
     for (int trial = 0; trial < 5000; trial++) {
@@ -333,8 +311,7 @@ static void test_random_nests(void)
     }
 }
 
-static void test_axes_without_gaps_are_one(void)
-{
+static void test_axes_without_gaps_are_one(void) {
     check_case("coalescing");
     static const ptrdiff_t shape[3] = {4, 5, 6}, c_order[3] = {240, 48, 8}, f_order[3] = {8, 32, 160};
     static double data[120], other[120];
@@ -350,8 +327,7 @@ static void test_axes_without_gaps_are_one(void)
           "scalar");
 }
 
-static void test_the_last_axis_moves_fastest(void)
-{
+static void test_the_last_axis_moves_fastest(void) {
     check_case("order of axes");
     static double data[128], other[128];
     static const ptrdiff_t shape[2] = {4, 5}, strides[2] = {8, 64};
@@ -361,8 +337,7 @@ static void test_the_last_axis_moves_fastest(void)
     CHECK(nest.ndim == 2 && nest.shape[0] == 5 && nest.shape[1] == 4 && nest.strides[1][1] == 8);
 }
 
-static void test_shapes_that_do_not_fit(void)
-{
+static void test_shapes_that_do_not_fit(void) {
     static const struct {
         int x_ndim, out_ndim;
         ptrdiff_t x_shape[3], out_shape[3];
@@ -382,8 +357,7 @@ static void test_shapes_that_do_not_fit(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     check_begin();
     test_dtypes();
     test_contiguous_strides();

@@ -9,15 +9,13 @@ static operand x, y, out;
 #define FOR_EACH_DTYPE(t) for (fz_dtype t = 0; t < FZ_DTYPE_COUNT; t++)
 #define LONGEST_VECTOR 64
 
-static void fill_inputs(void)
-{
+static void fill_inputs(void) {
     fill_any(&x.view, &state);
     fill_any(&y.view, &state);
 }
 
 /* All operands of n elements without gaps, at one end of their memory, less their skews. */
-static void place_lines(fz_dtype dtype, ptrdiff_t n, placement where, const int skews[3])
-{
+static void place_lines(fz_dtype dtype, ptrdiff_t n, placement where, const int skews[3]) {
     operand_line(&x, dtype, n, where, skews[0]);
     operand_line(&y, dtype, n, where, skews[1]);
     operand_line(&out, dtype, n, where, skews[2]);
@@ -26,8 +24,7 @@ static void place_lines(fz_dtype dtype, ptrdiff_t n, placement where, const int 
 }
 
 /* Computes into out, into x and into y. */
-static void check_out_of_place_and_in_place(fz_op op)
-{
+static void check_out_of_place_and_in_place(fz_op op) {
     check_call(op, &x.view, &y.view, &out);
     check_call(op, &x.view, &y.view, &x);
     fill_inputs();
@@ -35,8 +32,7 @@ static void check_out_of_place_and_in_place(fz_op op)
     check_call(op, &x.view, &x.view, &x);
 }
 
-static void test_every_length_between_unmapped_pages(fz_op op, fz_dtype dtype)
-{
+static void test_every_length_between_unmapped_pages(fz_op op, fz_dtype dtype) {
     ptrdiff_t longest = 4 * LONGEST_VECTOR / (ptrdiff_t)fz_dtype_size(dtype) + 3;
     for (ptrdiff_t n = 0; n <= longest; n++) {
         check_case("%s %s, n %td, unmapped before", operations[op].name, fz_dtype_name(dtype), n);
@@ -48,8 +44,7 @@ static void test_every_length_between_unmapped_pages(fz_op op, fz_dtype dtype)
     }
 }
 
-static void test_misaligned(fz_op op, fz_dtype dtype)
-{
+static void test_misaligned(fz_op op, fz_dtype dtype) {
     static const ptrdiff_t lengths[] = {1, 5, 16, 33, 67, 700};
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
         for (int skew = 1; skew < 8; skew++) {
@@ -65,13 +60,11 @@ static void test_misaligned(fz_op op, fz_dtype dtype)
 }
 
 /* Strides in elements, or where they are odd (in both senses) in bytes. */
-static ptrdiff_t byte_stride(int code, fz_dtype dtype)
-{
+static ptrdiff_t byte_stride(int code, fz_dtype dtype) {
     return code > 100 || code < -100 ? code : code * (ptrdiff_t)fz_dtype_size(dtype);
 }
 
-static void test_strides(fz_op op, fz_dtype dtype, ptrdiff_t n)
-{
+static void test_strides(fz_op op, fz_dtype dtype, ptrdiff_t n) {
     static const int in[] = {0, 1, -1, 2, -3, 101, -103}, to[] = {1, -1, 2, -5, 105, -101};
     for (size_t i = 0; i < 7; i++)
         for (size_t j = 0; j < 7; j++)
@@ -91,8 +84,7 @@ static void test_strides(fz_op op, fz_dtype dtype, ptrdiff_t n)
 }
 
 /* 0-d, and one element that broadcasts, on either side and on both. */
-static void test_scalars(fz_op op, fz_dtype dtype)
-{
+static void test_scalars(fz_op op, fz_dtype dtype) {
     static const ptrdiff_t lengths[] = {0, 1, 2, 7, 40, 1300}, one = 1, odd = 12345;
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
         for (int scalars = 0; scalars < 9; scalars++) {
@@ -113,8 +105,7 @@ static void test_scalars(fz_op op, fz_dtype dtype)
     check_out_of_place_and_in_place(op);
 }
 
-static void test_mixed_dtypes(fz_op op)
-{
+static void test_mixed_dtypes(fz_op op) {
     static const ptrdiff_t lengths[] = {0, 1, 3, 8, 17, 40, 511, 512, 513, 1025};
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
         for (int mix = 0; mix < 16; mix++) {
@@ -133,8 +124,7 @@ static void test_mixed_dtypes(fz_op op)
 }
 
 /* Gaps, order and direction of the axes at random; no two elements in one place. */
-static void place_shuffled(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[])
-{
+static void place_shuffled(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[]) {
     ptrdiff_t strides[3], step = (ptrdiff_t)fz_dtype_size(dtype) * (random_below(&state, 3) == 0 ? 2 : 1);
     int order[3] = {0, 1, 2};
     bool c_order = random_below(&state, 2);
@@ -147,16 +137,14 @@ static void place_shuffled(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t
     operand_place(o, dtype, ndim, shape, strides, random_below(&state, 2) ? AT_BEGIN : AT_END, 0);
 }
 
-static void place_broadcast(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[])
-{
+static void place_broadcast(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[]) {
     int kept = (int)random_below(&state, (size_t)ndim + 1);
     ptrdiff_t own[3];
     for (int d = 0; d < kept; d++) own[d] = random_below(&state, 3) ? shape[ndim - kept + d] : 1;
     place_shuffled(o, dtype, kept, own);
 }
 
-static void test_broadcasting(fz_op op, fz_dtype dtype)
-{
+static void test_broadcasting(fz_op op, fz_dtype dtype) {
     for (int trial = 0; trial < 150; trial++) {
         check_case("%s %s, broadcast %d", operations[op].name, fz_dtype_name(dtype), trial);
         int ndim = 2 + trial % 2;
@@ -173,8 +161,7 @@ static void test_broadcasting(fz_op op, fz_dtype dtype)
 }
 
 /* Which zero maximum(0, -0) gives may be open, but not depend on where in the array it stands. */
-static void test_zeros_are_treated_alike_everywhere(fz_op op, fz_dtype dtype)
-{
+static void test_zeros_are_treated_alike_everywhere(fz_op op, fz_dtype dtype) {
     check_case("%s %s of zeros", operations[op].name, fz_dtype_name(dtype));
     for (int signs = 0; signs < 4; signs++) {
         place_lines(dtype, 67, AT_END, (int[]){0, 0, 0});
@@ -189,8 +176,7 @@ static void test_zeros_are_treated_alike_everywhere(fz_op op, fz_dtype dtype)
 }
 
 /* fz_elementwise converts its inputs to the dtype it is told. */
-static void test_computing_dtype(fz_op op)
-{
+static void test_computing_dtype(fz_op op) {
     for (int mix = 0; mix < 16; mix++) {
         check_case("fz_elementwise %s, mix of dtypes %d", operations[op].name, mix);
         fz_dtype dtype = mix & 8 ? FZ_FLOAT64 : FZ_FLOAT32;
@@ -209,8 +195,7 @@ static void test_computing_dtype(fz_op op)
     }
 }
 
-static void test_names(fz_op op)
-{
+static void test_names(fz_op op) {
     check_case("names");
     CHECK(strcmp(fz_op_name(op), operations[op].name) == 0);
     CHECK(fz_op_arity(op) == operations[op].arity);
@@ -218,8 +203,7 @@ static void test_names(fz_op op)
 }
 
 /* Large enough to be split. */
-static void test_any_number_of_threads(fz_op op, fz_dtype dtype)
-{
+static void test_any_number_of_threads(fz_op op, fz_dtype dtype) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads();
     for (size_t i = 0; i < 4; i++) {
@@ -231,17 +215,14 @@ static void test_any_number_of_threads(fz_op op, fz_dtype dtype)
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     x = operand_create(1 << 19), y = operand_create(1 << 19), out = operand_create(1 << 19);
-    FOR_EACH_OPERATION(op)
-    {
+    FOR_EACH_OPERATION(op) {
         test_names(op);
         test_mixed_dtypes(op);
         test_computing_dtype(op);
-        FOR_EACH_DTYPE(dtype)
-        {
+        FOR_EACH_DTYPE(dtype) {
             test_every_length_between_unmapped_pages(op, dtype);
             test_misaligned(op, dtype);
             test_strides(op, dtype, 20);

@@ -7,8 +7,7 @@
 static uint64_t state = 4;
 
 /* An input of n elements at `offset` bytes from the output's first, in the same memory. */
-static fz_array shifted(const operand *out, ptrdiff_t offset, const ptrdiff_t *stride)
-{
+static fz_array shifted(const operand *out, ptrdiff_t offset, const ptrdiff_t *stride) {
     fz_array x = out->view;
     x.data = (char *)x.data + offset;
     if (stride) x.strides = stride;
@@ -16,8 +15,7 @@ static fz_array shifted(const operand *out, ptrdiff_t offset, const ptrdiff_t *s
 }
 
 /* Every shift of one line against another, in elements and in bytes, forward and backward. */
-static void test_shifted_lines(fz_op op, fz_dtype dtype, ptrdiff_t n, ptrdiff_t step)
-{
+static void test_shifted_lines(fz_op op, fz_dtype dtype, ptrdiff_t n, ptrdiff_t step) {
     ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), length = 5 * n, backward = -size,
               every_other = 2 * size;
     operand memory = operand_create((size_t)(length * size));
@@ -39,8 +37,7 @@ static void test_shifted_lines(fz_op op, fz_dtype dtype, ptrdiff_t n, ptrdiff_t 
 }
 
 /* out = op(out.T), out = op(out[::-1]), windows of one plane, a row of the output broadcast over it. */
-static void test_overlapping_planes(fz_op op, fz_dtype dtype, ptrdiff_t n)
-{
+static void test_overlapping_planes(fz_op op, fz_dtype dtype, ptrdiff_t n) {
     check_case("%s %s, overlapping planes of %td", operations[op].name, fz_dtype_name(dtype), n);
     ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), whole[2] = {n + 2, n + 2}, shape[2] = {n, n};
     ptrdiff_t row = (n + 2) * size, strides[2] = {row, size}, transposed[2] = {size, row},
@@ -67,8 +64,7 @@ static void test_overlapping_planes(fz_op op, fz_dtype dtype, ptrdiff_t n)
 }
 
 /* The input's elements have another size than the output's in the same bytes. */
-static void test_overlap_of_two_dtypes(fz_op op)
-{
+static void test_overlap_of_two_dtypes(fz_op op) {
     for (int wide_out = 0; wide_out < 2; wide_out++)
         for (ptrdiff_t offset = -800; offset <= 800; offset += 100) {
             check_case("%s, %s output, other dtype's input at byte %td", operations[op].name,
@@ -86,8 +82,7 @@ static void test_overlap_of_two_dtypes(fz_op op)
 }
 
 /* Long enough to be split: no thread may read what another has written. */
-static void test_overlap_on_several_threads(void)
-{
+static void test_overlap_on_several_threads(void) {
     int before = fz_get_num_threads();
     CHECK(fz_set_num_threads(4) == FZ_OK);
     test_shifted_lines(FZ_OP_add, FZ_FLOAT64, 40000, 40000 * 8 / 3);
@@ -97,8 +92,7 @@ static void test_overlap_on_several_threads(void)
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void check_refused(fz_op op, const fz_array *x, const fz_array *y, operand *out, fz_status status)
-{
+static void check_refused(fz_op op, const fz_array *x, const fz_array *y, operand *out, fz_status status) {
     operand_remember(out);
     fz_status given = call(op, x, y, &out->view);
     CHECK(given == status, "%s gave %d (%s), not %d", operations[op].name, given, fz_error_message(), status);
@@ -107,8 +101,7 @@ static void check_refused(fz_op op, const fz_array *x, const fz_array *y, operan
     CHECK(operand_unchanged(out), "%s failed and wrote", operations[op].name);
 }
 
-static void test_refusals(fz_op op)
-{
+static void test_refusals(fz_op op) {
     check_case("refusals of %s", operations[op].name);
     operand out = operand_create(4096), x = operand_create(4096);
     ptrdiff_t overlapping = 4, zero = 0, negative = -3, three = 3;
@@ -138,8 +131,7 @@ static void test_refusals(fz_op op)
 }
 
 /* A shape of 2^62 elements made by strides of zero is fine to read and impossible to write. */
-static void test_huge_output_is_refused(fz_op op)
-{
+static void test_huge_output_is_refused(fz_op op) {
     check_case("huge output of %s", operations[op].name);
     double value = 1, result = 2;
     ptrdiff_t shape[2] = {(ptrdiff_t)1 << 29, (ptrdiff_t)1 << 30}, strides[2] = {0, 0};
@@ -149,8 +141,7 @@ static void test_huge_output_is_refused(fz_op op)
     CHECK(call(op, &x, &x, &out) == FZ_ERROR_SHAPE && result == 2, "%s", fz_error_message());
 }
 
-static void test_bad_numbers(void)
-{
+static void test_bad_numbers(void) {
     check_case("numbers that are no operation or dtype");
     double value = 1, result = 2;
     fz_array x = {&value, FZ_FLOAT64, 0, NULL, NULL}, out = {&result, FZ_FLOAT64, 0, NULL, NULL};
@@ -162,8 +153,7 @@ static void test_bad_numbers(void)
 /* ---- the floating-point environment ---------------------------------------------------------- */
 
 /* The unused lanes of a last vector raise no exception, and the rounding mode stays the caller's. */
-static void test_environment(fz_op op, fz_dtype dtype)
-{
+static void test_environment(fz_op op, fz_dtype dtype) {
     operand x = operand_create(1024), y = operand_create(1024), out = operand_create(1024);
     for (ptrdiff_t n = 0; n < 70; n++) {
         check_case("exceptions of %s %s, n %td", operations[op].name, fz_dtype_name(dtype), n);
@@ -180,8 +170,7 @@ static void test_environment(fz_op op, fz_dtype dtype)
     operand_destroy(&x), operand_destroy(&y), operand_destroy(&out);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     for (fz_op op = 0; op < FZ_OP_COUNT; op++) {
         for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {

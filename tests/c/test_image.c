@@ -6,15 +6,13 @@ static uint64_t state = 8;
 static operand x, weight, out;
 
 static void place(operand *o, fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, const ptrdiff_t strides[],
-                  placement where)
-{
+                  placement where) {
     operand_place(o, dtype, 2, (ptrdiff_t[]){h, w}, strides, where, 0);
 }
 
 /* ---- conv2d ---------------------------------------------------------------------------------- */
 
-static bool is_convolved(ptrdiff_t i, ptrdiff_t j, double value)
-{
+static bool is_convolved(ptrdiff_t i, ptrdiff_t j, double value) {
     long double sum = 0, magnitude = 0;
     for (ptrdiff_t p = 0; p < weight.shape[0]; p++)
         for (ptrdiff_t q = 0; q < weight.shape[1]; q++) {
@@ -27,8 +25,7 @@ static bool is_convolved(ptrdiff_t i, ptrdiff_t j, double value)
     return fabsl(value - sum) <= view_size(&weight.view) * (long double)epsilon(x.view.dtype) * magnitude;
 }
 
-static void check_conv2d(void)
-{
+static void check_conv2d(void) {
     operand_scribble(&out);
     operand_remember(&x), operand_remember(&weight), operand_remember(&out);
     if (!CHECK(fz_conv2d(&x.view, &weight.view, &out.view) == FZ_OK, "%s", fz_error_message())) return;
@@ -44,8 +41,8 @@ static void check_conv2d(void)
 }
 
 /* h and w are the output's. */
-static void test_conv2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t kh, ptrdiff_t kw, placement where)
-{
+static void test_conv2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t kh, ptrdiff_t kw,
+                        placement where) {
     check_case("conv2d %s, out (%td, %td), weight (%td, %td)", fz_dtype_name(dtype), h, w, kh, kw);
     place(&x, dtype, h + kh - 1, w + kw - 1, NULL, where);
     place(&weight, dtype, kh, kw, NULL, where);
@@ -55,8 +52,7 @@ static void test_conv2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t kh, 
     check_conv2d();
 }
 
-static void test_conv2d_windows_and_widths(fz_dtype dtype)
-{
+static void test_conv2d_windows_and_widths(fz_dtype dtype) {
     ptrdiff_t widest = 4 * 64 / (ptrdiff_t)fz_dtype_size(dtype) + 3;
     for (ptrdiff_t kh = 1; kh <= 7; kh++)
         for (ptrdiff_t kw = 1; kw <= 7; kw++)
@@ -68,8 +64,7 @@ static void test_conv2d_windows_and_widths(fz_dtype dtype)
     test_conv2d(dtype, 1, 1, 20, 20, AT_END);
 }
 
-static void test_conv2d_layouts(fz_dtype dtype)
-{
+static void test_conv2d_layouts(fz_dtype dtype) {
     ptrdiff_t s = (ptrdiff_t)fz_dtype_size(dtype);
     const ptrdiff_t strides[][2] = {{50 * s, s},     {s, 50 * s},  {-50 * s, -s}, {100 * s, 2 * s},
                                     {49 * s + 3, s}, {s, -55 * s}, {50 * s, -s},  {-50 * s, s}};
@@ -87,8 +82,7 @@ static void test_conv2d_layouts(fz_dtype dtype)
 }
 
 /* A repeated row, column or element is an input like another. */
-static void test_conv2d_of_repeated_elements(fz_dtype dtype)
-{
+static void test_conv2d_of_repeated_elements(fz_dtype dtype) {
     ptrdiff_t s = (ptrdiff_t)fz_dtype_size(dtype);
     const ptrdiff_t strides[][2] = {{0, s}, {s, 0}, {0, 0}};
     for (int i = 0; i < 9; i++) {
@@ -103,8 +97,7 @@ static void test_conv2d_of_repeated_elements(fz_dtype dtype)
 }
 
 /* A NaN, or an infinity times a zero weight, reaches the windows that contain it and no other. */
-static void test_conv2d_special_values(fz_dtype dtype)
-{
+static void test_conv2d_special_values(fz_dtype dtype) {
     static const double special[] = {NAN, INFINITY, -INFINITY};
     for (int trial = 0; trial < 60; trial++) {
         check_case("conv2d %s, special values, trial %d", fz_dtype_name(dtype), trial);
@@ -122,8 +115,7 @@ static void test_conv2d_special_values(fz_dtype dtype)
 
 /* ---- max_pool2d ------------------------------------------------------------------------------ */
 
-static double window_maximum(ptrdiff_t i, ptrdiff_t j, ptrdiff_t window)
-{
+static double window_maximum(ptrdiff_t i, ptrdiff_t j, ptrdiff_t window) {
     double largest = get2(&x.view, i, j);
     for (ptrdiff_t p = 0; p < window; p++)
         for (ptrdiff_t q = 0; q < window; q++) {
@@ -135,8 +127,7 @@ static double window_maximum(ptrdiff_t i, ptrdiff_t j, ptrdiff_t window)
 }
 
 /* x and out are placed. Zeros of either sign are equal. */
-static void check_max_pool2d(ptrdiff_t window, ptrdiff_t stride)
-{
+static void check_max_pool2d(ptrdiff_t window, ptrdiff_t stride) {
     operand_scribble(&out);
     operand_remember(&x), operand_remember(&out);
     if (!CHECK(fz_max_pool2d(&x.view, window, stride, &out.view) == FZ_OK, "%s", fz_error_message())) return;
@@ -152,8 +143,7 @@ static void check_max_pool2d(ptrdiff_t window, ptrdiff_t stride)
     CHECK(operand_unchanged(&x), "wrote the input");
 }
 
-static void test_max_pool2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t window, ptrdiff_t stride)
-{
+static void test_max_pool2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t window, ptrdiff_t stride) {
     placement where = (h + w) % 2 ? AT_BEGIN : AT_END;
     check_case("max_pool2d %s, x (%td, %td), window %td, stride %td", fz_dtype_name(dtype), h, w, window,
                stride);
@@ -164,8 +154,7 @@ static void test_max_pool2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t 
     check_max_pool2d(window, stride);
 }
 
-static void test_max_pool2d_windows_and_widths(fz_dtype dtype)
-{
+static void test_max_pool2d_windows_and_widths(fz_dtype dtype) {
     for (ptrdiff_t window = 1; window <= 7; window++)
         for (ptrdiff_t stride = 1; stride <= 8; stride++)
             for (ptrdiff_t w = window; w <= 150; w += w < 40 ? 1 : 9)
@@ -175,8 +164,7 @@ static void test_max_pool2d_windows_and_widths(fz_dtype dtype)
     test_max_pool2d(dtype, 9, 9, 2, 1000);
 }
 
-static void test_max_pool2d_layouts(fz_dtype dtype)
-{
+static void test_max_pool2d_layouts(fz_dtype dtype) {
     ptrdiff_t s = (ptrdiff_t)fz_dtype_size(dtype);
     const ptrdiff_t strides[][2] = {
         {50 * s, s}, {s, 50 * s}, {-50 * s, -s}, {100 * s, 2 * s}, {49 * s + 3, s}};
@@ -194,8 +182,7 @@ static void test_max_pool2d_layouts(fz_dtype dtype)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-static void test_any_number_of_threads(fz_dtype dtype)
-{
+static void test_any_number_of_threads(fz_dtype dtype) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads();
     for (int t = 0; t < 4; t++) {
@@ -210,22 +197,19 @@ static void test_any_number_of_threads(fz_dtype dtype)
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void check_refused(const char *operation, fz_status status, fz_status expected)
-{
+static void check_refused(const char *operation, fz_status status, fz_status expected) {
     CHECK(status == expected, "gave %d (%s), not %d", status, fz_error_message(), expected);
     CHECK(strstr(fz_error_message(), operation), "'%s'", fz_error_message());
     CHECK(operand_unchanged(&x) && operand_unchanged(&weight) && operand_unchanged(&out), "failed and wrote");
 }
 
-static void refuse_conv2d(const fz_array *to, fz_status expected)
-{
+static void refuse_conv2d(const fz_array *to, fz_status expected) {
     fz_array target = *to;
     operand_remember(&x), operand_remember(&weight), operand_remember(&out);
     check_refused("conv2d", fz_conv2d(&x.view, &weight.view, &target), expected);
 }
 
-static void test_conv2d_refusals(void)
-{
+static void test_conv2d_refusals(void) {
     static const ptrdiff_t bad_weights[][2] = {{6, 2}, {2, 7}, {0, 2}, {2, 0}, {0, 0}};
     check_case("conv2d refusals");
     place(&x, FZ_FLOAT64, 5, 6, NULL, AT_BEGIN);
@@ -251,15 +235,13 @@ static void test_conv2d_refusals(void)
     refuse_conv2d(&other, FZ_ERROR_OVERLAP);
 }
 
-static void refuse_max_pool2d(ptrdiff_t window, ptrdiff_t stride, const fz_array *to, fz_status expected)
-{
+static void refuse_max_pool2d(ptrdiff_t window, ptrdiff_t stride, const fz_array *to, fz_status expected) {
     fz_array target = *to;
     operand_remember(&x), operand_remember(&out);
     check_refused("max_pool2d", fz_max_pool2d(&x.view, window, stride, &target), expected);
 }
 
-static void test_max_pool2d_refusals(void)
-{
+static void test_max_pool2d_refusals(void) {
     check_case("max_pool2d refusals");
     place(&x, FZ_FLOAT64, 5, 6, NULL, AT_BEGIN);
     place(&out, FZ_FLOAT64, 2, 3, NULL, AT_END);
@@ -279,8 +261,7 @@ static void test_max_pool2d_refusals(void)
     refuse_max_pool2d(2, 2, &other, FZ_ERROR_SHAPE);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     x = operand_create(1 << 20), weight = operand_create(1 << 14), out = operand_create(1 << 20);
     test_conv2d_refusals();

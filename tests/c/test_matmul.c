@@ -11,8 +11,7 @@ static operand a, b, c;
 typedef enum layout { ROWS, COLUMNS, REVERSED, SPREAD, UNALIGNED, LAYOUTS } layout;
 
 static void place_matrix(operand *o, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t columns, layout how,
-                         placement where)
-{
+                         placement where) {
     ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
     ptrdiff_t strides[LAYOUTS][2] = {
         [ROWS] = {columns * size, size},
@@ -24,16 +23,14 @@ static void place_matrix(operand *o, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t c
     operand_place(o, dtype, 2, (ptrdiff_t[]){rows, columns}, strides[how], where, 0);
 }
 
-static void fill_inputs(void)
-{
+static void fill_inputs(void) {
     fill_unit(&a.view, &state);
     fill_unit(&b.view, &state);
 }
 
 /* Calls fz_matmul and holds every element against long double: NaN where it is NaN, the same infinity
    where it is infinite, else within k * eps * |a| |b|. */
-static void check_product(void)
-{
+static void check_product(void) {
     operand_scribble(&c);
     operand_remember(&a), operand_remember(&b), operand_remember(&c);
     fz_status status = fz_matmul(&a.view, &b.view, &c.view);
@@ -60,8 +57,7 @@ static void check_product(void)
 }
 
 static void test_product(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const layout how[3],
-                         placement where)
-{
+                         placement where) {
     check_case("%s, m %td, n %td, k %td, layouts %d %d %d, %s", fz_dtype_name(dtype), m, n, k, how[0], how[1],
                how[2], where == AT_BEGIN ? "unmapped before" : "unmapped after");
     place_matrix(&a, dtype, m, k, how[0], where);
@@ -72,8 +68,7 @@ static void test_product(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, 
 }
 
 /* Sizes around nothing, one tile and two. */
-static int fringe_sizes(int tile, ptrdiff_t sizes[])
-{
+static int fringe_sizes(int tile, ptrdiff_t sizes[]) {
     const int candidates[] = {0,        1,           2, tile / 2, tile - 1, tile, tile + 1, 2 * tile - 1,
                               2 * tile, 2 * tile + 1};
     int count = 0;
@@ -82,8 +77,7 @@ static int fringe_sizes(int tile, ptrdiff_t sizes[])
     return count;
 }
 
-static void test_fringes(fz_dtype dtype)
-{
+static void test_fringes(fz_dtype dtype) {
     static const ptrdiff_t depths[] = {0, 1, 2, 3, 4, 5, 8, 17};
     ptrdiff_t rows[10], columns[10];
     int row_count = fringe_sizes(fz__kernels(dtype)->matmul->mr, rows);
@@ -97,8 +91,7 @@ static void test_fringes(fz_dtype dtype)
 }
 
 /* Every m, n, k from 0 to 2 * tile + 1, a sample of them. */
-static void test_sampled_sizes(fz_dtype dtype)
-{
+static void test_sampled_sizes(fz_dtype dtype) {
     size_t mr = (size_t)fz__kernels(dtype)->matmul->mr, nr = (size_t)fz__kernels(dtype)->matmul->nr;
     for (int trial = 0; trial < 500; trial++) {
         layout how[3];
@@ -109,16 +102,14 @@ static void test_sampled_sizes(fz_dtype dtype)
     }
 }
 
-static void test_every_layout(fz_dtype dtype)
-{
+static void test_every_layout(fz_dtype dtype) {
     for (layout i = 0; i < LAYOUTS; i++)
         for (layout j = 0; j < LAYOUTS; j++)
             for (layout k = 0; k < LAYOUTS; k++) test_product(dtype, 19, 53, 11, (layout[]){i, j, k}, AT_END);
 }
 
 /* A row or a column that is repeated by a stride of zero is an input like another. */
-static void test_repeated_inputs(fz_dtype dtype)
-{
+static void test_repeated_inputs(fz_dtype dtype) {
     ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
     for (int which = 0; which < 4; which++) {
         check_case("%s, stride 0, case %d", fz_dtype_name(dtype), which);
@@ -133,8 +124,7 @@ static void test_repeated_inputs(fz_dtype dtype)
 }
 
 /* Past every block: of k, of m, of n. */
-static void test_several_blocks(fz_dtype dtype)
-{
+static void test_several_blocks(fz_dtype dtype) {
     const layout rows[3] = {ROWS, ROWS, ROWS}, columns[3] = {COLUMNS, COLUMNS, COLUMNS};
     test_product(dtype, 37, 61, 1300, rows, AT_END);
     test_product(dtype, 700, 29, 40, rows, AT_END);
@@ -146,8 +136,7 @@ static void test_several_blocks(fz_dtype dtype)
 }
 
 /* A NaN or an infinity reaches its row or column and, through the padding of panels, nothing else. */
-static void test_special_values(fz_dtype dtype)
-{
+static void test_special_values(fz_dtype dtype) {
     static const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0};
     for (int trial = 0; trial < 60; trial++) {
         check_case("%s, special values, trial %d", fz_dtype_name(dtype), trial);
@@ -166,8 +155,7 @@ static void test_special_values(fz_dtype dtype)
 }
 
 /* What an earlier call left in scratch and output must not matter. */
-static void test_scratch_is_clean(fz_dtype dtype)
-{
+static void test_scratch_is_clean(fz_dtype dtype) {
     check_case("%s, after a product of NaN", fz_dtype_name(dtype));
     place_matrix(&a, dtype, 100, 100, ROWS, AT_END);
     place_matrix(&b, dtype, 100, 100, ROWS, AT_END);
@@ -178,8 +166,7 @@ static void test_scratch_is_clean(fz_dtype dtype)
     for (ptrdiff_t n = 1; n < 30; n++) test_product(dtype, n, n + 1, n + 2, rows, AT_END);
 }
 
-static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
-{
+static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads();
     place_matrix(&a, dtype, m, k, ROWS, AT_END);
@@ -199,8 +186,7 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrd
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void check_refused(const fz_array *left, const fz_array *right, fz_array *to, fz_status expected)
-{
+static void check_refused(const fz_array *left, const fz_array *right, fz_array *to, fz_status expected) {
     operand_remember(&a), operand_remember(&b), operand_remember(&c);
     fz_status status = fz_matmul(left, right, to);
     CHECK(status == expected, "gave %d (%s), not %d", status, fz_error_message(), expected);
@@ -208,8 +194,7 @@ static void check_refused(const fz_array *left, const fz_array *right, fz_array 
     CHECK(operand_unchanged(&a) && operand_unchanged(&b) && operand_unchanged(&c), "failed and wrote");
 }
 
-static void test_refusals(void)
-{
+static void test_refusals(void) {
     check_case("refusals");
     const fz_dtype f64 = FZ_FLOAT64;
     place_matrix(&a, f64, 2, 3, ROWS, AT_END);
@@ -241,8 +226,7 @@ static void test_refusals(void)
     check_refused(&a.view, &b.view, &repeated, FZ_ERROR_OVERLAP);
 }
 
-static void test_overlap_is_refused(void)
-{
+static void test_overlap_is_refused(void) {
     check_case("overlap");
     place_matrix(&a, FZ_FLOAT64, 4, 4, ROWS, AT_BEGIN);
     place_matrix(&b, FZ_FLOAT64, 4, 4, ROWS, AT_BEGIN);
@@ -261,8 +245,7 @@ static void test_overlap_is_refused(void)
     CHECK(fz_matmul(&a.view, &a.view, &c.view) == FZ_OK, "inputs may be one: %s", fz_error_message());
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     a = operand_create(1 << 22), b = operand_create(1 << 22), c = operand_create(1 << 22);
     test_refusals();

@@ -24,8 +24,7 @@ typedef struct tally {
     ptrdiff_t count;
 } tally;
 
-static void count(tally *t, double value)
-{
+static void count(tally *t, double value) {
     t->sum += value;
     t->magnitude += fabs(value);
     t->nan |= isnan(value);
@@ -35,16 +34,14 @@ static void count(tally *t, double value)
 }
 
 /* Pairwise with a constant's room for the leaves: a few tens of eps, however long the sum. */
-static bool is_near(const tally *t, fz_dtype dtype, double value, long double divisor)
-{
+static bool is_near(const tally *t, fz_dtype dtype, double value, long double divisor) {
     long double exact = t->sum / divisor, allowed = (32 + log2((double)t->count + 1)) * epsilon(dtype);
     if (isnan(exact)) return isnan(value);
     if (isinf(exact)) return value == (double)exact;
     return fabsl((long double)value - exact) <= allowed * (t->magnitude / divisor);
 }
 
-static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, double value)
-{
+static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, double value) {
     switch (reduction) {
     case FZ_REDUCTION_sum:
         return is_near(t, dtype, value, 1);
@@ -61,8 +58,7 @@ static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, d
 }
 
 /* Tallies for each element of the output, C order; reduced is a mask of x's axes. To be freed. */
-static tally *tally_axes(const fz_array *from, unsigned reduced, ptrdiff_t outputs)
-{
+static tally *tally_axes(const fz_array *from, unsigned reduced, ptrdiff_t outputs) {
     tally *tallies = calloc((size_t)outputs + 1, sizeof *tallies);
     ptrdiff_t size = view_size(from);
     for (ptrdiff_t i = 0; i < size; i++) {
@@ -75,8 +71,7 @@ static tally *tally_axes(const fz_array *from, unsigned reduced, ptrdiff_t outpu
 }
 
 /* Now and then a NaN, an infinity, a zero or a subnormal; nothing whose sums could overflow. */
-static void fill_special(void)
-{
+static void fill_special(void) {
     static const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 0x1p-140, -0x1p-149};
     fill_unit(&x.view, &state);
     ptrdiff_t size = view_size(&x.view);
@@ -87,8 +82,7 @@ static void fill_special(void)
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /* The output's shape; returns its number of axes. */
-static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrdiff_t shape[])
-{
+static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrdiff_t shape[]) {
     int ndim = 0;
     for (int d = 0; d < from->ndim; d++) {
         if (!(reduced >> d & 1)) shape[ndim++] = from->shape[d];
@@ -98,8 +92,7 @@ static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrd
 }
 
 /* The mask's axes as a list, every other one counted from the end; returns their number. */
-static int list_axes(unsigned reduced, int ndim, int axes[])
-{
+static int list_axes(unsigned reduced, int ndim, int axes[]) {
     int naxes = 0;
     for (int d = ndim - 1; d >= 0; d--)
         if (reduced >> d & 1) axes[naxes] = naxes % 2 ? d - ndim : d, naxes++;
@@ -107,8 +100,7 @@ static int list_axes(unsigned reduced, int ndim, int axes[])
 }
 
 /* Reduces x over the axes of the mask into a freshly placed out, and checks every element. */
-static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where)
-{
+static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where) {
     ptrdiff_t shape[OPERAND_MAX_NDIM];
     int axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, x.view.ndim, axes);
     operand_place(&out, x.view.dtype, reduced_shape(&x.view, reduced, keep, shape), shape, NULL, where, 0);
@@ -133,8 +125,7 @@ static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep,
 }
 
 /* All reductions that have a value, over all subsets of x's axes. */
-static void check_all_reductions(placement where)
-{
+static void check_all_reductions(placement where) {
     for (unsigned reduced = 0; reduced < 1u << x.view.ndim; reduced++) {
         ptrdiff_t shape[OPERAND_MAX_NDIM], outputs = 1;
         int ndim = reduced_shape(&x.view, reduced, false, shape);
@@ -149,8 +140,7 @@ static void check_all_reductions(placement where)
 
 /* ---- lengths, layouts, shapes ---------------------------------------------------------------- */
 
-static void test_every_length(fz_dtype dtype)
-{
+static void test_every_length(fz_dtype dtype) {
     static const ptrdiff_t longer[] = {127, 128, 129,  255,  256,  257,  511,
                                        512, 513, 1023, 1024, 1025, 5000, 10001};
     for (ptrdiff_t i = 0; i < 80 + 14; i++) {
@@ -166,8 +156,7 @@ static void test_every_length(fz_dtype dtype)
     }
 }
 
-static void test_strides(fz_dtype dtype)
-{
+static void test_strides(fz_dtype dtype) {
     static const ptrdiff_t lengths[] = {1, 2, 5, 33, 600, 1111}, strides[] = {-8, 8, 16, -24, 0, 9, -13, 40};
     for (size_t l = 0; l < 6; l++)
         for (size_t s = 0; s < 8; s++) {
@@ -180,8 +169,7 @@ static void test_strides(fz_dtype dtype)
 }
 
 /* Up to four axes, in any order and direction, with gaps. */
-static void test_axes(fz_dtype dtype)
-{
+static void test_axes(fz_dtype dtype) {
     for (int trial = 0; trial < 120; trial++) {
         int ndim = trial % 5, order[4] = {0, 1, 2, 3};
         ptrdiff_t shape[4], strides[4], step = (ptrdiff_t)fz_dtype_size(dtype);
@@ -201,8 +189,7 @@ static void test_axes(fz_dtype dtype)
 }
 
 /* An output with gaps, reversed or unaligned. */
-static void test_strided_outputs(fz_dtype dtype)
-{
+static void test_strided_outputs(fz_dtype dtype) {
     static const ptrdiff_t strides[] = {-8, 16, 9, -21};
     ptrdiff_t shape[2] = {37, 70};
     int axis = 1;
@@ -222,8 +209,7 @@ static void test_strided_outputs(fz_dtype dtype)
 }
 
 /* axes == NULL is every axis. */
-static void test_all_axes(fz_dtype dtype)
-{
+static void test_all_axes(fz_dtype dtype) {
     check_case("%s, axes NULL", fz_dtype_name(dtype));
     ptrdiff_t shape[3] = {3, 4, 5}, ones[3] = {1, 1, 1};
     operand_place(&x, dtype, 3, shape, NULL, AT_END, 0);
@@ -241,8 +227,7 @@ static void test_all_axes(fz_dtype dtype)
 /* ---- values ---------------------------------------------------------------------------------- */
 
 /* Plain sums of these are off by a thousandth and more; the mean of ones does not even move. */
-static void test_long_sums(fz_dtype dtype)
-{
+static void test_long_sums(fz_dtype dtype) {
     enum { LONG = 1 << 25, ROWS = 1 << 17 };
     check_case("%s, long sums", fz_dtype_name(dtype));
     float one = 1;
@@ -264,8 +249,7 @@ static void test_long_sums(fz_dtype dtype)
 }
 
 /* One NaN or infinity anywhere decides, whatever vector lane it stands in. */
-static void test_special_values_everywhere(fz_dtype dtype)
-{
+static void test_special_values_everywhere(fz_dtype dtype) {
     static const double specials[] = {NAN, -NAN, INFINITY, -INFINITY};
     for (ptrdiff_t at = 0; at < 140; at++)
         for (int s = 0; s < 4; s++) {
@@ -282,8 +266,7 @@ static void test_special_values_everywhere(fz_dtype dtype)
         }
 }
 
-static void test_infinite_extremes(fz_dtype dtype)
-{
+static void test_infinite_extremes(fz_dtype dtype) {
     for (ptrdiff_t n = 1; n < 70; n++) {
         check_case("%s, %td infinities of one sign", fz_dtype_name(dtype), n);
         for (int sign = -1; sign <= 1; sign += 2) {
@@ -297,8 +280,7 @@ static void test_infinite_extremes(fz_dtype dtype)
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const ptrdiff_t shape[],
-                                               unsigned reduced)
-{
+                                               unsigned reduced) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads(), axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, ndim, axes);
     ptrdiff_t out_shape[OPERAND_MAX_NDIM];
@@ -319,8 +301,7 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const p
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status expected)
-{
+static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status expected) {
     operand_remember(&out);
     fz_status status = reductions[r].function(&x.view, naxes, axes, &out.view);
     CHECK(status == expected, "%s gave %d (%s), not %d", reductions[r].name, status, fz_error_message(),
@@ -330,8 +311,7 @@ static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status
     CHECK(operand_unchanged(&out), "%s failed and wrote", reductions[r].name);
 }
 
-static void test_refusals(fz_reduction r)
-{
+static void test_refusals(fz_reduction r) {
     check_case("refusals of %s", reductions[r].name);
     ptrdiff_t shape[2] = {3, 4}, empty[2] = {3, 0};
     operand_place(&x, FZ_FLOAT64, 2, shape, NULL, AT_END, 0);
@@ -358,8 +338,7 @@ static void test_refusals(fz_reduction r)
     if (r == FZ_REDUCTION_max || r == FZ_REDUCTION_min) check_refused(r, 1, (int[]){1}, FZ_ERROR_VALUE);
 }
 
-static void test_names(fz_reduction r)
-{
+static void test_names(fz_reduction r) {
     check_case("names");
     CHECK(strcmp(fz_reduction_name(r), reductions[r].name) == 0);
     CHECK(fz_reduction_doc(r) && strlen(fz_reduction_doc(r)) > 5);
@@ -369,8 +348,7 @@ static void test_names(fz_reduction r)
     CHECK(fz_reduce(r, &x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 2.5);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     x = operand_create(1 << 22), out = operand_create(1 << 20);
     for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {

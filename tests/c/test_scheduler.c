@@ -24,8 +24,7 @@ typedef struct job {
 /* Of a thread that calls, its number; 0 in workers. */
 static _Thread_local int caller;
 
-static void watch_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void watch_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     job *j = context;
     bool whole =
         begin >= 0 && begin % j->grain == 0 && begin < j->n && end == fz__min(begin + j->grain, j->n);
@@ -41,8 +40,7 @@ static void watch_task(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
 }
 
 /* Runs a job of its own and tells whether all went as promised. */
-static bool run_job(ptrdiff_t n, ptrdiff_t grain, int participants)
-{
+static bool run_job(ptrdiff_t n, ptrdiff_t grain, int participants) {
     job *j = calloc(1, sizeof *j);
     j->n = n, j->grain = grain, j->participants = participants, j->owner = caller;
     fz__parallel_for(participants, n, grain, watch_task, j);
@@ -52,8 +50,7 @@ static bool run_job(ptrdiff_t n, ptrdiff_t grain, int participants)
     return good;
 }
 
-static void test_every_item_once(void)
-{
+static void test_every_item_once(void) {
     static const ptrdiff_t sizes[] = {0, 1, 2, 3, 7, 8, 64, 1000, 2999},
                            grains[] = {1, 2, 3, 7, 100, 2998, 5000};
     static const int participants[] = {1, 2, 3, 7, 16, 64};
@@ -69,8 +66,7 @@ static void test_every_item_once(void)
     }
 }
 
-static void test_participants(void)
-{
+static void test_participants(void) {
     static const ptrdiff_t sizes[] = {0, 1, 5, 100, 1000000, PTRDIFF_MAX},
                            grains[] = {1, 3, 1000, PTRDIFF_MAX};
     for (int threads = 1; threads <= 9; threads += 4) {
@@ -85,8 +81,7 @@ static void test_participants(void)
     }
 }
 
-static void test_sizes_of_the_pool(void)
-{
+static void test_sizes_of_the_pool(void) {
     check_case("fz_set_num_threads");
     CHECK(fz_set_num_threads(3) == FZ_OK && fz_get_num_threads() == 3);
     static const int bad[] = {0, -1, -1000000, 1000000};
@@ -103,16 +98,14 @@ static void test_sizes_of_the_pool(void)
 /* ---- several threads, really ----------------------------------------------------------------- */
 
 /* Each of two tasks ends only when the other has begun. */
-static void meet_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void meet_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     atomic_int *arrived = context;
     (void)begin, (void)end, (void)participant;
     atomic_fetch_add(arrived, 1);
     while (atomic_load(arrived) < 2) sched_yield();
 }
 
-static void test_tasks_run_at_one_time(void)
-{
+static void test_tasks_run_at_one_time(void) {
     check_case("two tasks that wait for each other");
     CHECK(fz_set_num_threads(2) == FZ_OK);
     atomic_int arrived = 0;
@@ -120,15 +113,13 @@ static void test_tasks_run_at_one_time(void)
     CHECK(atomic_load(&arrived) == 2);
 }
 
-static void note_thread(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void note_thread(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)begin, (void)end;
     if (participant != 0 || !pthread_equal(pthread_self(), *(pthread_t *)context))
         CHECK(false, "not the caller");
 }
 
-static void test_one_participant_is_the_caller(void)
-{
+static void test_one_participant_is_the_caller(void) {
     check_case("one participant");
     CHECK(fz_set_num_threads(4) == FZ_OK);
     pthread_t self = pthread_self();
@@ -137,8 +128,7 @@ static void test_one_participant_is_the_caller(void)
 
 /* ---- callers at once, nesting, changes of size ----------------------------------------------- */
 
-static void *call_repeatedly(void *number)
-{
+static void *call_repeatedly(void *number) {
     caller = (int)(intptr_t)number;
     uint64_t state = (uint64_t)caller;
     intptr_t failures = 0;
@@ -150,8 +140,7 @@ static void *call_repeatedly(void *number)
 }
 
 /* Starts `count` callers, runs `meanwhile` beside them, and counts what went wrong. */
-static void check_callers(int count, void (*meanwhile)(void))
-{
+static void check_callers(int count, void (*meanwhile)(void)) {
     pthread_t threads[16];
     for (int i = 0; i < count; i++)
         pthread_create(&threads[i], NULL, call_repeatedly, (void *)(intptr_t)(i + 1));
@@ -163,42 +152,36 @@ static void check_callers(int count, void (*meanwhile)(void))
     }
 }
 
-static void test_sixteen_callers(void)
-{
+static void test_sixteen_callers(void) {
     check_case("16 callers");
     CHECK(fz_set_num_threads(4) == FZ_OK);
     check_callers(16, NULL);
 }
 
-static void change_size(void)
-{
+static void change_size(void) {
     for (int i = 0; i < 200; i++) {
         CHECK(fz_set_num_threads(1 + i * 5 % 8) == FZ_OK);
         usleep(500);
     }
 }
 
-static void test_size_changes_while_running(void)
-{
+static void test_size_changes_while_running(void) {
     check_case("changes of size");
     check_callers(6, change_size);
 }
 
-static void outer_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void outer_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     for (ptrdiff_t i = begin; i < end; i++)
         if (run_job(50 + i, 3, 4)) atomic_fetch_add((atomic_int *)context, 1);
 }
 
-static void outermost_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void outermost_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     for (ptrdiff_t i = begin; i < end; i++) fz__parallel_for(3, 5, 1, outer_task, context);
 }
 
-static void test_nesting(void)
-{
+static void test_nesting(void) {
     for (int threads = 1; threads <= 5; threads += 2) {
         check_case("nesting on %d threads", threads);
         CHECK(fz_set_num_threads(threads) == FZ_OK);
@@ -218,23 +201,20 @@ typedef struct gate {
     atomic_bool open;
 } gate;
 
-static void wait_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
-{
+static void wait_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     gate *g = context;
     (void)begin, (void)end, (void)participant;
     atomic_fetch_add(&g->waiting, 1);
     while (!atomic_load(&g->open)) usleep(100);
 }
 
-static void *run_long_job(void *context)
-{
+static void *run_long_job(void *context) {
     fz__parallel_for(4, 4, 1, wait_task, context);
     return NULL;
 }
 
 /* The small job would wait for ever if it needed a thread that the long one holds. */
-static void test_small_job_beside_a_long_one(void)
-{
+static void test_small_job_beside_a_long_one(void) {
     check_case("a small job beside a long one");
     CHECK(fz_set_num_threads(4) == FZ_OK);
     gate g = {0};
@@ -267,16 +247,14 @@ static double left[SIDE * SIDE], right[SIDE * SIDE], reference[SIDE * SIDE];
 static atomic_bool stop;
 
 /* Is the product of left and right, computed now, the one computed at the start? */
-static bool multiply_again(double result[SIDE * SIDE])
-{
+static bool multiply_again(double result[SIDE * SIDE]) {
     static const ptrdiff_t shape[2] = {SIDE, SIDE}, strides[2] = {SIDE * 8, 8};
     fz_array a = {left, FZ_FLOAT64, 2, shape, strides}, b = {right, FZ_FLOAT64, 2, shape, strides};
     fz_array c = {result, FZ_FLOAT64, 2, shape, strides};
     return fz_matmul(&a, &b, &c) == FZ_OK && memcmp(result, reference, sizeof reference) == 0;
 }
 
-static void *compute_until_stopped(void *ignored)
-{
+static void *compute_until_stopped(void *ignored) {
     static _Thread_local double result[SIDE * SIDE];
     intptr_t wrong = 0;
     (void)ignored;
@@ -285,8 +263,7 @@ static void *compute_until_stopped(void *ignored)
 }
 
 /* In the child; nothing here may print, as another thread may have held stdio's locks. */
-static int compute_in_child(void)
-{
+static int compute_in_child(void) {
     static double result[SIDE * SIDE];
     alarm(60);
     if (fz_set_num_threads(THREADS_AFTER_FORK) != FZ_OK) return 2;
@@ -297,8 +274,7 @@ static int compute_in_child(void)
     return 0;
 }
 
-static void fork_and_wait(int i)
-{
+static void fork_and_wait(int i) {
     static double result[SIDE * SIDE];
     pid_t child = fork();
     if (child == 0) _exit(compute_in_child());
@@ -309,8 +285,7 @@ static void fork_and_wait(int i)
     CHECK(run_job(500, 1, 4) && multiply_again(result), "the parent after fork %d", i);
 }
 
-static void test_fork_while_others_compute(void)
-{
+static void test_fork_while_others_compute(void) {
     check_case("fork");
     CHECK(fz_set_num_threads(4) == FZ_OK);
     uint64_t state = 9;
@@ -329,8 +304,7 @@ static void test_fork_while_others_compute(void)
 
 /* ---- metrics, sleep -------------------------------------------------------------------------- */
 
-static void test_metrics(void)
-{
+static void test_metrics(void) {
     check_case("metrics");
     fz_thread_metrics m;
     CHECK(fz_set_num_threads(3) == FZ_OK);
@@ -355,16 +329,14 @@ static void test_metrics(void)
     CHECK(m.mean_task_us == 0 && m.max_task_us == 0 && m.min_task_us == 0);
 }
 
-static double processor_seconds(void)
-{
+static double processor_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 /* One spinning thread would use all of the time slept; the bound allows a fifth of it. */
-static void test_idle_threads_sleep(void)
-{
+static void test_idle_threads_sleep(void) {
     check_case("idle");
     CHECK(fz_set_num_threads(4) == FZ_OK);
     CHECK(run_job(1000, 1, 4));
@@ -375,8 +347,7 @@ static void test_idle_threads_sleep(void)
     CHECK(used < 0.1, "%g s of processor time while idle for 0.5 s", used);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin();
     test_sizes_of_the_pool();
     test_participants();

@@ -15,8 +15,7 @@ typedef struct report {
     char simd[32], detected[32], message[512];
 } report;
 
-static int print_report(void)
-{
+static int print_report(void) {
     int status = fz_init();
     const char *message = status == FZ_OK ? "" : fz_error_message();
     printf("%d\n%d\n%s\n%s\n%s\n", status, status == FZ_OK ? fz_get_num_threads() : 0, fz_simd_name(),
@@ -24,15 +23,13 @@ static int print_report(void)
     return 0;
 }
 
-static void read_line(FILE *from, char *line, int room)
-{
+static void read_line(FILE *from, char *line, int room) {
     if (!fgets(line, room, from)) line[0] = 0;
     line[strcspn(line, "\n")] = 0;
 }
 
 /* What a fresh process says; a NULL variable is not set. */
-static report report_under(const char *simd, const char *threads)
-{
+static report report_under(const char *simd, const char *threads) {
     check_case("FORZIUM_SIMD=%s FORZIUM_NUM_THREADS=%s", simd ? simd : "(not set)",
                threads ? threads : "(not set)");
     simd ? setenv("FORZIUM_SIMD", simd, 1) : unsetenv("FORZIUM_SIMD");
@@ -51,24 +48,21 @@ static report report_under(const char *simd, const char *threads)
     return r;
 }
 
-static const char *highest(void)
-{
+static const char *highest(void) {
     const char *best = "";
     for (int i = 0; i < BUILT; i++)
         if (cpu_has(built[i])) best = built[i];
     return best;
 }
 
-static void test_the_best_is_the_default(void)
-{
+static void test_the_best_is_the_default(void) {
     report r = report_under(NULL, NULL);
     CHECK(r.status == FZ_OK && strcmp(r.simd, highest()) == 0, "'%s', not '%s'", r.simd, highest());
     CHECK(strcmp(r.detected, highest()) == 0, "'%s', not '%s'", r.detected, highest());
 }
 
 /* The CPU's own are honoured; the others are refused. */
-static void test_every_instruction_set(void)
-{
+static void test_every_instruction_set(void) {
     for (int i = 0; i < BUILT; i++) {
         report r = report_under(built[i], NULL);
         CHECK(strcmp(r.detected, highest()) == 0, "detected '%s'", r.detected);
@@ -77,8 +71,7 @@ static void test_every_instruction_set(void)
     }
 }
 
-static void test_unknown_instruction_sets(void)
-{
+static void test_unknown_instruction_sets(void) {
     static const char *const names[] = {"nonsense", "AVX2", "avx", "avx2 ", "avx5120", "sse2,avx2", "%s%n"};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         report r = report_under(names[n], NULL);
@@ -90,8 +83,7 @@ static void test_unknown_instruction_sets(void)
     }
 }
 
-static void test_numbers_of_threads(void)
-{
+static void test_numbers_of_threads(void) {
     report r = report_under(NULL, "3");
     CHECK(r.status == FZ_OK && r.threads == 3, "%d threads, '%s'", r.threads, r.message);
     r = report_under(NULL, "1");
@@ -107,8 +99,7 @@ static void test_numbers_of_threads(void)
 }
 
 /* A bad variable is an error of every call, not only of the first, and nothing is written. */
-static void test_calls_fail_under_a_bad_environment(void)
-{
+static void test_calls_fail_under_a_bad_environment(void) {
     check_case("calls under FORZIUM_SIMD=nonsense");
     setenv("FORZIUM_SIMD", "nonsense", 1);
     double x = 2, out = 7;
@@ -121,8 +112,7 @@ static void test_calls_fail_under_a_bad_environment(void)
     }
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "report") == 0) return print_report();
     check_begin();
     program = arguments[0];

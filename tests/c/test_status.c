@@ -4,14 +4,12 @@
 #include "check.h"
 #include "internal.h"
 
-static void *read_message_of_new_thread(void *text)
-{
+static void *read_message_of_new_thread(void *text) {
     snprintf(text, 64, "%s", fz_error_message());
     return NULL;
 }
 
-static void test_message_is_the_threads_own(void)
-{
+static void test_message_is_the_threads_own(void) {
     check_case("messages of threads");
     CHECK(strcmp(fz_error_message(), "") == 0, "'%s' before any failure", fz_error_message());
     CHECK(fz__fail(FZ_ERROR_VALUE, "%s is %d", "answer", 41) == FZ_ERROR_VALUE);
@@ -27,8 +25,7 @@ static void test_message_is_the_threads_own(void)
     CHECK(strcmp(fz_error_message(), "second") == 0, "'%s'", fz_error_message());
 }
 
-static void test_long_message_is_cut(void)
-{
+static void test_long_message_is_cut(void) {
     check_case("long message");
     enum { LENGTH = 100000 };
     char *text = malloc(LENGTH + 1);
@@ -42,16 +39,14 @@ static void test_long_message_is_cut(void)
 }
 
 /* A message that quotes the message before it. */
-static void test_message_may_contain_the_last(void)
-{
+static void test_message_may_contain_the_last(void) {
     check_case("message about a message");
     CHECK(fz__fail(FZ_ERROR_VALUE, "inner") == FZ_ERROR_VALUE);
     CHECK(fz__fail(FZ_ERROR_VALUE, "outer: %s", fz_error_message()) == FZ_ERROR_VALUE);
     CHECK(strcmp(fz_error_message(), "outer: inner") == 0, "'%s'", fz_error_message());
 }
 
-static void test_shapes_are_written_as_in_python(void)
-{
+static void test_shapes_are_written_as_in_python(void) {
     check_case("shape text");
     static const struct {
         int ndim;
@@ -69,8 +64,7 @@ static void test_shapes_are_written_as_in_python(void)
     }
 }
 
-static void test_longest_shape_fits(void)
-{
+static void test_longest_shape_fits(void) {
     check_case("text of the longest shape");
     ptrdiff_t shape[FZ_MAX_NDIM];
     for (int d = 0; d < FZ_MAX_NDIM; d++) shape[d] = PTRDIFF_MAX;
@@ -86,8 +80,7 @@ static void test_longest_shape_fits(void)
     for (size_t i = 0; i < sizeof buffer.after; i++) CHECK(buffer.after[i] == 'x', "wrote past the buffer");
 }
 
-int main(void)
-{
+int main(void) {
     check_begin();
     test_message_is_the_threads_own();
     test_long_message_is_cut();

@@ -6,19 +6,16 @@ static uint64_t state = 7;
 static operand x, out;
 
 /* Any bits at all: a copy must not touch signalling NaNs. */
-static void fill_bits(const operand *o)
-{
+static void fill_bits(const operand *o) {
     for (char *p = o->memory.begin; p < o->memory.end; p += 8) memcpy(p, &(uint64_t){random_bits(&state)}, 8);
 }
 
-static bool same_bytes(const char *a, const char *b)
-{
+static bool same_bytes(const char *a, const char *b) {
     return memcmp(a, b, fz_dtype_size(x.view.dtype)) == 0;
 }
 
 /* Transposes x into out, which is placed, and compares each element with where it came from. */
-static void check_transpose(const int axes[])
-{
+static void check_transpose(const int axes[]) {
     operand_remember(&out), operand_remember(&x);
     if (!CHECK(fz_transpose(&x.view, axes, &out.view) == FZ_OK, "%s", fz_error_message())) return;
     int ndim = x.view.ndim;
@@ -35,8 +32,7 @@ static void check_transpose(const int axes[])
 }
 
 /* An output of x's shape with the axes permuted. */
-static void place_output(const int axes[], const ptrdiff_t strides[], placement where, ptrdiff_t skew)
-{
+static void place_output(const int axes[], const ptrdiff_t strides[], placement where, ptrdiff_t skew) {
     int ndim = x.view.ndim;
     ptrdiff_t shape[OPERAND_MAX_NDIM];
     for (int d = 0; d < ndim; d++) shape[d] = x.shape[axes ? axes[d] : ndim - 1 - d];
@@ -44,8 +40,7 @@ static void place_output(const int axes[], const ptrdiff_t strides[], placement 
     operand_scribble(&out);
 }
 
-static void test_planes(fz_dtype dtype)
-{
+static void test_planes(fz_dtype dtype) {
     static const ptrdiff_t longer[] = {63, 64, 65, 127, 130, 300};
     for (ptrdiff_t i = 0; i < 34 + 6; i++)
         for (ptrdiff_t j = 0; j < 34 + 6; j++) {
@@ -59,8 +54,7 @@ static void test_planes(fz_dtype dtype)
 }
 
 /* Gaps, negative steps and odd addresses on either side. */
-static void test_strided_planes(fz_dtype dtype)
-{
+static void test_strided_planes(fz_dtype dtype) {
     ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), shape[2] = {37, 21};
     const ptrdiff_t in[][2] = {{21 * size, size}, {-30 * size, size},    {size, 37 * size},
                                {0, size},         {21 * size + 3, size}, {-2 * size, 100 * size}};
@@ -76,15 +70,13 @@ static void test_strided_planes(fz_dtype dtype)
             }
 }
 
-static void swap(int *a, int *b)
-{
+static void swap(int *a, int *b) {
     int old = *a;
     *a = *b, *b = old;
 }
 
 /* The next permutation in lexicographic order; false after the last. */
-static bool next_permutation(int n, int axes[])
-{
+static bool next_permutation(int n, int axes[]) {
     int i = n - 2, j = n - 1;
     while (i >= 0 && axes[i] > axes[i + 1]) i--;
     if (i < 0) return false;
@@ -94,8 +86,7 @@ static bool next_permutation(int n, int axes[])
     return true;
 }
 
-static void test_every_permutation(fz_dtype dtype)
-{
+static void test_every_permutation(fz_dtype dtype) {
     static const ptrdiff_t shapes[][4] = {
         {3, 5, 7, 9}, {1, 20, 1, 33}, {2, 0, 3, 4}, {17, 2, 19, 1}, {1, 1, 1, 1}};
     for (int s = 0; s < 5; s++)
@@ -111,8 +102,7 @@ static void test_every_permutation(fz_dtype dtype)
         }
 }
 
-static void test_any_number_of_threads(fz_dtype dtype)
-{
+static void test_any_number_of_threads(fz_dtype dtype) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads(), axes[3] = {2, 0, 1};
     for (int t = 0; t < 4; t++) {
@@ -130,8 +120,7 @@ static void test_any_number_of_threads(fz_dtype dtype)
 
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void check_refused(const fz_array *to, const int axes[], fz_status expected)
-{
+static void check_refused(const fz_array *to, const int axes[], fz_status expected) {
     fz_array target = *to;
     operand_remember(&x), operand_remember(&out);
     fz_status status = fz_transpose(&x.view, axes, &target);
@@ -140,8 +129,7 @@ static void check_refused(const fz_array *to, const int axes[], fz_status expect
     CHECK(operand_unchanged(&x) && operand_unchanged(&out), "failed and wrote");
 }
 
-static void test_refusals(void)
-{
+static void test_refusals(void) {
     check_case("refusals");
     operand_place(&x, FZ_FLOAT64, 2, (ptrdiff_t[]){2, 3}, NULL, AT_BEGIN, 0);
     operand_place(&out, FZ_FLOAT64, 2, (ptrdiff_t[]){2, 3}, NULL, AT_END, 0);
@@ -163,8 +151,7 @@ static void test_refusals(void)
     check_refused(&inside, NULL, FZ_ERROR_OVERLAP);
 }
 
-int main(void)
-{
+int main(void) {
     check_begin_kernels();
     x = operand_create(1 << 22), out = operand_create(1 << 22);
     fill_bits(&x);
