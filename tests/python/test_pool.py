@@ -472,7 +472,7 @@ def test_temporaries_are_reused():
         for _ in range(50):
             result = (a * 2 + a) * a - a / 3
     stats = pool.get_stats()
-    assert stats["alloc_count"] - stats["reuse_count"] <= 5
+    assert stats["alloc_count"] - stats["reuse_count"] <= 10
     assert result[3] == (3 * 2 + 3) * 3 - 1
 
 
