@@ -291,7 +291,7 @@ static void test_random_traffic(size_t capacity, size_t longest, int steps) {
     fz_pool_release(pool); /* with blocks out */
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 typedef struct traffic {
     fz_pool *pool;
@@ -367,7 +367,7 @@ static void test_one_deallocate_wins(void) {
     fz_pool_release(pool);
 }
 
-/* ---- fork ---------------------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* What a child does with pools that it inherited: returns 0 if all went well. */
 static int use_inherited(fz_pool *pool, void *block) {
@@ -419,7 +419,7 @@ static void test_fork(void) {
     fz_pool_release(pool);
 }
 
-/* ---- workspaces ---------------------------------------------------------------------------------------- */
+/* ---- workspaces ------------------------------------------------------------------------------ */
 
 static void test_workspaces(void) {
     check_case("workspaces");
