@@ -1,0 +1,146 @@
+"""How charts look, and the parts that several of them share."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ..libraries import LIBRARIES
+from ..results import Results
+from ..units import format_count, format_seconds
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: its file's name, its title, what the reader should know, and how it is drawn.
+
+    ``draw`` gives None where nothing that it shows was measured.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Results], Figure | None]
+
+
+# Okabe and Ito's palette, which people with any kind of colour vision tell apart; markers differ too.
+STYLES: dict[str, tuple[str, str]] = {
+    "forzium": ("#D55E00", "o"),
+    "numpy": ("#0072B2", "s"),
+    "scipy": ("#56B4E9", "D"),
+    "numexpr": ("#009E73", "v"),
+    "numba": ("#CC79A7", "^"),
+    "torch": ("#7A5C00", "P"),
+    "jax": ("#6F6F6F", "X"),
+    "opencv": ("#E69F00", "d"),
+    "python": ("#000000", "x"),
+    "floor": ("#9A9A9A", "_"),
+}
+CEILING = "#444444"
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E6E9",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "savefig.dpi": 150,
+}
+
+
+def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[Any]]:
+    """A figure with panels side by side, at most two in a row."""
+    columns = min(2, count)
+    rows = math.ceil(count / columns)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(width, height * rows + 0.6), squeeze=False, layout="constrained"
+    )
+    axes = list(grid.flat)
+    for spare in axes[count:]:
+        spare.axis("off")
+    return figure, axes[:count]
+
+
+def line(
+    axes: Any, library: str, threads: int, results: Results, points: Sequence[tuple[float, float]]
+) -> None:
+    """A library's line: forzium's is thick and on top."""
+    colour, marker = STYLES[library]
+    ours = library == "forzium"
+    dashed = threads != results.all_threads and LIBRARIES[library].threaded
+    axes.plot(
+        *zip(*sorted(points), strict=True),
+        color=colour,
+        marker=marker,
+        linestyle="--" if dashed else "-",
+        linewidth=2.8 if ours else 1.3,
+        markersize=7 if ours else 5,
+        zorder=3 if ours else 2,
+        label=LIBRARIES[library].label,
+    )
+
+
+def legend_below(figure: Figure, axes: Iterable[Any], extra: Sequence[Any] = ()) -> None:
+    """One legend for all panels, under them; forzium first."""
+    found: dict[str, Any] = {}
+    for panel in axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    labels = sorted(found, key=lambda label: label != "forzium")
+    handles = [found[label] for label in labels] + list(extra)
+    figure.legend(
+        handles,
+        labels + [handle.get_label() for handle in extra],
+        loc="outside lower center",
+        ncols=6,
+        fontsize=9,
+    )
+
+
+def log_sizes(axes: Any, sizes: Iterable[float]) -> None:
+    ticks = sorted(set(sizes))
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [format_count(tick) for tick in ticks])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
+
+
+def log_times(axes: Any) -> None:
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: re.sub(r"\.0+ ", " ", format_seconds(value)))
+    )
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def timed_points(
+    results: Results, keys: Sequence[str], library: str, threads: int
+) -> list[tuple[float, float]]:
+    """(size, seconds) of a library on some cases."""
+    found = [
+        (results.cases[key].size, results.seconds(key, library, threads))
+        for key in keys
+        if key in results.cases
+    ]
+    return [(size, seconds) for size, seconds in found if seconds is not None]

@@ -1,0 +1,291 @@
+"""What was promised beside what was reached: the guide's claims, and the targets of this project.
+
+A verdict is yes or no only where everything it needs was measured in this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .libraries import LIBRARIES
+from .results import Results
+from .runner import count_threads
+from .units import format_bytes, format_percent, format_ratio, format_seconds
+
+BLAS_SIZES = (256, 512, 1000, 2000)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One promise. ``met`` is None where it was not measured."""
+
+    what: str
+    wanted: str
+    reached: str
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class VerdictTable:
+    """Verdicts that belong together."""
+
+    title: str
+    verdicts: tuple[Verdict, ...]
+
+
+def tables(results: Results) -> list[VerdictTable]:
+    """The tables that end a report; none for a run without the guide suite."""
+    if "guide" not in results.suites:
+        return []
+    return [
+        VerdictTable("The guide's claims, and what was reached here", tuple(_claims(results))),
+        VerdictTable("The targets of this project, and what was reached here", tuple(_targets(results))),
+    ]
+
+
+# ---- comparing -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A measured figure in words, and whether it suffices; None where it was not measured."""
+
+    text: str
+    good: bool | None
+
+
+def _verdict(what: str, wanted: str, figures: Iterable[_Figure]) -> Verdict:
+    found = list(figures)
+    met = None
+    if any(figure.good is False for figure in found):
+        met = False
+    elif found and all(figure.good for figure in found):
+        met = True
+    measured = [figure.text for figure in found if figure.good is not None]
+    left = [figure.text for figure in found if figure.good is None]
+    text = "; ".join(measured + ([f"not measured: {', '.join(left)}"] if left else []))
+    return Verdict(what, wanted, text or "not measured", met)
+
+
+def _speed(
+    results: Results, case: str, threads: int, least: float, among: Collection[str], name: str
+) -> _Figure:
+    """forzium's speed relative to the best of `among` on a case."""
+    where = f"{name} at {count_threads(threads)}" if name else count_threads(threads)
+    speed, best = results.speed(case, threads, among), results.best_peer(case, threads, among)
+    if speed is None or best is None:
+        return _Figure(where, None)
+    rival = f" of {LIBRARIES[best[0]].label}" if len(among) > 1 else ""
+    return _Figure(f"{where}: {format_ratio(speed)}{rival}", speed >= least)
+
+
+def _speeds(
+    results: Results, cases: dict[str, str], least: float, among: Collection[str], threads: Sequence[int] = ()
+) -> list[_Figure]:
+    """The same over cases ({key: name}) and numbers of threads."""
+    counts = threads or results.threads
+    return [_speed(results, case, n, least, among, name) for case, name in cases.items() for n in counts]
+
+
+def _probe(results: Results, *path: str) -> Any:
+    """A probe's figures, or None where they are missing or the probe failed."""
+    found: Any = results.probes
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return None if isinstance(found, dict) and "failed" in found else found
+
+
+# ---- the guide's claims --------------------------------------------------------------------------
+
+
+def _claims(results: Results) -> Iterable[Verdict]:
+    lists = {
+        "multiply.list.3": "multiply 3×3",
+        "multiply.list.100": "multiply 100×100",
+        "multiply.list.500": "multiply 500×500",
+        "multiply.list.1000": "multiply 1000×1000",
+        "conv2d.list.50": "conv2d 50×50",
+        "matmul.list.100": "matmul 100×100",
+    }
+    yield _verdict(
+        "Standard operations (lists in, lists out) against pure Python",
+        "3–5× as fast",
+        _speeds(results, lists, 3.0, ("python",), (1,)),
+    )
+    yield _verdict(
+        "Parallelized operations against pure Python, all threads",
+        "10–30× as fast",
+        _speeds(results, lists, 10.0, ("python",), (results.all_threads,)),
+    )
+    yield _verdict(
+        "Zero-copy multiply against the standard (list) binding, time",
+        "30–50 % less or better",
+        _zero_copy_gain(results),
+    )
+    yield _verdict(
+        "Memory pool: the product of a list in a pool block instead of a list, peak memory",
+        "50–80 % less or better",
+        _pool_memory(results, ("list_product",)),
+    )
+    yield _verdict(
+        "Memory pool: NumPy's own work in pool blocks instead of fresh memory, peak memory",
+        "50–80 % less or better",
+        _pool_memory(results, ("pool_expression", "pool_array")),
+    )
+    yield _verdict(
+        "The GIL is released: another Python thread counts on during an operation",
+        "at least half its speed alone",
+        _gil(results),
+    )
+    yield _verdict(
+        "Zero copy: an array is multiplied in its own memory",
+        "the same array, no copy touched",
+        _zero_copy(results),
+    )
+
+
+def _zero_copy_gain(results: Results) -> Iterable[_Figure]:
+    for n in (100, 500, 1000):
+        for threads in results.threads:
+            where = f"{n}×{n} at {count_threads(threads)}"
+            standard = results.seconds(f"multiply.list.{n}", "forzium", threads)
+            direct = results.seconds(f"multiply.array.{n}", "forzium", threads)
+            if standard is None or direct is None:
+                yield _Figure(where, None)
+            else:
+                yield _Figure(f"{where}: {1 - direct / standard:.1%} less", direct <= 0.7 * standard)
+
+
+POOL_NAMES = {
+    "pool_expression": "(a*2+b)*c−a/b in NumPy",
+    "pool_array": "an array taken, written and given back",
+    "list_product": "list of lists times a factor",
+}
+
+
+def pool_work(workload: str, n: int) -> str:
+    """A pool probe's work in words."""
+    return (
+        f"{POOL_NAMES[workload]}, {n}×{n}" if workload == "list_product" else f"{POOL_NAMES[workload]}, {n:,}"
+    )
+
+
+def _pool_memory(results: Results, workloads: Collection[str]) -> Iterable[_Figure]:
+    figures = {(row["workload"], row["n"], row["mode"]): row for row in _probe(results, "pool") or []}
+    for (workload, n, mode), fresh in figures.items():
+        if mode != "fresh" or workload not in workloads:
+            continue
+        pooled, where = figures[workload, n, "pool"], pool_work(workload, n)
+        if "failed" in fresh or "failed" in pooled or not fresh["peak_bytes"]:
+            yield _Figure(where, None)
+            continue
+        saved = 1 - pooled["peak_bytes"] / fresh["peak_bytes"]
+        sizes = f"{format_bytes(pooled['peak_bytes'])} for {format_bytes(fresh['peak_bytes'])}"
+        more_or_less = f"{saved:.0%} less" if saved >= 0 else f"{-saved:.0%} more"
+        yield _Figure(f"{where}: {sizes}, {more_or_less}", saved >= 0.5)
+    if not figures:
+        yield _Figure("peak memory", None)
+
+
+def _gil(results: Results) -> Iterable[_Figure]:
+    for operation in ("matmul", "add", "conv2d", "max_pool2d"):
+        share = _probe(results, "gil", operation, "share")
+        text = operation if share is None else f"{operation}: {format_percent(share)}"
+        yield _Figure(text, None if share is None else share >= 0.5)
+
+
+def _zero_copy(results: Results) -> Iterable[_Figure]:
+    found = _probe(results, "zero_copy")
+    if found is None:
+        yield _Figure("in-place multiply", None)
+        return
+    sizes = f"{format_bytes(found['peak_bytes'])} touched beside an array of {format_bytes(found['bytes'])}"
+    yield _Figure(sizes, found["same"] and found["peak_bytes"] < found["bytes"] / 20)
+
+
+# ---- the targets ---------------------------------------------------------------------------------
+
+
+def _targets(results: Results) -> Iterable[Verdict]:
+    yield _verdict(
+        "multiply(x, 2.0, out=x) on 8 doubles", "at most 1/3 of NumPy's time", _small_call(results)
+    )
+    for size in ("1e6", "1.6e7"):
+        yield _verdict(
+            f"In-place multiply of {size} doubles",
+            "at least the best of NumPy, numexpr and PyTorch",
+            _speeds(results, {f"multiply.inplace.{size}": ""}, 1.0, ("numpy", "numexpr", "torch")),
+        )
+    for dtype in ("float64", "float32"):
+        cases = {f"matmul.{dtype}.{n}": f"n={n}" for n in BLAS_SIZES}
+        yield _verdict(
+            f"matmul, {dtype}", "at least 0.95 of NumPy's BLAS", _speeds(results, cases, 0.95, ("numpy",))
+        )
+    for n, least in ((100, 1.7), (3, 3.0)):
+        yield _verdict(
+            f"multiply of a {n}×{n} list",
+            f"at least {least:g}× pure Python",
+            _list_multiply(results, n, least),
+        )
+    yield _verdict(
+        "simd_matmul of 100×100 lists",
+        "at least 50× pure Python",
+        _speeds(results, {"matmul.list.100": ""}, 50.0, ("python",)),
+    )
+    conv = {"conv2d.array.1000": ""}
+    yield _verdict(
+        "conv2d 3×3 on 1000×1000 doubles",
+        "at least 10× SciPy's convolve2d",
+        _speeds(results, conv, 10.0, ("scipy",)),
+    )
+    yield _verdict(
+        "conv2d 3×3 on 1000×1000 doubles",
+        "at least OpenCV's filter2D",
+        _speeds(results, conv, 1.0, ("opencv",)),
+    )
+    yield _verdict("import forzium", "under 5 ms, no NumPy, no thread, under 2 MB", _import(results))
+    yield _verdict("forzium_engine.multiply on lists", "in a process that never loads NumPy", _lists(results))
+
+
+def _small_call(results: Results) -> Iterable[_Figure]:
+    for threads in results.threads:
+        ours = results.seconds("multiply.inplace.8", "forzium", threads)
+        numpy = results.seconds("multiply.inplace.8", "numpy", threads)
+        where = count_threads(threads)
+        if ours is None or numpy is None:
+            yield _Figure(where, None)
+        else:
+            times = f"{format_seconds(ours)} of NumPy's {format_seconds(numpy)}"
+            yield _Figure(f"{where}: {times}, {ours / numpy:.2f}", ours <= numpy / 3)
+
+
+def _list_multiply(results: Results, n: int, least: float) -> Iterable[_Figure]:
+    case = f"multiply.list.{n}"
+    figures = _speeds(results, {case: ""}, least, ("python",))
+    floor, python = results.seconds(case, "floor", 1), results.seconds(case, "python", 1)
+    if floor and python and figures[-1].good is not None:
+        most = f"making the floats alone takes {format_seconds(floor)}: {format_ratio(python / floor)}"
+        figures[-1] = _Figure(f"{figures[-1].text} ({most})", figures[-1].good)
+    return figures
+
+
+def _import(results: Results) -> Iterable[_Figure]:
+    found = _probe(results, "import", "forzium")
+    if found is None:
+        yield _Figure("import", None)
+        return
+    yield _Figure(format_seconds(max(0.0, found["seconds"])), found["seconds"] < 0.005)
+    yield _Figure("NumPy loaded" if found["numpy"] else "no NumPy", not found["numpy"])
+    yield _Figure(f"{found['threads']} threads added", found["threads"] == 0)
+    yield _Figure(format_bytes(found["bytes"]), found["bytes"] < 2e6)
+
+
+def _lists(results: Results) -> Iterable[_Figure]:
+    found = _probe(results, "import", "lists")
+    if found is None:
+        yield _Figure("multiply on lists", None)
+    else:
+        text = "NumPy was loaded" if found["numpy"] else "NumPy was not loaded"
+        yield _Figure(text, found["right"] and not found["numpy"])

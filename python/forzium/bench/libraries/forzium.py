@@ -1,0 +1,104 @@
+"""forzium, through its public functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import forzium
+import forzium_engine
+import numpy as np
+
+from . import Timed
+
+
+def version() -> str:
+    """forzium's version."""
+    return str(forzium.info()["version"])
+
+
+def use_threads(count: int) -> None:
+    """The size of the pool."""
+    forzium.set_num_threads(count)
+
+
+def _scale(params: Any, x: Any, factor: float) -> Timed:
+    if params.get("function") == "zero_copy_multiply":
+        names = {"zero_copy_multiply": forzium_engine.zero_copy_multiply, "x": x, "factor": factor}
+        return Timed("zero_copy_multiply(x, factor)", names, result="x")
+    return Timed(
+        "multiply(x, factor, out=x)", {"multiply": forzium.multiply, "x": x, "factor": factor}, result="x"
+    )
+
+
+def _scale_list(params: Any, data: Any, factor: float) -> Timed:
+    return Timed(
+        "multiply(data, factor)", {"multiply": forzium_engine.multiply, "data": data, "factor": factor}
+    )
+
+
+def _matmul(params: Any, a: Any, b: Any) -> Timed:
+    names = {"matmul": forzium.matmul, "a": a, "b": b, "out": np.empty_like(a)}
+    return Timed("matmul(a, b, out=out)", names, result="out")
+
+
+def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
+    return Timed("simd_matmul(a, b)", {"simd_matmul": forzium_engine.simd_matmul, "a": a, "b": b})
+
+
+def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
+    shape = [size - reach + 1 for size, reach in zip(x.shape, weight.shape, strict=True)]
+    names = {"conv2d": forzium.conv2d, "x": x, "weight": weight, "out": np.empty(shape)}
+    return Timed("conv2d(x, weight, out=out)", names, result="out")
+
+
+def _conv2d_list(params: Any, x: Any, weight: Any) -> Timed:
+    return Timed("conv2d(x, weight)", {"conv2d": forzium_engine.conv2d, "x": x, "weight": weight})
+
+
+def _unary(params: Any, x: Any) -> Timed:
+    name = params["function"]
+    return Timed(
+        f"{name}(x, out=out)", {name: getattr(forzium, name), "x": x, "out": np.empty_like(x)}, result="out"
+    )
+
+
+def _binary(params: Any, x: Any, y: Any) -> Timed:
+    name = params["function"]
+    names = {name: getattr(forzium, name), "x": x, "y": y, "out": np.empty_like(x)}
+    return Timed(f"{name}(x, y, out=out)", names, result="out")
+
+
+def _reduce(params: Any, x: Any) -> Timed:
+    name, axis = params["function"], params["axis"]
+    out = None if axis is None else np.empty(x.shape[1 - axis])
+    names = {name: getattr(forzium, name), "x": x, "out": out}
+    if axis is None:
+        return Timed(f"{name}(x)", names)
+    return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
+
+
+def _max_pool2d(params: Any, x: Any) -> Timed:
+    window = params["window"]
+    out = np.empty([size // window for size in x.shape])
+    names = {"max_pool2d": forzium.max_pool2d, "x": x, "out": out}
+    return Timed(f"max_pool2d(x, {window}, out=out)", names, result="out")
+
+
+def _transpose(params: Any, x: Any) -> Timed:
+    names = {"transpose": forzium.transpose, "x": x, "out": np.empty(x.shape[::-1])}
+    return Timed("transpose(x, out=out)", names, result="out")
+
+
+OPERATIONS = {
+    "scale": _scale,
+    "scale_list": _scale_list,
+    "matmul": _matmul,
+    "matmul_list": _matmul_list,
+    "conv2d": _conv2d,
+    "conv2d_list": _conv2d_list,
+    "unary": _unary,
+    "binary": _binary,
+    "reduce": _reduce,
+    "max_pool2d": _max_pool2d,
+    "transpose": _transpose,
+}

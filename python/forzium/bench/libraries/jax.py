@@ -1,0 +1,85 @@
+"""JAX on the CPU: compiled before it is timed, and waited for. It has no ``out``, but donated inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from . import Timed
+
+
+def version() -> str:
+    """JAX's version."""
+    return str(jax.__version__)
+
+
+def use_threads(count: int) -> None:
+    """Its thread pool is as large as the process may use CPUs; no switch limits all of it."""
+    jax.config.update("jax_enable_x64", True)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def _jitted(name: str, function: Callable[..., Any], *arguments: Any) -> Timed:
+    call = f"{name}({', '.join('xyz'[: len(arguments)])}).block_until_ready()"
+    names = {name: jax.jit(function), **dict(zip("xyz", map(jnp.asarray, arguments), strict=False))}
+    return Timed(call, names)
+
+
+def _scale(params: Any, x: Any, factor: float) -> Timed:
+    scale = jax.jit(lambda x: x * factor, donate_argnums=0)
+    statement = "box[0] = scale(box[0]); box[0].block_until_ready()"
+    return Timed(statement, {"scale": scale, "box": [jnp.array(x)]}, result="box[0]")
+
+
+def _matmul(params: Any, a: Any, b: Any) -> Timed:
+    return _jitted("matmul", jnp.matmul, a, b)
+
+
+def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
+    def conv2d(x: Any, weight: Any) -> Any:
+        return jax.lax.conv(x[None, None], weight[None, None], (1, 1), "VALID")[0, 0]
+
+    return _jitted("conv2d", conv2d, x, weight)
+
+
+def _unary(params: Any, x: Any) -> Timed:
+    return _jitted(params["function"], getattr(jnp, params["function"]), x)
+
+
+def _binary(params: Any, x: Any, y: Any) -> Timed:
+    return _jitted(params["function"], getattr(jnp, params["function"]), x, y)
+
+
+def _reduce(params: Any, x: Any) -> Timed:
+    function, axis = getattr(jnp, params["function"]), params["axis"]
+    return _jitted(params["function"], lambda x: function(x, axis=axis), x)
+
+
+def _max_pool2d(params: Any, x: Any) -> Timed:
+    window = (params["window"], params["window"])
+
+    def max_pool2d(x: Any) -> Any:
+        return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, window, "VALID")
+
+    return _jitted("max_pool2d", max_pool2d, x)
+
+
+def _transpose(params: Any, x: Any) -> Timed:
+    return _jitted("transpose", jnp.transpose, x)
+
+
+OPERATIONS = {
+    "scale": _scale,
+    "matmul": _matmul,
+    "conv2d": _conv2d,
+    "unary": _unary,
+    "binary": _binary,
+    "reduce": _reduce,
+    "max_pool2d": _max_pool2d,
+    "transpose": _transpose,
+}

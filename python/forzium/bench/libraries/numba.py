@@ -1,0 +1,152 @@
+"""numba: parallel loops, compiled before they are timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import njit, prange
+
+from . import Timed
+
+
+def version() -> str:
+    """numba's version."""
+    return str(numba.__version__)
+
+
+def use_threads(count: int) -> None:
+    """The number of threads of its parallel loops."""
+    numba.set_num_threads(count)
+
+
+_compiled = njit(parallel=True, cache=True)
+_reassociated = njit(parallel=True, cache=True, fastmath={"reassoc", "contract"})
+
+
+@_compiled
+def _scale_loop(x: Any, factor: float) -> None:
+    for i in prange(x.size):
+        x[i] *= factor
+
+
+@_compiled
+def _add(x: Any, y: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = x[i] + y[i]
+
+
+@_compiled
+def _maximum(x: Any, y: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = np.maximum(x[i], y[i])
+
+
+@_compiled
+def _sqrt(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = np.sqrt(x[i])
+
+
+@njit(parallel=True, cache=True, fastmath={"contract"})
+def _conv2d_loop(x: Any, weight: Any, out: Any) -> None:
+    rows, columns = weight.shape
+    for i in prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            total = 0.0
+            for p in range(rows):
+                for q in range(columns):
+                    total += x[i + p, j + q] * weight[p, q]
+            out[i, j] = total
+
+
+@_compiled
+def _max_pool2d_loop(x: Any, window: int, out: Any) -> None:
+    for i in prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            best = x[i * window, j * window]
+            for p in range(window):
+                for q in range(window):
+                    best = max(best, x[i * window + p, j * window + q])
+            out[i, j] = best
+
+
+@_compiled
+def _transpose_loop(x: Any, out: Any) -> None:
+    block = 32
+    for tile in prange((x.shape[0] + block - 1) // block):
+        for left in range(0, x.shape[1], block):
+            for i in range(tile * block, min(tile * block + block, x.shape[0])):
+                for j in range(left, min(left + block, x.shape[1])):
+                    out[j, i] = x[i, j]
+
+
+@_reassociated
+def _sum_all(x: Any) -> float:
+    total = 0.0
+    for i in prange(x.size):
+        total += x[i]
+    return total
+
+
+@_reassociated
+def _sum_rows(x: Any, out: Any) -> None:
+    for i in prange(x.shape[0]):
+        total = 0.0
+        for j in range(x.shape[1]):
+            total += x[i, j]
+        out[i] = total
+
+
+def _scale(params: Any, x: Any, factor: float) -> Timed:
+    names = {"scale": _scale_loop, "x": x.reshape(-1), "factor": factor, "shaped": x}
+    return Timed("scale(x, factor)", names, result="shaped")
+
+
+def _unary(params: Any, x: Any) -> Timed:
+    names = {"sqrt": {"sqrt": _sqrt}[params["function"]], "x": x, "out": np.empty_like(x)}
+    return Timed("sqrt(x, out)", names, result="out")
+
+
+def _binary(params: Any, x: Any, y: Any) -> Timed:
+    name = params["function"]
+    names = {name: {"add": _add, "maximum": _maximum}[name], "x": x, "y": y, "out": np.empty_like(x)}
+    return Timed(f"{name}(x, y, out)", names, result="out")
+
+
+def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
+    shape = [size - reach + 1 for size, reach in zip(x.shape, weight.shape, strict=True)]
+    names = {"conv2d": _conv2d_loop, "x": x, "weight": weight, "out": np.empty(shape)}
+    return Timed("conv2d(x, weight, out)", names, result="out")
+
+
+def _max_pool2d(params: Any, x: Any) -> Timed:
+    window = params["window"]
+    names = {"max_pool2d": _max_pool2d_loop, "x": x, "out": np.empty([size // window for size in x.shape])}
+    return Timed(f"max_pool2d(x, {window}, out)", names, result="out")
+
+
+def _transpose(params: Any, x: Any) -> Timed:
+    return Timed(
+        "transpose(x, out)", {"transpose": _transpose_loop, "x": x, "out": np.empty(x.shape[::-1])}, "out"
+    )
+
+
+def _reduce(params: Any, x: Any) -> Timed:
+    if params["function"] == "sum" and params["axis"] is None:
+        return Timed("sum_all(x)", {"sum_all": _sum_all, "x": x.reshape(-1)})
+    if params["function"] == "sum" and params["axis"] == 1:
+        return Timed("sum_rows(x, out)", {"sum_rows": _sum_rows, "x": x, "out": np.empty(x.shape[0])}, "out")
+    raise NotImplementedError("no loop written for this reduction")
+
+
+OPERATIONS = {
+    "scale": _scale,
+    "unary": _unary,
+    "binary": _binary,
+    "conv2d": _conv2d,
+    "max_pool2d": _max_pool2d,
+    "transpose": _transpose,
+    "reduce": _reduce,
+}

@@ -1,0 +1,86 @@
+"""NumPy, with its outputs preallocated; on lists, the round trip through an array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import Timed
+
+
+def version() -> str:
+    """NumPy's version and the BLAS under it."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{np.__version__} ({blas['name']} {blas['version']})"
+
+
+def use_threads(count: int) -> None:
+    """The environment has set BLAS's threads; the rest of NumPy has one."""
+
+
+def _scale(params: Any, x: Any, factor: float) -> Timed:
+    return Timed(
+        "multiply(x, factor, out=x)", {"multiply": np.multiply, "x": x, "factor": factor}, result="x"
+    )
+
+
+def _scale_list(params: Any, data: Any, factor: float) -> Timed:
+    return Timed("(array(data) * factor).tolist()", {"array": np.array, "data": data, "factor": factor})
+
+
+def _matmul(params: Any, a: Any, b: Any) -> Timed:
+    names = {"matmul": np.matmul, "a": a, "b": b, "out": np.empty_like(a)}
+    return Timed("matmul(a, b, out=out)", names, result="out")
+
+
+def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
+    return Timed("(array(a) @ array(b)).tolist()", {"array": np.array, "a": a, "b": b})
+
+
+def _unary(params: Any, x: Any) -> Timed:
+    name = params["function"]
+    return Timed(
+        f"{name}(x, out=out)", {name: getattr(np, name), "x": x, "out": np.empty_like(x)}, result="out"
+    )
+
+
+def _binary(params: Any, x: Any, y: Any) -> Timed:
+    name = params["function"]
+    names = {name: getattr(np, name), "x": x, "y": y, "out": np.empty_like(x)}
+    return Timed(f"{name}(x, y, out=out)", names, result="out")
+
+
+def _reduce(params: Any, x: Any) -> Timed:
+    name, axis = params["function"], params["axis"]
+    if axis is None:
+        return Timed(f"{name}(x)", {name: getattr(np, name), "x": x})
+    names = {name: getattr(np, name), "x": x, "out": np.empty(x.shape[1 - axis])}
+    return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
+
+
+def _max_pool2d(params: Any, x: Any) -> Timed:
+    window = params["window"]
+    height, width = (size // window for size in x.shape)
+    blocks = x.reshape(height, window, width, window)
+    names = {"amax": np.amax, "blocks": blocks, "out": np.empty((height, width))}
+    return Timed("amax(blocks, axis=(1, 3), out=out)", names, result="out")
+
+
+def _transpose(params: Any, x: Any) -> Timed:
+    return Timed(
+        "copyto(out, x.T)", {"copyto": np.copyto, "x": x, "out": np.empty(x.shape[::-1])}, result="out"
+    )
+
+
+OPERATIONS = {
+    "scale": _scale,
+    "scale_list": _scale_list,
+    "matmul": _matmul,
+    "matmul_list": _matmul_list,
+    "unary": _unary,
+    "binary": _binary,
+    "reduce": _reduce,
+    "max_pool2d": _max_pool2d,
+    "transpose": _transpose,
+}

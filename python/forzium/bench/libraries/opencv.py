@@ -1,0 +1,81 @@
+"""OpenCV, with its outputs preallocated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from . import Timed
+
+
+def version() -> str:
+    """OpenCV's version."""
+    return str(cv2.__version__)
+
+
+def use_threads(count: int) -> None:
+    """The size of its pool."""
+    cv2.setNumThreads(count)
+
+
+def _rows(x: Any) -> Any:
+    """A 1-D array as an image: OpenCV splits work by rows."""
+    if x.ndim != 1 or x.size % 1000:
+        return x
+    return x.reshape(1000, -1)
+
+
+def _scale(params: Any, x: Any, factor: float) -> Timed:
+    names = {"multiply": cv2.multiply, "x": _rows(x), "factor": factor, "shaped": x}
+    return Timed("multiply(x, factor, dst=x)", names, result="shaped")
+
+
+def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
+    names = {"filter2D": cv2.filter2D, "x": x, "weight": weight, "out": np.empty_like(x)}
+    return Timed("filter2D(x, -1, weight, dst=out)", names, result="out[1:-1, 1:-1]")
+
+
+def _unary(params: Any, x: Any) -> Timed:
+    out = np.empty_like(x)
+    names = {"sqrt": {"sqrt": cv2.sqrt}[params["function"]], "x": _rows(x), "out": _rows(out), "shaped": out}
+    return Timed("sqrt(x, dst=out)", names, result="shaped")
+
+
+def _binary(params: Any, x: Any, y: Any) -> Timed:
+    name = {"add": "add", "maximum": "max"}[params["function"]]
+    out = np.empty_like(x)
+    names = {name: getattr(cv2, name), "x": _rows(x), "y": _rows(y), "out": _rows(out), "shaped": out}
+    return Timed(f"{name}(x, y, dst=out)", names, result="shaped")
+
+
+def _reduce(params: Any, x: Any) -> Timed:
+    mean, axis = params["function"] == "mean", params["axis"]
+    if axis is None:
+        name = "mean" if mean else "sumElems"
+        return Timed(f"{name}(x)[0]", {name: getattr(cv2, name), "x": _rows(x)})
+    shape = (1, x.shape[1]) if axis == 0 else (x.shape[0], 1)
+    names = {
+        "reduce": cv2.reduce,
+        "x": x,
+        "how": cv2.REDUCE_AVG if mean else cv2.REDUCE_SUM,
+        "out": np.empty(shape),
+    }
+    return Timed(f"reduce(x, {axis}, how, dst=out)", names, result="out.reshape(-1)")
+
+
+def _transpose(params: Any, x: Any) -> Timed:
+    return Timed(
+        "transpose(x, dst=out)", {"transpose": cv2.transpose, "x": x, "out": np.empty(x.shape[::-1])}, "out"
+    )
+
+
+OPERATIONS = {
+    "scale": _scale,
+    "conv2d": _conv2d,
+    "unary": _unary,
+    "binary": _binary,
+    "reduce": _reduce,
+    "transpose": _transpose,
+}

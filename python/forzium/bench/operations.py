@@ -1,0 +1,157 @@
+"""The operations that cases are made of: their inputs, and what is right.
+
+What is right is computed in float64 by NumPy, never by the library under test's own route to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Params = Mapping[str, Any]
+Inputs = dict[str, Any]
+
+FACTOR = 1.0000001
+"""Multiplying in place by this a million times neither overflows nor reaches subnormals."""
+
+KERNEL = np.array([[1.0, 2.0, -1.0], [0.5, 4.0, 0.25], [-2.0, 1.5, 3.0]])
+"""Neither symmetric nor separable: a flipped or rotated kernel gives a wrong result."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How to make the inputs, what is right, and how far from it still is right.
+
+    ``tolerance`` counts units of rounding of the case's dtype, relative to the largest magnitude of
+    the expected result.
+    """
+
+    inputs: Callable[[Params, np.random.Generator], Inputs]
+    expected: Callable[..., Any]
+    tolerance: Callable[[Params], float] = lambda params: 1.0
+
+
+def dtype_of(params: Params) -> np.dtype[Any]:
+    """The dtype of a case: float64 unless it says otherwise."""
+    return np.dtype(params.get("dtype", "float64"))
+
+
+def error_of(params: Params, expected: Any, result: Any) -> float:
+    """The largest error, in units of rounding of the largest expected magnitude; inf if shapes differ."""
+    want = np.asarray(expected, dtype=np.float64)
+    got = np.asarray(result, dtype=np.float64)
+    if want.shape != got.shape:
+        return float("inf")
+    if want.size == 0:
+        return 0.0
+    unit = float(np.finfo(dtype_of(params)).eps) * float(np.max(np.abs(want)))
+    error = float(np.max(np.abs(got - want))) / unit
+    return error if error == error else float("inf")
+
+
+def _array(params: Params, random: np.random.Generator) -> Any:
+    return random.uniform(0.5, 1.5, params["shape"]).astype(dtype_of(params))
+
+
+def _image(params: Params, random: np.random.Generator) -> Any:
+    if "photograph" not in params:
+        return _array(params, random)
+    import skimage.data
+
+    return np.ascontiguousarray(getattr(skimage.data, params["photograph"])(), dtype=np.float64)
+
+
+def _square(params: Params, random: np.random.Generator) -> Any:
+    n = params["n"]
+    return random.standard_normal((n, n)).astype(dtype_of(params))
+
+
+def _correlate(x: Any, weight: Any) -> Any:
+    x = np.asarray(x, dtype=np.float64)
+    weight = np.asarray(weight, dtype=np.float64)
+    height, width = (size - reach + 1 for size, reach in zip(x.shape, weight.shape, strict=True))
+    return sum(weight[p, q] * x[p : p + height, q : q + width] for p, q in np.ndindex(*weight.shape))
+
+
+def _max_pool(params: Params, x: Any) -> Any:
+    window = params["window"]
+    height, width = (size // window for size in x.shape)
+    blocks = x[: height * window, : width * window].reshape(height, window, width, window)
+    return blocks.max(axis=(1, 3))
+
+
+OPERATIONS: dict[str, Operation] = {
+    "scale": Operation(
+        inputs=lambda params, random: {"x": _array(params, random), "factor": FACTOR},
+        expected=lambda params, x, factor: x * factor,
+    ),
+    "scale_list": Operation(
+        inputs=lambda params, random: {"data": _array(params, random).tolist(), "factor": 2.0},
+        expected=lambda params, data, factor: np.array(data) * factor,
+    ),
+    "stream_scale": Operation(
+        inputs=lambda params, random: {"x": _array(params, random), "factor": FACTOR},
+        expected=lambda params, x, factor: x * factor ** params["repeats"],
+        tolerance=lambda params: 2.0 * params["repeats"],
+    ),
+    "stream_copy": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: x,
+        tolerance=lambda params: 0.0,
+    ),
+    "fma": Operation(
+        inputs=lambda params, random: {},
+        expected=lambda params: 1.0,
+    ),
+    "matmul": Operation(
+        inputs=lambda params, random: {"a": _square(params, random), "b": _square(params, random)},
+        expected=lambda params, a, b: a.astype(np.float64) @ b.astype(np.float64),
+        tolerance=lambda params: float(params["n"]),
+    ),
+    "matmul_list": Operation(
+        inputs=lambda params, random: {
+            "a": _square(params, random).tolist(),
+            "b": _square(params, random).tolist(),
+        },
+        expected=lambda params, a, b: np.array(a) @ np.array(b),
+        tolerance=lambda params: float(params["n"]),
+    ),
+    "conv2d": Operation(
+        inputs=lambda params, random: {"x": _image(params, random), "weight": KERNEL.copy()},
+        expected=lambda params, x, weight: _correlate(x, weight),
+        tolerance=lambda params: 18.0,
+    ),
+    "conv2d_list": Operation(
+        inputs=lambda params, random: {"x": _array(params, random).tolist(), "weight": KERNEL.tolist()},
+        expected=lambda params, x, weight: _correlate(x, weight),
+        tolerance=lambda params: 18.0,
+    ),
+    "unary": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: getattr(np, params["function"])(x),
+    ),
+    "binary": Operation(
+        inputs=lambda params, random: {"x": _array(params, random), "y": _array(params, random)},
+        expected=lambda params, x, y: getattr(np, params["function"])(x, y),
+    ),
+    "reduce": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: getattr(np, params["function"])(
+            x, axis=params["axis"], dtype=np.longdouble
+        ),
+        tolerance=lambda params: 4096.0,
+    ),
+    "max_pool2d": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=_max_pool,
+        tolerance=lambda params: 0.0,
+    ),
+    "transpose": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: x.T,
+        tolerance=lambda params: 0.0,
+    ),
+}

@@ -1,0 +1,129 @@
+"""What needs a fresh process: importing, memory, the GIL, copies. Processes take turns here too, and
+the minimum of each figure is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .worker_process import SLOWS_NUMPY_DOWN
+
+Figures = dict[str, Any]
+Advance = Callable[[str], None]
+
+IMPORT_EFFECTS = """
+import os, sys
+def resident():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def threads():
+    return len(os.listdir("/proc/self/task"))
+before = resident(), threads()
+import {module}
+after = resident(), threads()
+import json
+grown = dict(bytes=after[0] - before[0], threads=after[1] - before[1])
+print(json.dumps({{**grown, "numpy": "numpy" in sys.modules}}))
+"""
+
+LISTS_WITHOUT_NUMPY = """
+import sys, forzium_engine
+right = forzium_engine.multiply([[1.0, 2.0], [3.0, 4.0]], 2.0) == [[2.0, 4.0], [6.0, 8.0]]
+import json
+print(json.dumps(dict(right=right, numpy="numpy" in sys.modules)))
+"""
+
+
+def _run(*command: object) -> Figures:
+    """What a fresh interpreter prints; {"failed": why} if it did not work."""
+    environment = {name: value for name, value in os.environ.items() if name not in SLOWS_NUMPY_DOWN}
+    arguments = [sys.executable, *map(str, command)]
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, env=environment, timeout=300, check=False
+    )
+    if done.returncode:
+        return {"failed": (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]}
+    figures: Figures = json.loads(done.stdout)
+    return figures
+
+
+def _probe(*arguments: object) -> Figures:
+    return _run("-m", "forzium.bench.probe", *arguments)
+
+
+def _least(rounds: list[Figures]) -> Figures:
+    """The minimum of each figure over the rounds."""
+    failed = next((figures for figures in rounds if "failed" in figures), None)
+    return failed or {name: min(figures[name] for figures in rounds) for name in rounds[0]}
+
+
+POOL_WORKLOADS = (
+    ("pool_expression", 100_000),
+    ("pool_expression", 1_000_000),
+    ("pool_expression", 4_000_000),
+    ("pool_array", 100_000),
+    ("pool_array", 1_000_000),
+    ("pool_array", 4_000_000),
+    ("list_product", 1_000),
+)
+
+
+def _measure_pool(quick: bool, advance: Advance) -> list[Figures]:
+    found = []
+    for workload, n in POOL_WORKLOADS:
+        rounds: dict[str, list[Figures]] = {"fresh": [], "pool": []}
+        for _ in range(1 if quick else 5):
+            for mode, kept in rounds.items():
+                advance(f"memory: {workload}, {n:,}, {mode}")
+                kept.append(_probe(workload, mode, n, 0.1 if quick else 0.3))
+        found += [
+            {"workload": workload, "n": n, "mode": mode, **_least(kept)} for mode, kept in rounds.items()
+        ]
+    return found
+
+
+def _wall(code: str) -> float:
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return time.perf_counter() - begin
+
+
+def _measure_import(quick: bool, advance: Advance) -> Figures:
+    walls: dict[str, list[float]] = {"pass": [], "import forzium": [], "import numpy": []}
+    for _ in range(8 if quick else 25):
+        for code, kept in walls.items():
+            advance(f"a fresh interpreter: {code}")
+            kept.append(_wall(code))
+    bare = min(walls["pass"])
+    cost = {module: min(walls[f"import {module}"]) - bare for module in ("forzium", "numpy")}
+    found: Figures = {"bare_seconds": bare, "lists": _run("-c", LISTS_WITHOUT_NUMPY)}
+    for module, seconds in cost.items():
+        effects = _least([_run("-c", IMPORT_EFFECTS.format(module=module)) for _ in range(3)])
+        found[module] = {"seconds": seconds, **effects}
+    return found
+
+
+def _measure_gil(quick: bool, advance: Advance) -> Figures:
+    found = {}
+    for operation in ("matmul", "add", "conv2d", "max_pool2d", "sum"):
+        advance(f"GIL: counting during {operation}")
+        found[operation] = _probe("gil", operation, 0.2 if quick else 0.5)
+    return found
+
+
+def _measure_zero_copy(quick: bool, advance: Advance) -> Figures:
+    advance("zero copy: memory touched by an in-place multiply")
+    return _probe("zero_copy", 2000 if quick else 4000)
+
+
+PROBES: dict[str, Callable[[bool, Advance], Any]] = {
+    "import": _measure_import,
+    "gil": _measure_gil,
+    "zero_copy": _measure_zero_copy,
+    "pool": _measure_pool,
+}
