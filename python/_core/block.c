@@ -9,7 +9,7 @@
 #include "core.h"
 #include "structmember.h"
 
-/* ---- leases ------------------------------------------------------------------------------------------- */
+/* ---- leases ---------------------------------------------------------------------------------- */
 
 #define CLOSED (-1)
 
@@ -74,7 +74,7 @@ static Py_ssize_t lease_close(lease *l)
     return views;
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 typedef struct block {
     PyObject_HEAD
@@ -108,8 +108,8 @@ int fzpy_block_deallocate(PyObject *self, const char *function, fz_pool *pool)
     if (views == CLOSED)
         PyErr_Format(PyExc_ValueError, "%s: the block is deallocated already", function);
     else if (views > 0)
-        PyErr_Format(PyExc_ValueError, "%s: %zd live view%s of the block must be released first", function, views,
-                     views == 1 ? "" : "s");
+        PyErr_Format(PyExc_ValueError, "%s: %zd live view%s of the block must be released first", function,
+                     views, views == 1 ? "" : "s");
     return views == 0 ? 0 : -1;
 }
 
@@ -138,7 +138,8 @@ static PyObject *block_repr(PyObject *self)
     Py_ssize_t views = atomic_load(&l->views);
     if (views == CLOSED)
         return PyUnicode_FromFormat("<forzium.PoolBlock of %zd bytes, deallocated>", l->nbytes);
-    return PyUnicode_FromFormat("<forzium.PoolBlock of %zd bytes at %p, %zd live views>", l->nbytes, l->memory, views);
+    return PyUnicode_FromFormat("<forzium.PoolBlock of %zd bytes at %p, %zd live views>", l->nbytes,
+                                l->memory, views);
 }
 
 static Py_ssize_t block_length(PyObject *self)
@@ -167,7 +168,7 @@ static void block_release_buffer(PyObject *self, Py_buffer *Py_UNUSED(view))
     lease_look_away(((block *)self)->lease);
 }
 
-/* ---- DLPack (https://dmlc.github.io/dlpack/latest/c_api.html, version 1.0) --------------------------------- */
+/* ---- DLPack (https://dmlc.github.io/dlpack/latest/c_api.html, version 1.0) ------------------- */
 
 typedef struct DLTensor {
     void *data;
@@ -248,9 +249,10 @@ static void delete_versioned_capsule(PyObject *capsule)
         delete_versioned(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
 }
 
-PyDoc_STRVAR(dlpack_doc,
-             "__dlpack__($self, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
-             "A DLPack capsule of the block's bytes, uint8 and 1-D; versioned if max_version is (1, 0) or more.");
+PyDoc_STRVAR(
+    dlpack_doc,
+    "__dlpack__($self, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\n"
+    "A DLPack capsule of the block's bytes, uint8 and 1-D; versioned if max_version is (1, 0) or more.");
 
 static const fzpy_signature dlpack_signature = {
     "PoolBlock.__dlpack__", 4, 0, 0, 0, {"stream", "max_version", "dl_device", "copy"}};
@@ -259,18 +261,22 @@ static const fzpy_signature dlpack_signature = {
 static int check_dlpack_request(PyObject *stream, PyObject *device, PyObject *copy)
 {
     if (stream && stream != Py_None) {
-        PyErr_SetString(PyExc_BufferError, "PoolBlock.__dlpack__: stream must be None, the block is in CPU memory");
+        PyErr_SetString(PyExc_BufferError,
+                        "PoolBlock.__dlpack__: stream must be None, the block is in CPU memory");
         return -1;
     }
     if (copy == Py_True) {
-        PyErr_SetString(PyExc_BufferError, "PoolBlock.__dlpack__: copy must be None or False, a block is shared as it is");
+        PyErr_SetString(PyExc_BufferError,
+                        "PoolBlock.__dlpack__: copy must be None or False, a block is shared as it is");
         return -1;
     }
     int type = DL_CPU, id = 0;
-    if (device && device != Py_None && !PyArg_Parse(device, "(ii);PoolBlock.__dlpack__: dl_device", &type, &id))
+    if (device && device != Py_None &&
+        !PyArg_Parse(device, "(ii);PoolBlock.__dlpack__: dl_device", &type, &id))
         return -1;
     if (type != DL_CPU || id != 0) {
-        PyErr_Format(PyExc_BufferError, "PoolBlock.__dlpack__: dl_device is (%d, %d); a block is on (1, 0)", type, id);
+        PyErr_Format(PyExc_BufferError, "PoolBlock.__dlpack__: dl_device is (%d, %d); a block is on (1, 0)",
+                     type, id);
         return -1;
     }
     return 0;
@@ -290,8 +296,9 @@ static PyObject *block_dlpack(PyObject *self, PyObject *const *args, Py_ssize_t 
     tensor *t = tensor_new(((block *)self)->lease);
     if (!t)
         return NULL;
-    PyObject *capsule = major >= 1 ? PyCapsule_New(&t->versioned, "dltensor_versioned", delete_versioned_capsule)
-                                   : PyCapsule_New(&t->plain, "dltensor", delete_plain_capsule);
+    PyObject *capsule = major >= 1
+                            ? PyCapsule_New(&t->versioned, "dltensor_versioned", delete_versioned_capsule)
+                            : PyCapsule_New(&t->plain, "dltensor", delete_plain_capsule);
     if (!capsule)
         tensor_delete(t);
     return capsule;
@@ -302,17 +309,18 @@ static PyObject *block_dlpack_device(PyObject *Py_UNUSED(self), PyObject *Py_UNU
     return Py_BuildValue("(ii)", DL_CPU, 0);
 }
 
-/* ---- the type --------------------------------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(block_doc, "A block of bytes of a PoolAllocator, aligned to 64 bytes.\n\n"
-                        "It has the buffer protocol (writable, one-dimensional, unsigned bytes), DLPack, `len` and\n"
-                        "weak references. Its memory goes back to the pool by `PoolAllocator.deallocate`, or when\n"
-                        "the block and everything that looks at it are gone. Made by `PoolAllocator.allocate` only.\n\n"
-                        "Examples\n--------\n"
-                        ">>> import forzium\n"
-                        ">>> block = forzium.PoolAllocator(1 << 20).allocate(16)\n"
-                        ">>> len(block)\n16\n"
-                        ">>> memoryview(block).cast(\"d\").shape\n(2,)\n");
+PyDoc_STRVAR(block_doc,
+             "A block of bytes of a PoolAllocator, aligned to 64 bytes.\n\n"
+             "It has the buffer protocol (writable, one-dimensional, unsigned bytes), DLPack, `len` and\n"
+             "weak references. Its memory goes back to the pool by `PoolAllocator.deallocate`, or when\n"
+             "the block and everything that looks at it are gone. Made by `PoolAllocator.allocate` only.\n\n"
+             "Examples\n--------\n"
+             ">>> import forzium\n"
+             ">>> block = forzium.PoolAllocator(1 << 20).allocate(16)\n"
+             ">>> len(block)\n16\n"
+             ">>> memoryview(block).cast(\"d\").shape\n(2,)\n");
 
 static PyMethodDef block_methods[] = {
     {"__dlpack__", (PyCFunction)(void (*)(void))block_dlpack, METH_FASTCALL | METH_KEYWORDS, dlpack_doc},

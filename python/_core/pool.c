@@ -7,8 +7,7 @@
 #include "structmember.h"
 
 typedef struct allocator {
-    PyObject_HEAD
-    _Atomic(fz_pool *) pool; /* NULL until __init__ has succeeded, then the same for ever */
+    PyObject_HEAD _Atomic(fz_pool *) pool; /* NULL until __init__ has succeeded, then the same for ever */
     PyObject *weak_references;
 } allocator;
 
@@ -21,7 +20,7 @@ static fz_pool *pool_of(PyObject *self)
     return pool;
 }
 
-/* ---- the object's life -------------------------------------------------------------------------------- */
+/* ---- the object's life ----------------------------------------------------------------------- */
 
 static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
@@ -32,7 +31,8 @@ static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs)
         fzpy_read_size("PoolAllocator", "capacity", object, &capacity) < 0)
         return -1;
     if (capacity < 1) {
-        PyErr_Format(PyExc_ValueError, "PoolAllocator: capacity is %zd; it must be at least 1 byte", capacity);
+        PyErr_Format(PyExc_ValueError, "PoolAllocator: capacity is %zd; it must be at least 1 byte",
+                     capacity);
         return -1;
     }
     fz_pool *pool = NULL, *initialised = NULL;
@@ -72,11 +72,11 @@ static PyObject *allocator_repr(PyObject *self)
                                 stats.bytes_in_use);
 }
 
-/* ---- blocks and figures ---------------------------------------------------------------------------------- */
+/* ---- blocks and figures ---------------------------------------------------------------------- */
 
 /* A method whose class is given, as a subclass's instance does not lead to the module's state. */
-#define METHOD(name)                                                                                       \
-    static PyObject *name(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t nargs,    \
+#define METHOD(name)                                                                                         \
+    static PyObject *name(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t nargs,      \
                           PyObject *kwnames)
 
 PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *object, Py_ssize_t nbytes, void **data)
@@ -95,7 +95,13 @@ PyDoc_STRVAR(allocate_doc, "allocate($self, /, nbytes)\n--\n\n"
                            "Returns\n-------\nPoolBlock\n    With the buffer protocol, DLPack and `len`.\n\n"
                            "Raises\n------\nValueError\n    If nbytes is negative.\n"
                            "TypeError\n    If nbytes is no integer.\n"
-                           "MemoryError\n    If more than `available()` bytes are asked for.\n");
+                           "MemoryError\n    If more than `available()` bytes are asked for.\n\n"
+                           "Examples\n--------\n"
+                           ">>> import forzium\n"
+                           ">>> block = forzium.PoolAllocator(1000).allocate(10)\n"
+                           ">>> with memoryview(block) as view:\n"
+                           "...     view[:] = bytes(10)\n"
+                           ">>> bytes(block) == bytes(10)\nTrue\n");
 
 METHOD(allocator_allocate)
 {
@@ -106,21 +112,23 @@ METHOD(allocator_allocate)
         fzpy_read_size(signature.function, "nbytes", object, &nbytes) < 0)
         return NULL;
     if (nbytes < 0)
-        return PyErr_Format(PyExc_ValueError, "PoolAllocator.allocate: nbytes is %zd; it must be at least 0", nbytes);
+        return PyErr_Format(PyExc_ValueError, "PoolAllocator.allocate: nbytes is %zd; it must be at least 0",
+                            nbytes);
     void *data;
     return fzpy_pool_allocate(fzpy_state_of_type(class), self, nbytes, &data);
 }
 
-PyDoc_STRVAR(deallocate_doc,
-             "deallocate($self, /, block)\n--\n\n"
-             "Gives a block's memory back for reuse, now.\n\n"
-             "It need not be called: a block that is dropped gives its memory back when nothing looks at it\n"
-             "any more.\n\n"
-             "Parameters\n----------\nblock : PoolBlock\n    From this pool's `allocate`.\n\n"
-             "Raises\n------\nValueError\n"
-             "    If the block is deallocated already, is another pool's, or if a memoryview, an array or a DLPack\n"
-             "    tensor still looks at it.\n"
-             "TypeError\n    If it is no block.\n");
+PyDoc_STRVAR(
+    deallocate_doc,
+    "deallocate($self, /, block)\n--\n\n"
+    "Gives a block's memory back for reuse, now.\n\n"
+    "It need not be called: a block that is dropped gives its memory back when nothing looks at it\n"
+    "any more.\n\n"
+    "Parameters\n----------\nblock : PoolBlock\n    From this pool's `allocate`.\n\n"
+    "Raises\n------\nValueError\n"
+    "    If the block is deallocated already, is another pool's, or if a memoryview, an array or a DLPack\n"
+    "    tensor still looks at it.\n"
+    "TypeError\n    If it is no block.\n");
 
 METHOD(allocator_deallocate)
 {
@@ -137,8 +145,9 @@ METHOD(allocator_deallocate)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(available_doc, "available($self, /)\n--\n\n"
-                            "The capacity less what is out, in bytes: the largest block that could be had now.\n");
+PyDoc_STRVAR(available_doc,
+             "available($self, /)\n--\n\n"
+             "The capacity less what is out, in bytes: the largest block that could be had now.\n");
 
 static PyObject *allocator_available(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -146,13 +155,14 @@ static PyObject *allocator_available(PyObject *self, PyObject *Py_UNUSED(ignored
     return pool ? PyLong_FromSize_t(fz_pool_available(pool)) : NULL;
 }
 
-PyDoc_STRVAR(get_stats_doc,
-             "get_stats($self, /)\n--\n\n"
-             "What the pool holds and has done.\n\n"
-             "Returns\n-------\ndict of str to int\n"
-             "    ``capacity``, ``bytes_in_use``, ``bytes_peak`` (the most that was ever in use) and\n"
-             "    ``bytes_reserved`` (kept for reuse, in rounded sizes) in bytes; ``blocks_in_use``;\n"
-             "    ``alloc_count``, ``dealloc_count`` and ``reuse_count`` (allocations served from the reserve).\n");
+PyDoc_STRVAR(
+    get_stats_doc,
+    "get_stats($self, /)\n--\n\n"
+    "What the pool holds and has done.\n\n"
+    "Returns\n-------\ndict of str to int\n"
+    "    ``capacity``, ``bytes_in_use``, ``bytes_peak`` (the most that was ever in use) and\n"
+    "    ``bytes_reserved`` (kept for reuse, in rounded sizes) in bytes; ``blocks_in_use``;\n"
+    "    ``alloc_count``, ``dealloc_count`` and ``reuse_count`` (allocations served from the reserve).\n");
 
 static PyObject *allocator_get_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
@@ -161,23 +171,24 @@ static PyObject *allocator_get_stats(PyObject *self, PyObject *Py_UNUSED(ignored
         return NULL;
     fz_pool_stats s;
     fz_pool_get_stats(pool, &s);
-    return Py_BuildValue("{sn sn sn sn sn sn sn sn}", "capacity", s.capacity, "bytes_in_use", s.bytes_in_use, "bytes_peak",
-                         s.bytes_peak, "bytes_reserved", s.bytes_reserved, "blocks_in_use", s.blocks_in_use,
-                         "alloc_count", s.alloc_count, "dealloc_count", s.dealloc_count, "reuse_count", s.reuse_count);
+    return Py_BuildValue("{sn sn sn sn sn sn sn sn}", "capacity", s.capacity, "bytes_in_use", s.bytes_in_use,
+                         "bytes_peak", s.bytes_peak, "bytes_reserved", s.bytes_reserved, "blocks_in_use",
+                         s.blocks_in_use, "alloc_count", s.alloc_count, "dealloc_count", s.dealloc_count,
+                         "reuse_count", s.reuse_count);
 }
 
-PyDoc_STRVAR(trim_doc, "trim($self, /)\n--\n\n"
-                       "Gives all memory kept for reuse back to the system; returns how many bytes that were.\n");
+PyDoc_STRVAR(trim_doc,
+             "trim($self, /)\n--\n\n"
+             "Gives all memory kept for reuse back to the system; returns how many bytes that were.\n");
 
 static PyObject *allocator_trim(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
     fz_pool *pool = pool_of(self);
     if (!pool)
         return NULL;
-    size_t trimmed;
-    Py_BEGIN_ALLOW_THREADS
-    trimmed = fz_pool_trim(pool);
-    Py_END_ALLOW_THREADS
+    PyThreadState *released = PyEval_SaveThread();
+    size_t trimmed = fz_pool_trim(pool);
+    PyEval_RestoreThread(released);
     return PyLong_FromSize_t(trimmed);
 }
 
@@ -191,7 +202,7 @@ static PyObject *allocator_capacity(PyObject *self, void *Py_UNUSED(closure))
     return PyLong_FromSize_t(stats.capacity);
 }
 
-/* ---- NumPy's memory from a pool ------------------------------------------------------------------------------- */
+/* ---- NumPy's memory from a pool -------------------------------------------------------------- */
 
 static void *handler_malloc(void *pool, size_t nbytes)
 {
@@ -214,7 +225,10 @@ static void *handler_realloc(void *pool, void *memory, size_t nbytes)
     return moved;
 }
 
-static void handler_free(void *pool, void *memory, size_t Py_UNUSED(nbytes)) { fz_pool_deallocate(pool, memory); }
+static void handler_free(void *pool, void *memory, size_t Py_UNUSED(nbytes))
+{
+    fz_pool_deallocate(pool, memory);
+}
 
 static void delete_handler(PyObject *capsule)
 {
@@ -299,8 +313,9 @@ METHOD(allocator_exit)
         return NULL;
     int status = -1;
     if (!is_entered(chain, pool))
-        PyErr_SetString(PyExc_RuntimeError,
-                        "PoolAllocator: the innermost `with pool:` of this thread or task is not this pool's");
+        PyErr_SetString(
+            PyExc_RuntimeError,
+            "PoolAllocator: the innermost `with pool:` of this thread or task is not this pool's");
     else if (set_chain(state, PyTuple_GET_ITEM(chain, 2)) == 0)
         status = set_handler(PyTuple_GET_ITEM(chain, 1));
     Py_DECREF(chain);
@@ -334,17 +349,23 @@ static PyObject *empty_from(fz_pool *pool, PyArray_Dims *shape, PyArray_Descr *d
     return array;
 }
 
-PyDoc_STRVAR(empty_doc,
-             "empty($self, /, shape, dtype=float)\n--\n\n"
-             "A new C-ordered array whose memory is the pool's; its contents are indeterminate.\n\n"
-             "The memory goes back to the pool when the array and every view of it are gone; it may outlive the\n"
-             "pool object.\n\n"
-             "Parameters\n----------\nshape : int or tuple of int\n"
-             "dtype : data-type, optional\n    Any but Python objects. Default: float64.\n\n"
-             "Returns\n-------\nnumpy.ndarray\n    Aligned to 64 bytes.\n\n"
-             "Raises\n------\nValueError\n    If a length is negative.\n"
-             "TypeError\n    If dtype is or holds Python objects.\n"
-             "MemoryError\n    If the array needs more than `available()` bytes.\n");
+PyDoc_STRVAR(
+    empty_doc,
+    "empty($self, /, shape, dtype=float)\n--\n\n"
+    "A new C-ordered array whose memory is the pool's; its contents are indeterminate.\n\n"
+    "The memory goes back to the pool when the array and every view of it are gone; it may outlive the\n"
+    "pool object.\n\n"
+    "Parameters\n----------\nshape : int or tuple of int\n"
+    "dtype : data-type, optional\n    Any but Python objects. Default: float64.\n\n"
+    "Returns\n-------\nnumpy.ndarray\n    Aligned to 64 bytes.\n\n"
+    "Raises\n------\nValueError\n    If a length is negative.\n"
+    "TypeError\n    If dtype is or holds Python objects.\n"
+    "MemoryError\n    If the array needs more than `available()` bytes.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium\n"
+    ">>> pool = forzium.PoolAllocator(1 << 20)\n"
+    ">>> image = pool.empty((3, 4), \"float32\")\n"
+    ">>> image.shape, pool.get_stats()[\"bytes_in_use\"]\n((3, 4), 48)\n");
 
 METHOD(allocator_empty)
 {
@@ -361,7 +382,8 @@ METHOD(allocator_empty)
         !PyArray_IntpConverter(values[0], &shape)) {
         Py_XDECREF(dtype);
     } else if (PyDataType_REFCHK(dtype)) {
-        PyErr_Format(PyExc_TypeError, "%s: dtype is %S; it must not hold Python objects", signature.function, dtype);
+        PyErr_Format(PyExc_TypeError, "%s: dtype is %S; it must not hold Python objects", signature.function,
+                     dtype);
         Py_DECREF(dtype);
     } else {
         array = empty_from(pool, &shape, dtype);
@@ -370,29 +392,30 @@ METHOD(allocator_empty)
     return array;
 }
 
-/* ---- the type --------------------------------------------------------------------------------------------- */
+/* ---- the type -------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(allocator_doc,
-             "PoolAllocator(capacity)\n--\n\n"
-             "Memory that is kept for reuse, so that large arrays stop costing page faults.\n\n"
-             "``with pool:`` makes NumPy allocate from it, in this thread or asyncio task: existing code stops\n"
-             "paying for fresh memory. Arrays may outlive the block and the pool object; their memory goes back\n"
-             "to the pool when they die. Any number of threads may use one pool.\n\n"
-             "Parameters\n----------\ncapacity : int\n"
-             "    The most bytes that are ever out, counted as asked for. What is kept for reuse stays within it\n"
-             "    too, rounding (at most 12.5 %) aside.\n\n"
-             "Raises\n------\nValueError\n    If capacity is below 1.\nTypeError\n    If it is no integer.\n\n"
-             "Examples\n--------\n"
-             ">>> import forzium, numpy as np\n"
-             ">>> pool = forzium.PoolAllocator(64 << 20)\n"
-             ">>> block = pool.allocate(1000)\n"
-             ">>> pool.available() == pool.capacity - 1000\nTrue\n"
-             ">>> pool.deallocate(block)\n"
-             ">>> with pool:\n"
-             "...     a = np.ones(1000)\n"
-             ">>> pool.get_stats()[\"bytes_in_use\"]\n8000\n"
-             ">>> del a\n"
-             ">>> pool.available() == pool.capacity\nTrue\n");
+PyDoc_STRVAR(
+    allocator_doc,
+    "PoolAllocator(capacity)\n--\n\n"
+    "Memory that is kept for reuse, so that large arrays stop costing page faults.\n\n"
+    "``with pool:`` makes NumPy allocate from it, in this thread or asyncio task: existing code stops\n"
+    "paying for fresh memory. Arrays may outlive the block and the pool object; their memory goes back\n"
+    "to the pool when they die. Any number of threads may use one pool.\n\n"
+    "Parameters\n----------\ncapacity : int\n"
+    "    The most bytes that are ever out, counted as asked for. What is kept for reuse stays within it\n"
+    "    too, rounding (at most 12.5 %) aside.\n\n"
+    "Raises\n------\nValueError\n    If capacity is below 1.\nTypeError\n    If it is no integer.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium, numpy as np\n"
+    ">>> pool = forzium.PoolAllocator(64 << 20)\n"
+    ">>> block = pool.allocate(1000)\n"
+    ">>> pool.available() == pool.capacity - 1000\nTrue\n"
+    ">>> pool.deallocate(block)\n"
+    ">>> with pool:\n"
+    "...     a = np.ones(1000)\n"
+    ">>> pool.get_stats()[\"bytes_in_use\"]\n8000\n"
+    ">>> del a\n"
+    ">>> pool.available() == pool.capacity\nTrue\n");
 
 #define WITH_CLASS (METH_METHOD | METH_FASTCALL | METH_KEYWORDS)
 #define FUNCTION(name) (PyCFunction)(void (*)(void)) name
