@@ -351,7 +351,7 @@ static PyObject *empty_from(fz_pool *pool, PyArray_Dims *shape, PyArray_Descr *d
 
 PyDoc_STRVAR(
     empty_doc,
-    "empty($self, /, shape, dtype=float)\n--\n\n"
+    "empty($self, /, shape, dtype=None)\n--\n\n"
     "A new C-ordered array whose memory is the pool's; its contents are indeterminate.\n\n"
     "The memory goes back to the pool when the array and every view of it are gone; it may outlive the\n"
     "pool object.\n\n"
@@ -427,8 +427,10 @@ static PyMethodDef allocator_methods[] = {
     {"available", allocator_available, METH_NOARGS, available_doc},
     {"get_stats", allocator_get_stats, METH_NOARGS, get_stats_doc},
     {"trim", allocator_trim, METH_NOARGS, trim_doc},
-    {"__enter__", FUNCTION(allocator_enter), WITH_CLASS, "NumPy allocates from this pool until __exit__."},
-    {"__exit__", FUNCTION(allocator_exit), WITH_CLASS, "NumPy allocates as it did before __enter__."},
+    {"__enter__", FUNCTION(allocator_enter), WITH_CLASS,
+     "__enter__($self, /)\n--\n\nNumPy allocates from this pool until __exit__."},
+    {"__exit__", FUNCTION(allocator_exit), WITH_CLASS,
+     "__exit__($self, /, *exception)\n--\n\nNumPy allocates as it did before __enter__."},
     {NULL}};
 
 static PyGetSetDef allocator_properties[] = {
