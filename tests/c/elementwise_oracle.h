@@ -99,7 +99,7 @@ static inline void check_call(fz_op op, const fz_array *x, const fz_array *y, op
     if (CHECK(status == FZ_OK, "%s: %s", operations[op].name, fz_error_message())) {
         while (wrong < size && is_expected(op, get(&out->view, wrong), expected[wrong])) wrong++;
         CHECK(wrong == size, "%s: element %td of %td is %a, not %a", operations[op].name, wrong, size,
-              get(&out->view, wrong < size ? wrong : 0), expected[wrong < size ? wrong : 0]);
+              wrong < size ? get(&out->view, wrong) : 0, wrong < size ? expected[wrong] : 0);
         CHECK(operand_unchanged_around(out), "%s wrote beside its output", operations[op].name);
     }
     free(expected);

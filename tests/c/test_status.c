@@ -38,14 +38,6 @@ static void test_long_message_is_cut(void) {
     free(text);
 }
 
-/* A message that quotes the message before it. */
-static void test_message_may_contain_the_last(void) {
-    check_case("message about a message");
-    CHECK(fz__fail(FZ_ERROR_VALUE, "inner") == FZ_ERROR_VALUE);
-    CHECK(fz__fail(FZ_ERROR_VALUE, "outer: %s", fz_error_message()) == FZ_ERROR_VALUE);
-    CHECK(strcmp(fz_error_message(), "outer: inner") == 0, "'%s'", fz_error_message());
-}
-
 static void test_shapes_are_written_as_in_python(void) {
     check_case("shape text");
     static const struct {
@@ -84,7 +76,6 @@ int main(void) {
     check_begin();
     test_message_is_the_threads_own();
     test_long_message_is_cut();
-    test_message_may_contain_the_last();
     test_shapes_are_written_as_in_python();
     test_longest_shape_fits();
     return check_end();
