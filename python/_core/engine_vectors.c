@@ -115,7 +115,7 @@ RAISES_FOR_VECTOR
 "that their squares neither overflow nor vanish. A zero vector, NaN and infinities are a ValueError.\n\n"
 "Examples\n--------\n"
 ">>> import forzium_engine\n"
-">>> forzium_engine.normalize([3e200, 4e200])\n"
+">>> [round(x, 9) for x in forzium_engine.normalize([3e200, 4e200])]\n"
 "[0.6, 0.8]\n");
 
 static PyObject *normalize(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)

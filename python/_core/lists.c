@@ -93,29 +93,20 @@ static PyObject *item_at(PyObject *sequence, ptrdiff_t i)
     return item;
 }
 
-/* The row as a list or tuple, or NULL with an exception. */
-static PyObject *open_row(const row_name *name, PyObject *row)
+/* Row i as a list or tuple, strong; NULL with an exception. */
+static PyObject *open_row(const fzpy_rows *rows, ptrdiff_t i)
 {
-    if (PyList_CheckExact(row) || PyTuple_CheckExact(row))
-        return Py_NewRef(row);
-    if (fzpy_is_sequence(row))
-        return PySequence_Fast(row, "not iterable");
-    PyErr_Format(PyExc_TypeError, "%s: %s row %zd is of type %.100s, not a sequence of numbers", name->function,
-                 name->argument, name->index, Py_TYPE(row)->tp_name);
-    return NULL;
-}
-
-/* Row i as a list or tuple, or NULL with an exception. */
-static PyObject *open_row_at(const fzpy_rows *rows, ptrdiff_t i)
-{
-    row_name name = {rows->function, rows->argument, i};
-    PyObject *item = item_at(rows->sequence, i);
-    if (!item) {
+    PyObject *item = item_at(rows->sequence, i), *row = NULL;
+    if (item && (PyList_CheckExact(item) || PyTuple_CheckExact(item)))
+        return item;
+    if (!item)
         PyErr_Format(PyExc_ValueError, "%s: %s lost its row %zd while it was read", rows->function, rows->argument, i);
-        return NULL;
-    }
-    PyObject *row = open_row(&name, item);
-    Py_DECREF(item);
+    else if (fzpy_is_sequence(item))
+        row = PySequence_Fast(item, "not iterable");
+    else
+        PyErr_Format(PyExc_TypeError, "%s: %s row %zd is of type %.100s, not a sequence of numbers", rows->function,
+                     rows->argument, i, Py_TYPE(item)->tp_name);
+    Py_XDECREF(item);
     return row;
 }
 
@@ -126,7 +117,7 @@ static int learn_shape(fzpy_rows *rows)
         PyErr_Format(PyExc_ValueError, "%s: %s is empty; at least one row is needed", rows->function, rows->argument);
         return -1;
     }
-    PyObject *first = open_row_at(rows, 0);
+    PyObject *first = open_row(rows, 0);
     if (!first)
         return -1;
     rows->columns = PySequence_Fast_GET_SIZE(first);
@@ -160,7 +151,7 @@ int fzpy_rows_read(const fzpy_rows *rows, double *out)
 {
     for (ptrdiff_t i = 0; i < rows->rows; i++) {
         row_name name = {rows->function, rows->argument, i};
-        PyObject *row = open_row_at(rows, i);
+        PyObject *row = open_row(rows, i);
         if (!row)
             return -1;
         ptrdiff_t size = 0;

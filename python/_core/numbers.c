@@ -8,6 +8,8 @@ static bool is_text(PyObject *object)
 
 bool fzpy_is_sequence(PyObject *object)
 {
+    if (PyList_CheckExact(object) || PyTuple_CheckExact(object))
+        return true;
     if (!PySequence_Check(object) || is_text(object))
         return false;
     if (PySequence_Size(object) >= 0)
