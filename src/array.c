@@ -44,6 +44,7 @@ void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptr
 }
 
 bool fz__is_contiguous(const fz_array *x) {
+    if (fz__array_size(x) == 0) return true;
     ptrdiff_t step = (ptrdiff_t)fz_dtype_size(x->dtype);
     for (int d = x->ndim - 1; d >= 0; d--) {
         if (x->shape[d] != 1 && x->strides[d] != step) return false;
@@ -225,6 +226,7 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
     const int inner = nest->ndim - 1;
     char *pointers[FZ_MAX_OPERANDS];
     ptrdiff_t coordinates[FZ_MAX_NDIM], strides[FZ_MAX_OPERANDS];
+    if (begin >= end) return;
     fz__nest_seek(nest, begin, coordinates, pointers);
     for (int k = 0; k < nest->operands; k++) strides[k] = inner < 0 ? 0 : nest->strides[k][inner];
     const ptrdiff_t row = inner < 0 ? 1 : nest->shape[inner];

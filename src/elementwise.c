@@ -130,8 +130,10 @@ static void release_shadows(int inputs, shadows *copies) {
 fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     fz_status status = fz_init();
     if (status) return status;
+    if ((unsigned)op >= FZ_OP_COUNT) return fz__fail(FZ_ERROR_VALUE, "operation %d is unknown", (int)op);
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
+    if ((unsigned)dtype >= FZ_DTYPE_COUNT) return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", name, (int)dtype);
     const fz_kernels *kernels = fz__kernels(dtype);
     const fz_array *arrays[FZ_MAX_OPERANDS];
     for (int k = 0; k < arity; k++) arrays[k] = inputs[k];

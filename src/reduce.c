@@ -86,7 +86,7 @@ void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
 /* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
 static fz_status reduce_nothing(const char *name, const fz__reduction *r, const fz_array *out) {
     if (r->combine != FZ_OP_add)
-        return fz__fail(FZ_ERROR_SHAPE, "%s: x has no elements along the reduced axes; at least one would do", name);
+        return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do", name);
     _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES] = {0};
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
     fz__finish_results(r, 1, value); /* 0 / 0 */
@@ -116,9 +116,10 @@ static fz_status run(const char *name, fz__reduction *r, const fz_array *x, cons
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
-    const char *name = fz_reduction_name(reduction);
     bool reduced[FZ_MAX_NDIM];
     split s;
+    if ((unsigned)reduction >= FZ_REDUCTION_COUNT) return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
+    const char *name = fz_reduction_name(reduction);
     fz_status status = fz_init();
     if (!status) status = check_arguments(name, x, out);
     if (!status) status = mark_axes(name, x, naxes, axes, reduced);

@@ -37,16 +37,16 @@ typedef struct job {
 } job;
 
 /* control: OPEN while there may be chunks to take, CLAIMED while a caller owns the slot, WAITING while
-   that caller sleeps; below them the number of workers inside. */
+   that caller sleeps; below them the number of workers inside, and how many there is room for. */
 #define OPEN (1u << 31)
 #define CLAIMED (1u << 30)
 #define WAITING (1u << 29)
-#define INSIDE (WAITING - 1)
+#define INSIDE 0x3ffu
+#define ROOM_SHIFT 10
 
 typedef struct slot {
     _Alignas(FZ_CACHE_LINE) atomic_uint control;
-    atomic_uint room; /* workers that may be inside at once */
-    job *job;         /* valid for whoever is counted in */
+    job *job; /* valid for whoever is counted in */
     pthread_mutex_t mutex;
     pthread_cond_t empty;
 } slot;
@@ -61,7 +61,11 @@ static struct {
     atomic_bool exhausted;  /* a thread could not be created */
     pthread_mutex_t mutex;  /* for sleeping and for creating threads */
     pthread_cond_t news;
-} pool;
+} pool = {
+    .slots[0 ... SLOTS - 1] = {.mutex = PTHREAD_MUTEX_INITIALIZER, .empty = PTHREAD_COND_INITIALIZER},
+    .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .news = PTHREAD_COND_INITIALIZER,
+};
 
 static int initial_size; /* FORZIUM_NUM_THREADS, or 0 */
 
@@ -243,6 +247,10 @@ static void announce(int helpers_wanted) {
     pthread_mutex_unlock(&pool.mutex);
 }
 
+static bool may_join(unsigned control) {
+    return (control & OPEN) && (control & INSIDE) < (control >> ROOM_SHIFT & INSIDE);
+}
+
 static bool is_empty(const slot *s) { return (s->control & INSIDE) == 0; }
 
 static void wait_until_empty(slot *s) {
@@ -266,14 +274,14 @@ static slot *join_slot(void) {
         unsigned fewest = UINT32_MAX;
         for (int i = 0; i < pool.slots_used; i++) {
             const unsigned control = pool.slots[i].control, inside = control & INSIDE;
-            if ((control & OPEN) && inside < pool.slots[i].room && inside < fewest) {
+            if (may_join(control) && inside < fewest) {
                 best = &pool.slots[i];
                 fewest = inside;
             }
         }
         if (!best) return NULL;
         unsigned control = best->control;
-        while ((control & OPEN) && (control & INSIDE) < best->room) {
+        while (may_join(control)) {
             if (atomic_compare_exchange_weak(&best->control, &control, control + 1)) return best;
         }
     }
@@ -378,8 +386,7 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
     }
     if (s) {
         s->job = &j;
-        s->room = (unsigned)participants - 1;
-        atomic_store(&s->control, CLAIMED | OPEN);
+        atomic_store(&s->control, CLAIMED | OPEN | (unsigned)(participants - 1) << ROOM_SHIFT);
         announce(participants - 1);
     }
     participate(&j, 0, NULL);
@@ -436,7 +443,6 @@ fz_status fz__scheduler_init(void) {
                             FZ_MAX_THREADS);
         initial_size = (int)n;
     }
-    init_locks();
     pthread_atfork(NULL, NULL, start_over_in_child);
     return FZ_OK;
 }
