@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cases import Case, Suite
+from .libraries import LIBRARIES
 from .machine import describe
 from .results import Results, write_csv, write_json
 from .runner import Effort
@@ -51,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="TEXT",
         help="only cases and probes whose key contains TEXT; may be given more than once",
+    )
+    parser.add_argument(
+        "--libraries",
+        nargs="+",
+        choices=list(LIBRARIES),
+        default=list(LIBRARIES),
+        metavar="LIBRARY",
+        help=f"only these, of: {', '.join(LIBRARIES)}",
     )
     parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds per case (default: {FULL.rounds})")
     parser.add_argument(
@@ -148,7 +157,7 @@ def _run(
     )
     console = Console()
     try:
-        console.measure(results, effort, probes)
+        console.measure(results, effort, options.libraries, probes)
         results.complete = True
     except KeyboardInterrupt:
         console.say("Interrupted: what was measured so far is kept.")

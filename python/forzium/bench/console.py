@@ -34,7 +34,9 @@ class Console:
         """One line."""
         self._console.print(line, markup=False)
 
-    def measure(self, results: Results, effort: Effort, probes: Sequence[str]) -> None:
+    def measure(
+        self, results: Results, effort: Effort, libraries: Sequence[str], probes: Sequence[str]
+    ) -> None:
         """Fills the results, with a progress bar."""
         machine = results.machine
         threads = " and ".join(count_threads(count) for count in results.threads)
@@ -52,7 +54,7 @@ class Console:
             def advance(text: str) -> None:
                 bar.update(task, description=text)
 
-            runner.start(results.cases.values())
+            runner.start(libraries)
             for case in results.cases.values():
                 runner.measure(case, advance)
                 bar.advance(task)

@@ -53,7 +53,7 @@ def error_of(params: Params, expected: Any, result: Any) -> float:
 
 
 def _array(params: Params, random: np.random.Generator) -> Any:
-    return random.uniform(0.5, 1.5, params["shape"]).astype(dtype_of(params))
+    return np.asarray(random.uniform(0.5, 1.5, params["shape"]), dtype_of(params))
 
 
 def _image(params: Params, random: np.random.Generator) -> Any:

@@ -16,7 +16,7 @@ from .runner import count_threads
 from .units import format_bytes, format_percent, format_ratio, format_seconds
 
 if TYPE_CHECKING:
-    from .charts import Chart
+    from .charts.style import Chart
 
 
 def write_report(results: Results, charts: Sequence[Chart], folder: Path) -> None:

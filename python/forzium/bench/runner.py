@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +58,10 @@ class Runner:
             worker.kill()
         self._scratch.cleanup()
 
-    def start(self, cases: Iterable[Case]) -> None:
-        """Starts every library that any case may need, at 1 thread and at all."""
-        named = [set(case.only or LIBRARIES) for case in cases]
-        wanted = [library for key, library in LIBRARIES.items() if any(key in keys for keys in named)]
+    def start(self, libraries: Collection[str]) -> None:
+        """Starts those of the libraries that a case may need, at 1 thread and at all."""
+        needed = {key for case in self._results.cases.values() for key in case.only or LIBRARIES}
+        wanted = [LIBRARIES[key] for key in libraries if key in needed]
         for library in wanted:
             for threads in self._results.threads if library.threaded else (1,):
                 self._launch(library, threads)

@@ -27,14 +27,14 @@ def draw_all(results: Results, folder: Path) -> list[Chart]:
                 continue
             _add_title_and_footer(figure, chart.title, results)
             for kind in ("png", "svg"):
-                figure.savefig(folder / f"{chart.name}.{kind}", bbox_inches="tight")
+                figure.savefig(folder / f"{chart.name}.{kind}")
             pyplot.close(figure)
             drawn.append(chart)
     return drawn
 
 
 def _add_title_and_footer(figure: Figure, title: str, results: Results) -> None:
-    """The title above and, below the figure proper, the machine and the versions."""
+    """The title above and, below, the machine and the versions."""
     width = figure.get_size_inches()[0]
     machine = results.machine
     facts = [
@@ -49,4 +49,4 @@ def _add_title_and_footer(figure: Figure, title: str, results: Results) -> None:
     ]
     text = textwrap.fill(" · ".join(fact.replace(" ", "\xa0") for fact in facts), round(width * 15))
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-    figure.text(0.01, -0.01, text, ha="left", va="top", fontsize=7, color="#5c6670")
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color="#5c6670")

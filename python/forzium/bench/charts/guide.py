@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -10,7 +9,18 @@ from ..libraries import LIBRARIES
 from ..results import Results
 from ..runner import count_threads
 from ..units import format_ratio, format_seconds
-from .style import CEILING, STYLES, Chart, legend_below, line, log_sizes, log_times, panel_grid, timed_points
+from .style import (
+    CEILING,
+    STYLES,
+    Chart,
+    legend_below,
+    line,
+    log_sizes,
+    log_times,
+    new_figure,
+    panel_grid,
+    timed_points,
+)
 
 # ---- forzium beside the best other library -------------------------------------------------------
 
@@ -23,7 +33,7 @@ def _draw_relative(results: Results) -> Figure | None:
     ]
     if not cases:
         return None
-    figure, axes = pyplot.subplots(figsize=(9.5, 0.27 * len(cases) + 2.4), layout="constrained")
+    figure, (axes,) = new_figure(9.5, 0.27 * len(cases) + 2.4)
     shapes = {1: ("o", "white"), results.all_threads: ("o", STYLES["forzium"][0])}
     for place, case in enumerate(cases):
         for threads in results.threads:
@@ -56,7 +66,7 @@ def _draw_relative(results: Results) -> Figure | None:
     axes.set_yticks(range(len(cases)), [case.title for case in cases], fontsize=8.5)
     axes.set_ylim(len(cases) - 0.4, -0.6)
     axes.set_xlabel(
-        "speed of forzium relative to the fastest other library (log scale); right of the line it is ahead"
+        "speed relative to the fastest other library (log scale); right of the line forzium is ahead"
     )
     axes.annotate(
         "fastest other",
@@ -127,7 +137,7 @@ def _draw_sizes(results: Results) -> Figure | None:
         axes.set_ylabel("time per call (log scale)")
         log_sizes(axes, sizes)
         log_times(axes)
-    legend_below(figure, grid)
+    legend_below(grid)
     return figure
 
 
@@ -201,7 +211,7 @@ def _draw_rates(
         axes.set_ylabel(unit)
         log_sizes(axes, sizes)
         axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
-    legend_below(figure, grid)
+    legend_below(grid)
     return figure
 
 
@@ -228,9 +238,7 @@ def _draw_pool(results: Results) -> Figure | None:
     works = [key[:2] for key in figures if key[2] == "fresh" and (*key[:2], "pool") in figures]
     if not works:
         return None
-    figure, grid = pyplot.subplots(
-        1, 3, figsize=(11, 0.55 * len(works) + 2.2), sharey=True, layout="constrained"
-    )
+    figure, grid = new_figure(11, 0.55 * len(works) + 2.2, 1, 3, sharey=True)
     for axes, (measure, factor, label) in zip(grid, POOL_MEASURES, strict=True):
         for shift, mode, name, colour in (
             (-0.2, "fresh", "fresh memory", "#9DB4C6"),
@@ -255,7 +263,7 @@ def _draw_pool(results: Results) -> Figure | None:
         range(len(works)), [POOL_LABELS[workload].format(n=n) for workload, n in works], fontsize=9
     )
     grid[0].invert_yaxis()
-    legend_below(figure, grid[:1])
+    legend_below(grid[:1])
     return figure
 
 
@@ -283,7 +291,7 @@ def _draw_scaling(results: Results) -> Figure | None:
     keys = [key for key in SCALING if key in results.cases and gain(key, "forzium")]
     if len(results.threads) < 2 or not keys:
         return None
-    figure, axes = pyplot.subplots(figsize=(9.5, 0.4 * len(keys) + 2.4), layout="constrained")
+    figure, (axes,) = new_figure(9.5, 0.4 * len(keys) + 2.4)
     for library in reversed([key for key in STYLES if LIBRARIES[key].threaded]):
         found = [(value, place) for place, key in enumerate(keys) if (value := gain(key, library))]
         if found:
@@ -304,7 +312,7 @@ def _draw_scaling(results: Results) -> Figure | None:
     axes.set_ylim(len(keys) - 0.4, -0.6)
     axes.set_xlabel(f"speed with {results.all_threads} threads relative to 1 thread")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_ratio(value)))
-    legend_below(figure, [axes])
+    legend_below([axes])
     return figure
 
 
@@ -334,7 +342,7 @@ def _draw_callers(results: Results) -> Figure | None:
         axes.set_ylabel("calls per second, all callers together")
         log_sizes(axes, [results.cases[key].size for key in keys if key in results.cases])
         axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
-    legend_below(figure, grid)
+    legend_below(grid)
     return figure
 
 

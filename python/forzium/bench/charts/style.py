@@ -67,17 +67,23 @@ STYLE: dict[str, Any] = {
 }
 
 
+def new_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, list[Any]]:
+    """A figure and its panels. They lie in a part of their own: the rest is for title and footer."""
+    figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    grid = figure.subfigures().subplots(rows, columns, squeeze=False, **options)
+    return figure, list(grid.flat)
+
+
 def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[Any]]:
     """A figure with panels side by side, at most two in a row."""
     columns = min(2, count)
     rows = math.ceil(count / columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(width, height * rows + 0.6), squeeze=False, layout="constrained"
-    )
-    axes = list(grid.flat)
-    for spare in axes[count:]:
+    figure, panels = new_figure(width, height * rows + 0.9, rows, columns)
+    for spare in panels[count:]:
         spare.axis("off")
-    return figure, axes[:count]
+    return figure, panels[:count]
 
 
 def line(
@@ -99,21 +105,15 @@ def line(
     )
 
 
-def legend_below(figure: Figure, axes: Iterable[Any], extra: Sequence[Any] = ()) -> None:
+def legend_below(panels: Sequence[Any]) -> None:
     """One legend for all panels, under them; forzium first."""
     found: dict[str, Any] = {}
-    for panel in axes:
+    for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     labels = sorted(found, key=lambda label: label != "forzium")
-    handles = [found[label] for label in labels] + list(extra)
-    figure.legend(
-        handles,
-        labels + [handle.get_label() for handle in extra],
-        loc="outside lower center",
-        ncols=6,
-        fontsize=9,
-    )
+    handles = [found[label] for label in labels]
+    panels[0].figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=9)
 
 
 def log_sizes(axes: Any, sizes: Iterable[float]) -> None:

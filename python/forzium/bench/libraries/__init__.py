@@ -70,7 +70,7 @@ class Adapter(Protocol):
 
 def load(key: str) -> Adapter:
     """Imports the library; ImportError if it is not there."""
-    adapter: Adapter = import_module(f".{key}", __name__)  # type: ignore[assignment]
+    adapter: Adapter = import_module(f".{key}", __name__)
     return adapter
 
 
