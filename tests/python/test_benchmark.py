@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from forzium.bench.cases import Case
 from forzium.bench.claims import tables
+from forzium.bench.libraries import LIBRARIES
 from forzium.bench.operations import OPERATIONS
 from forzium.bench.results import Results, Row
 from forzium.bench.suites import SUITES
@@ -242,6 +243,24 @@ def test_targets_are_judged_by_the_figures(seconds: float, met: bool) -> None:
     targets = tables(made_up_results(seconds))[1].verdicts
     assert targets[0].met is met
     assert all(verdict.met is None for verdict in targets[1:])
+
+
+def test_claims_and_targets_ask_for_what_the_suite_measures() -> None:
+    """With a figure in every row, nothing is left unmeasured but what the probes find."""
+    cases = {case.key: case for case in SUITES["guide"].cases}
+    rows = [
+        Row(key, library, threads, rounds=[1.0])
+        for key in cases
+        for library in LIBRARIES
+        for threads in (1, 2)
+    ]
+    claims, targets = tables(Results({}, {}, "", ["guide"], cases, (1, 2), rows=rows))
+    for verdict in claims.verdicts:
+        if "pool" not in verdict.what and "GIL" not in verdict.what and "own memory" not in verdict.what:
+            assert verdict.met is not None, verdict
+    for verdict in targets.verdicts:
+        if "import" not in verdict.what and "never loads" not in verdict.wanted:
+            assert verdict.met is not None, verdict
 
 
 def test_a_row_that_is_wrong_is_never_the_best() -> None:

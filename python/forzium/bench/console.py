@@ -17,7 +17,6 @@ from .units import format_ratio, format_seconds
 
 MARKS = {True: "[bold green]yes", False: "[bold red]no", None: "[dim]not measured"}
 
-
 FILE_WIDTH = 130
 """Columns where the output is not a terminal."""
 

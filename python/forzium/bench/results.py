@@ -21,7 +21,7 @@ class Row:
     library: str
     threads: int
     status: str = "ok"
-    """"ok", "wrong", "crashed", "error"; only "ok" rows have times and are ranked."""
+    """"ok", "wrong", "crashed", "error", "missing"; only "ok" rows have times and are ranked."""
     note: str = ""
     statement: str = ""
     error: float | None = None

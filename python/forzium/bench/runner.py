@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +106,22 @@ class Runner:
                     racer.worker.ask("drop", TIMEOUT)
 
     def _prepare(self, case: Case) -> list[_Racer]:
-        """Lets all make ready, at the same time; those that failed have a row that says so."""
+        """Lets all make ready; those that failed have a row that says so."""
         takes_part = [
             worker for (key, _), worker in self._workers.items() if not case.only or key in case.only
         ]
         if case.callers:  # they bring threads of their own; the library has all of its
             takes_part = [worker for worker in takes_part if worker.threads == self._results.all_threads]
         racers = [_Racer(worker, Row(case.key, worker.library.key, worker.threads)) for worker in takes_part]
+        # Only as many at once as there are CPUs: each holds its inputs and what is right until it is done.
+        for first in range(0, len(racers), self._results.all_threads):
+            self._prepare_together(racers[first : first + self._results.all_threads], case)
+        for note in {racer.row.note for racer in racers if racer.row.status == "missing"}:
+            self._say(f"{case.title}: {note}, its rows are left empty")
+        self._results.rows += [racer.row for racer in racers if racer.row.status != "absent"]
+        return [racer for racer in racers if racer.row.status == "ok"]
+
+    def _prepare_together(self, racers: Sequence[_Racer], case: Case) -> None:
         for racer in racers:
             with self._crash_noted(racer):
                 racer.worker.send("prepare", case=case.to_json())
@@ -120,8 +129,6 @@ class Runner:
             if racer.row.status == "ok":
                 with self._crash_noted(racer):
                     vars(racer.row).update(racer.worker.receive(TIMEOUT))
-        self._results.rows += [racer.row for racer in racers if racer.row.status != "absent"]
-        return [racer for racer in racers if racer.row.status == "ok"]
 
     def _may_go_on(self, racer: _Racer) -> bool:
         slow = len(racer.row.rounds) >= LEAST_ROUNDS and racer.spent > self._effort.budget
@@ -150,5 +157,5 @@ class Runner:
 
 
 def count_threads(count: int) -> str:
-    """ "1 thread", "2 threads"."""
+    """So many threads, in words."""
     return "1 thread" if count == 1 else f"{count} threads"

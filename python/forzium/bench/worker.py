@@ -55,15 +55,24 @@ class Callers:
             threading.Thread(target=self._call, args=(loop,), daemon=True).start()
 
     def _call(self, loop: Callable[..., float]) -> None:
-        while True:
-            self._meeting.wait()
-            loop(itertools.repeat(None, CALLS_PER_BURST), time.perf_counter)
-            self._meeting.wait()
+        try:
+            while True:
+                self._meeting.wait()
+                loop(itertools.repeat(None, CALLS_PER_BURST), time.perf_counter)
+                self._meeting.wait()
+        except threading.BrokenBarrierError:
+            return
+        finally:
+            self._meeting.abort()  # nobody waits for a caller that failed
 
     def burst(self) -> None:
         """Lets all go, and waits for all."""
         self._meeting.wait()
         self._meeting.wait()
+
+    def end(self) -> None:
+        """Lets the threads go home."""
+        self._meeting.abort()
 
 
 class Worker:
@@ -72,6 +81,7 @@ class Worker:
     def __init__(self, library: Adapter):
         self._library = library
         self._timer: timeit.Timer | None = None
+        self._callers: Callers | None = None
         self._calls = 1
         self._repeats = 0
 
@@ -87,7 +97,7 @@ class Worker:
         except NotImplementedError as reason:
             return {"status": "absent", "note": str(reason)}
         except ModuleNotFoundError as reason:
-            return {"status": "absent", "note": f"needs {reason.name}, which is not installed"}
+            return {"status": "missing", "note": f"needs {reason.name}, which is not installed"}
         statements = [timed for timed, _, _ in checked]
         error, tolerance = max(error for _, error, _ in checked), checked[0][2]
         reply = {"status": "ok", "statement": statements[0].statement, "error": min(error, 1e300)}
@@ -116,7 +126,8 @@ class Worker:
 
     def _set_timer(self, statements: list[Timed], callers: int) -> None:
         if callers:
-            self._timer = timeit.Timer("burst()", globals={"burst": Callers(statements).burst})
+            self._callers = Callers(statements)
+            self._timer = timeit.Timer("burst()", globals={"burst": self._callers.burst})
             self._calls = callers * CALLS_PER_BURST
         else:
             self._timer = timeit.Timer(statements[0].statement, globals=statements[0].names)
@@ -141,7 +152,9 @@ class Worker:
 
     def drop(self) -> Reply:
         """Lets go of the case's arrays."""
-        self._timer = None
+        if self._callers is not None:
+            self._callers.end()
+        self._timer = self._callers = None
         gc.collect()
         return {}
 

@@ -130,7 +130,7 @@ def _draw_sizes(results: Results) -> Figure | None:
         for library in STYLES:
             points = timed_points(results, keys, library, results.all_threads)
             if points:
-                line(axes, library, results.all_threads, results, points)
+                line(axes, library, points)
                 sizes += [size for size, _ in points]
         axes.set_title(title)
         axes.set_xlabel(f"{unit} (log scale)")
@@ -200,7 +200,7 @@ def _draw_rates(
                 if key in results.cases and (seconds := results.seconds(key, library, threads)) is not None
             ]
             if rated:
-                line(axes, library, results.all_threads, results, rated)
+                line(axes, library, rated)
                 sizes += [size for size, _ in rated]
         top = results.seconds(ceilings[kind], "plain", threads) if ceilings[kind] in results.cases else None
         if top:
@@ -277,7 +277,7 @@ SCALING = {
     "matmul.float64.512": "matmul 512",
     "matmul.float64.2000": "matmul 2000",
     "add.1e6": "add 1e6",
-    "sum.1e7": "sum 1e7",
+    "sum.1e7.all": "sum 1e7",
     "max_pool2d.1000": "max_pool2d 1000×1000",
     "transpose.1000": "transpose 1000×1000",
 }
@@ -330,13 +330,7 @@ def _draw_callers(results: Results) -> Figure | None:
         for library in ("numpy", "forzium"):
             points = timed_points(results, keys, library, results.all_threads)
             if points:
-                line(
-                    axes,
-                    library,
-                    results.all_threads,
-                    results,
-                    [(count, 1 / seconds) for count, seconds in points],
-                )
+                line(axes, library, [(count, 1 / seconds) for count, seconds in points])
         axes.set_title(titles[work])
         axes.set_xlabel("Python threads that call at once (log scale)")
         axes.set_ylabel("calls per second, all callers together")

@@ -86,18 +86,14 @@ def panel_grid(count: int, width: float, height: float) -> tuple[Figure, list[An
     return figure, panels[:count]
 
 
-def line(
-    axes: Any, library: str, threads: int, results: Results, points: Sequence[tuple[float, float]]
-) -> None:
+def line(axes: Any, library: str, points: Sequence[tuple[float, float]]) -> None:
     """A library's line: forzium's is thick and on top."""
     colour, marker = STYLES[library]
     ours = library == "forzium"
-    dashed = threads != results.all_threads and LIBRARIES[library].threaded
     axes.plot(
         *zip(*sorted(points), strict=True),
         color=colour,
         marker=marker,
-        linestyle="--" if dashed else "-",
         linewidth=2.8 if ours else 1.3,
         markersize=7 if ours else 5,
         zorder=3 if ours else 2,
@@ -117,6 +113,7 @@ def legend_below(panels: Sequence[Any]) -> None:
 
 
 def log_sizes(axes: Any, sizes: Iterable[float]) -> None:
+    """A logarithmic axis of sizes, each measured one named."""
     ticks = sorted(set(sizes))
     axes.set_xscale("log")
     axes.set_xticks(ticks, [format_count(tick) for tick in ticks])
@@ -125,6 +122,7 @@ def log_sizes(axes: Any, sizes: Iterable[float]) -> None:
 
 
 def log_times(axes: Any) -> None:
+    """A logarithmic axis of seconds."""
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
