@@ -68,6 +68,17 @@ FZ_API const char *fz_dtype_name(fz_dtype dtype);
 /** Fills strides with those of a C-ordered array without gaps. */
 FZ_API void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides);
 
+/** 0 if a and b share no byte for certain, 1 if they may. */
+FZ_API int fz_may_overlap(const fz_array *a, const fz_array *b);
+
+/* Each operation has a function fz_<name>_shape() beside it: the shape that its output must have, or the
+   error that its inputs deserve. It touches no data. */
+
+/** The shape to which n arrays broadcast together, as NumPy's do; `operation` begins the message.
+    FZ_ERROR_SHAPE. */
+FZ_API fz_status fz_broadcast_shape(const char *operation, int n, const fz_array *const arrays[], int *ndim,
+                                    ptrdiff_t shape[FZ_MAX_NDIM]);
+
 /* ---- element-wise operations ------------------------------------------------------------------- */
 
 /* Every row of ops.def is a function here, and a value of fz_op:
@@ -125,6 +136,10 @@ typedef enum fz_reduction {
     FZ_API fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out);
 #include "ops.def"
 
+/** The output's shape, with or without the reduced axes. FZ_ERROR_SHAPE. */
+FZ_API fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], int keepdims,
+                                 int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
+
 /** The same by number; its name and its line of documentation. */
 FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out);
 FZ_API const char *fz_reduction_name(fz_reduction reduction);
@@ -138,17 +153,20 @@ FZ_API const char *fz_reduction_doc(fz_reduction reduction);
     that the shapes alone fix; the error is at most k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE,
     FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
+FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
     reverses them. A copy in tiles that fit the cache. x and out have one dtype and share no memory.
     FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
 FZ_API fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out);
+FZ_API fz_status fz_transpose_shape(const fz_array *x, const int axes[], ptrdiff_t shape[FZ_MAX_NDIM]);
 
 /** out[i][j] = sum over p, q of x[i + p][j + q] * weight[p][q]     (valid cross-correlation)
     x is (h, w), weight (kh, kw), out (h - kh + 1, w - kw + 1); a weight that is empty or larger than
     x is an error. One dtype; out must not share memory with x or weight. FZ_ERROR_SHAPE,
     FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out);
+FZ_API fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]);
 
 /** out[i][j] = max over p < window, q < window of x[i * stride + p][j * stride + q]
     x is (h, w); out is ((h - window) / stride + 1, (w - window) / stride + 1), rounded down. window
@@ -156,6 +174,7 @@ FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *
     share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
     FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_max_pool2d(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, fz_array *out);
+FZ_API fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t shape[2]);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -229,6 +248,16 @@ FZ_API void fz_get_thread_metrics(fz_thread_metrics *metrics, int reset);
 FZ_API fz_status fz_init(void);
 
 FZ_API const char *fz_version(void);
+
+typedef struct fz_cpu_info {
+    const char *simd;      /* fz_simd_name() */
+    size_t vector_bytes;   /* of its vectors */
+    size_t l1, l2, l3;     /* data caches in bytes, as the system reports them */
+    int matmul_tile[FZ_DTYPE_COUNT][2]; /* rows and columns of the matmul micro-kernel */
+} fz_cpu_info;
+/** What the kernels were chosen for. FZ_ERROR_VALUE where fz_init() fails. */
+FZ_API fz_status fz_get_cpu_info(fz_cpu_info *info);
+
 /** The instruction set in use ("sse2", "avx2", "avx512", "neon", "generic"), and the highest that both
     this CPU and this build have. fz_simd_name() is "" while fz_init() fails. */
 FZ_API const char *fz_simd_name(void);

@@ -1,4 +1,6 @@
 /* Checking, broadcasting, coalescing and overlap of views. */
+#include <string.h>
+
 #include "internal.h"
 
 fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x) {
@@ -70,8 +72,8 @@ static void find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
     *end += fz_dtype_size(x->dtype);
 }
 
-bool fz__may_overlap(const fz_array *a, const fz_array *b) {
-    if (fz__array_size(a) == 0 || fz__array_size(b) == 0) return false;
+int fz_may_overlap(const fz_array *a, const fz_array *b) {
+    if (fz__array_size(a) == 0 || fz__array_size(b) == 0) return 0;
     uintptr_t a_begin, a_end, b_begin, b_end;
     find_extent(a, &a_begin, &a_end);
     find_extent(b, &b_begin, &b_end);
@@ -108,6 +110,60 @@ bool fz__overlaps_itself(const fz_array *x) {
         reach += steps[i] * (lengths[i] - 1);
     }
     return false;
+}
+
+fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape, int inputs,
+                           const fz_array *const arrays[]) {
+    fz_status status = fz__check_array(operation, "out", out);
+    if (status) return status;
+    bool fits = out->ndim == ndim;
+    for (int d = 0; fits && d < ndim; d++) fits = out->shape[d] == shape[d];
+    fz__shape_text given, wanted;
+    if (!fits)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: out is %s; it must be %s", operation,
+                        fz__format_shape(&given, out->ndim, out->shape), fz__format_shape(&wanted, ndim, shape));
+    for (int k = 0; k < inputs; k++) {
+        if (arrays[k]->dtype != out->dtype)
+            return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s and an input is %s; they must be of one dtype", operation,
+                            fz_dtype_name(out->dtype), fz_dtype_name(arrays[k]->dtype));
+        if (fz_may_overlap(arrays[k], out))
+            return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with an input; a separate array would do",
+                            operation);
+    }
+    if (fz__overlaps_itself(out))
+        return fz__fail(FZ_ERROR_OVERLAP, "%s: elements of out share memory; an array without overlap would do",
+                        operation);
+    return FZ_OK;
+}
+
+/* ---- broadcasting --------------------------------------------------------------------------------------- */
+
+static fz_status fail_broadcast(const char *operation, int n, const fz_array *const arrays[]) {
+    char shapes[FZ_MAX_OPERANDS * sizeof(fz__shape_text)] = "";
+    for (int k = 0; k < n; k++) {
+        fz__shape_text text;
+        if (k) strcat(shapes, k + 1 < n ? ", " : " and ");
+        strcat(shapes, fz__format_shape(&text, arrays[k]->ndim, arrays[k]->shape));
+    }
+    return fz__fail(FZ_ERROR_SHAPE, "%s: shapes %s do not broadcast; from the last axis on, lengths must be equal or 1",
+                    operation, shapes);
+}
+
+fz_status fz_broadcast_shape(const char *operation, int n, const fz_array *const arrays[], int *ndim,
+                             ptrdiff_t shape[FZ_MAX_NDIM]) {
+    *ndim = 0;
+    for (int k = 0; k < n; k++) *ndim = arrays[k]->ndim > *ndim ? arrays[k]->ndim : *ndim;
+    for (int d = 0; d < *ndim; d++) shape[d] = 1;
+    for (int k = 0; k < n; k++) {
+        const int missing = *ndim - arrays[k]->ndim;
+        for (int d = missing; d < *ndim; d++) {
+            const ptrdiff_t length = arrays[k]->shape[d - missing];
+            if (length == 1) continue;
+            if (shape[d] != 1 && shape[d] != length) return fail_broadcast(operation, n, arrays);
+            shape[d] = length;
+        }
+    }
+    return FZ_OK;
 }
 
 /* ---- loop nests ------------------------------------------------------------------------------------------ */

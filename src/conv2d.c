@@ -45,43 +45,30 @@ static void convolve_band(void *context, ptrdiff_t begin, ptrdiff_t end, int par
         copy((size_t)w, result + i * out_stride, j->element, (char *)row_of(j->out, begin + i), j->out->strides[1]);
 }
 
-static fz_status check_shapes(const fz_array *x, const fz_array *weight, const fz_array *out) {
-    fz__shape_text tx, tw, to;
-    fz__format_shape(&tx, x->ndim, x->shape);
-    fz__format_shape(&tw, weight->ndim, weight->shape);
-    fz__format_shape(&to, out->ndim, out->shape);
-    if (x->ndim != 2 || weight->ndim != 2 || out->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "conv2d: x is %s, weight is %s and out is %s; each must have 2 axes", tx.text,
-                        tw.text, to.text);
-    const ptrdiff_t h = x->shape[0] - weight->shape[0] + 1, w = x->shape[1] - weight->shape[1] + 1;
-    if (weight->shape[0] == 0 || weight->shape[1] == 0 || h < 1 || w < 1)
-        return fz__fail(FZ_ERROR_SHAPE, "conv2d: weight is %s and x is %s; weight must not be empty nor larger than x",
-                        tw.text, tx.text);
-    if (out->shape[0] != h || out->shape[1] != w)
-        return fz__fail(FZ_ERROR_SHAPE, "conv2d: out is %s; for x of %s and weight of %s it must be (%td, %td)", to.text,
-                        tx.text, tw.text, h, w);
-    return FZ_OK;
-}
-
-static fz_status check_arguments(const fz_array *x, const fz_array *weight, const fz_array *out) {
+fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]) {
     fz_status status = fz__check_array("conv2d", "x", x);
     if (!status) status = fz__check_array("conv2d", "weight", weight);
-    if (!status) status = fz__check_array("conv2d", "out", out);
-    if (!status) status = check_shapes(x, weight, out);
     if (status) return status;
-    if (x->dtype != weight->dtype || x->dtype != out->dtype)
-        return fz__fail(FZ_ERROR_DTYPE, "conv2d: x is %s, weight is %s and out is %s; they must be of one dtype",
-                        fz_dtype_name(x->dtype), fz_dtype_name(weight->dtype), fz_dtype_name(out->dtype));
-    if (fz__overlaps_itself(out) || fz__may_overlap(x, out) || fz__may_overlap(weight, out))
-        return fz__fail(FZ_ERROR_OVERLAP,
-                        "conv2d: out shares memory with x, weight or itself; a separate array would do");
+    fz__shape_text tx, tw;
+    fz__format_shape(&tx, x->ndim, x->shape);
+    fz__format_shape(&tw, weight->ndim, weight->shape);
+    if (x->ndim != 2 || weight->ndim != 2)
+        return fz__fail(FZ_ERROR_SHAPE, "conv2d: x is %s and weight is %s; each must have 2 axes", tx.text, tw.text);
+    for (int d = 0; d < 2; d++) {
+        if (weight->shape[d] == 0 || weight->shape[d] > x->shape[d])
+            return fz__fail(FZ_ERROR_SHAPE, "conv2d: weight is %s and x is %s; weight must not be empty nor larger than x",
+                            tw.text, tx.text);
+        shape[d] = x->shape[d] - weight->shape[d] + 1;
+    }
     return FZ_OK;
 }
 
 /* One workspace holds the gapless weight and, where needed, the participants' bands. */
 fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out) {
+    ptrdiff_t shape[2];
     fz_status status = fz_init();
-    if (!status) status = check_arguments(x, weight, out);
+    if (!status) status = fz_conv2d_shape(x, weight, shape);
+    if (!status) status = fz__check_output("conv2d", out, 2, shape, 2, (const fz_array *const[]){x, weight});
     if (status) return status;
     job j = {.kernels = fz__kernels(x->dtype), .x = x, .out = out, .kh = weight->shape[0], .kw = weight->shape[1]};
     const ptrdiff_t h = out->shape[0], w = out->shape[1];

@@ -99,31 +99,18 @@ static fz_status permute_axes(const fz_array *x, const int axes[], ptrdiff_t *sh
     return FZ_OK;
 }
 
-static fz_status check_transposed(const fz_array *permuted, const fz_array *out) {
-    bool fits = permuted->ndim == out->ndim;
-    for (int d = 0; fits && d < out->ndim; d++) fits = permuted->shape[d] == out->shape[d];
-    fz__shape_text want, got;
-    if (!fits)
-        return fz__fail(FZ_ERROR_SHAPE, "transpose: out is %s; the transposed x is %s",
-                        fz__format_shape(&got, out->ndim, out->shape),
-                        fz__format_shape(&want, permuted->ndim, permuted->shape));
-    if (permuted->dtype != out->dtype)
-        return fz__fail(FZ_ERROR_DTYPE, "transpose: out is %s and x is %s; they must be of one dtype",
-                        fz_dtype_name(out->dtype), fz_dtype_name(permuted->dtype));
-    if (fz__overlaps_itself(out) || fz__may_overlap(permuted, out))
-        return fz__fail(FZ_ERROR_OVERLAP, "transpose: out shares memory with x or with itself; a separate array would do");
-    return FZ_OK;
+fz_status fz_transpose_shape(const fz_array *x, const int axes[], ptrdiff_t shape[FZ_MAX_NDIM]) {
+    ptrdiff_t strides[FZ_MAX_NDIM];
+    const fz_status status = fz__check_array("transpose", "x", x);
+    return status ? status : permute_axes(x, axes, shape, strides);
 }
 
 fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out) {
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
     fz_status status = fz_init();
     if (!status) status = fz__check_array("transpose", "x", x);
-    if (!status) status = fz__check_array("transpose", "out", out);
     if (!status) status = permute_axes(x, axes, shape, strides);
-    if (status) return status;
-    const fz_array permuted = {x->data, x->dtype, x->ndim, shape, strides};
-    if ((status = check_transposed(&permuted, out))) return status;
-    fz__copy(&permuted, out);
-    return FZ_OK;
+    if (!status) status = fz__check_output("transpose", out, x->ndim, shape, 1, &x);
+    if (!status) fz__copy(&(fz_array){x->data, x->dtype, x->ndim, shape, strides}, out);
+    return status;
 }

@@ -135,3 +135,16 @@ const char *fz_simd_name(void) {
 }
 
 const char *fz_simd_detected(void) { return highest()->name; }
+
+fz_status fz_get_cpu_info(fz_cpu_info *info) {
+    const fz_status status = fz_init();
+    if (status) return status;
+    *info = (fz_cpu_info){.simd = fz_simd_name(), .l1 = caches.l1, .l2 = caches.l2, .l3 = caches.l3};
+    for (int dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+        const fz_kernels *kernels = fz__kernels((fz_dtype)dtype);
+        info->vector_bytes = kernels->vector_bytes;
+        info->matmul_tile[dtype][0] = kernels->matmul->mr;
+        info->matmul_tile[dtype][1] = kernels->matmul->nr;
+    }
+    return FZ_OK;
+}

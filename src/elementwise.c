@@ -112,7 +112,7 @@ static fz_status shadow_overlapping(const char *name, int inputs, const fz_array
     for (int k = 0; k < inputs; k++) copies->memory[k] = NULL;
     for (int k = 0; k < inputs; k++) {
         const fz_array *x = arrays[k];
-        if (fz__same_view(x, arrays[inputs]) || !fz__may_overlap(x, arrays[inputs])) continue;
+        if (fz__same_view(x, arrays[inputs]) || !fz_may_overlap(x, arrays[inputs])) continue;
         copies->memory[k] = fz__workspace_acquire(name, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
         if (!copies->memory[k]) return FZ_ERROR_MEMORY;
         fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[k]);

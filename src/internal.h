@@ -48,10 +48,11 @@ typedef struct fz__nest {
 
 /* Multiplies lengths; FZ_ERROR_SHAPE for a negative length or a product of bytes past PTRDIFF_MAX. */
 fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x);
+/* An output beside its inputs: the shape it must have, their dtype, no memory in common. */
+fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape, int inputs,
+                           const fz_array *const arrays[]);
 ptrdiff_t fz__array_size(const fz_array *x);
 bool fz__is_contiguous(const fz_array *x);
-/* May the two share a byte? Exact for equal views and for disjoint extents, "yes" in between. */
-bool fz__may_overlap(const fz_array *a, const fz_array *b);
 /* Same memory, shape and strides: element i of one is element i of the other. */
 bool fz__same_view(const fz_array *a, const fz_array *b);
 /* Do two elements of x share memory? "Yes" if not certain. */

@@ -149,34 +149,20 @@ static fz_status multiply_matrices(fz_dtype dtype, matrix a, matrix b, matrix c)
 
 /* ---- arguments ------------------------------------------------------------------------------------------ */
 
-static fz_status check_shapes(const fz_array *a, const fz_array *b, const fz_array *c) {
-    fz__shape_text ta, tb, tc;
+fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]) {
+    fz_status status = fz__check_array("matmul", "a", a);
+    if (!status) status = fz__check_array("matmul", "b", b);
+    if (status) return status;
+    fz__shape_text ta, tb;
     fz__format_shape(&ta, a->ndim, a->shape);
     fz__format_shape(&tb, b->ndim, b->shape);
-    fz__format_shape(&tc, c->ndim, c->shape);
-    if (a->ndim != 2 || b->ndim != 2 || c->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s, b is %s and out is %s; each must have 2 axes", ta.text, tb.text,
-                        tc.text);
+    if (a->ndim != 2 || b->ndim != 2)
+        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; each must have 2 axes", ta.text, tb.text);
     if (a->shape[1] != b->shape[0])
         return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; a's last axis (%td) must equal b's first (%td)",
                         ta.text, tb.text, a->shape[1], b->shape[0]);
-    if (c->shape[0] != a->shape[0] || c->shape[1] != b->shape[1])
-        return fz__fail(FZ_ERROR_SHAPE, "matmul: out is %s; for a of %s and b of %s it must be (%td, %td)", tc.text,
-                        ta.text, tb.text, a->shape[0], b->shape[1]);
-    return FZ_OK;
-}
-
-static fz_status check_arguments(const fz_array *a, const fz_array *b, const fz_array *c) {
-    fz_status status = fz__check_array("matmul", "a", a);
-    if (!status) status = fz__check_array("matmul", "b", b);
-    if (!status) status = fz__check_array("matmul", "out", c);
-    if (!status) status = check_shapes(a, b, c);
-    if (status) return status;
-    if (a->dtype != b->dtype || a->dtype != c->dtype)
-        return fz__fail(FZ_ERROR_DTYPE, "matmul: a is %s, b is %s and out is %s; they must be of one dtype",
-                        fz_dtype_name(a->dtype), fz_dtype_name(b->dtype), fz_dtype_name(c->dtype));
-    if (fz__overlaps_itself(c) || fz__may_overlap(a, c) || fz__may_overlap(b, c))
-        return fz__fail(FZ_ERROR_OVERLAP, "matmul: out shares memory with a, b or itself; a separate array would do");
+    shape[0] = a->shape[0];
+    shape[1] = b->shape[1];
     return FZ_OK;
 }
 
@@ -208,8 +194,10 @@ static void fill_zeros(const fz_array *c) {
 }
 
 fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c) {
+    ptrdiff_t shape[2];
     fz_status status = fz_init();
-    if (!status) status = check_arguments(a, b, c);
+    if (!status) status = fz_matmul_shape(a, b, shape);
+    if (!status) status = fz__check_output("matmul", c, 2, shape, 2, (const fz_array *const[]){a, b});
     if (status || fz__array_size(c) == 0) return status;
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(c->dtype);
     const matrix ma = as_matrix(a), mb = as_matrix(b), mc = as_matrix(c);

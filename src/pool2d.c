@@ -47,41 +47,27 @@ static void pool_band(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
         pool_row(j, row, scratch, scratch + j->row_bytes, scratch + 2 * j->row_bytes);
 }
 
-static fz_status check_shapes(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, const fz_array *out) {
-    fz__shape_text tx, to;
-    fz__format_shape(&tx, x->ndim, x->shape);
-    fz__format_shape(&to, out->ndim, out->shape);
-    if (x->ndim != 2 || out->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: x is %s and out is %s; each must have 2 axes", tx.text, to.text);
+fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t shape[2]) {
+    const fz_status status = fz__check_array("max_pool2d", "x", x);
+    if (status) return status;
+    fz__shape_text text;
+    fz__format_shape(&text, x->ndim, x->shape);
+    if (x->ndim != 2) return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: x is %s; it must have 2 axes", text.text);
     if (window < 1 || stride < 1)
         return fz__fail(FZ_ERROR_VALUE, "max_pool2d: window is %td and stride is %td; each must be at least 1", window,
                         stride);
     if (window > x->shape[0] || window > x->shape[1])
-        return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: window is %td and x is %s; window must fit into x", window, tx.text);
-    const ptrdiff_t h = (x->shape[0] - window) / stride + 1, w = (x->shape[1] - window) / stride + 1;
-    if (out->shape[0] != h || out->shape[1] != w)
-        return fz__fail(FZ_ERROR_SHAPE,
-                        "max_pool2d: out is %s; for x of %s, window %td and stride %td it must be (%td, %td)", to.text,
-                        tx.text, window, stride, h, w);
-    return FZ_OK;
-}
-
-static fz_status check_arguments(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, const fz_array *out) {
-    fz_status status = fz__check_array("max_pool2d", "x", x);
-    if (!status) status = fz__check_array("max_pool2d", "out", out);
-    if (!status) status = check_shapes(x, window, stride, out);
-    if (status) return status;
-    if (x->dtype != out->dtype)
-        return fz__fail(FZ_ERROR_DTYPE, "max_pool2d: x is %s and out is %s; they must be of one dtype",
-                        fz_dtype_name(x->dtype), fz_dtype_name(out->dtype));
-    if (fz__overlaps_itself(out) || fz__may_overlap(x, out))
-        return fz__fail(FZ_ERROR_OVERLAP, "max_pool2d: out shares memory with x or itself; a separate array would do");
+        return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: window is %td and x is %s; window must fit into x", window,
+                        text.text);
+    for (int d = 0; d < 2; d++) shape[d] = (x->shape[d] - window) / stride + 1;
     return FZ_OK;
 }
 
 fz_status fz_max_pool2d(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, fz_array *out) {
+    ptrdiff_t shape[2];
     fz_status status = fz_init();
-    if (!status) status = check_arguments(x, window, stride, out);
+    if (!status) status = fz_max_pool2d_shape(x, window, stride, shape);
+    if (!status) status = fz__check_output("max_pool2d", out, 2, shape, 1, &x);
     if (status) return status;
     job j = {.kernels = fz__kernels(x->dtype), .x = x, .out = out, .window = window, .stride = stride};
     j.element = (ptrdiff_t)fz_dtype_size(x->dtype);

@@ -23,6 +23,22 @@ static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const
     return FZ_OK;
 }
 
+fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], int keepdims,
+                          int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
+    if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
+        return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
+    const char *name = fz_reduction_name(reduction);
+    bool reduced[FZ_MAX_NDIM];
+    fz_status status = fz__check_array(name, "x", x);
+    if (!status) status = mark_axes(name, x, naxes, axes, reduced);
+    if (status) return status;
+    *ndim = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        if (keepdims || !reduced[d]) shape[(*ndim)++] = reduced[d] ? 1 : x->shape[d];
+    }
+    return FZ_OK;
+}
+
 /* The two parts of x's axes, as shapes and strides of views. */
 typedef struct split {
     int kept, reduced;
@@ -30,48 +46,20 @@ typedef struct split {
     ptrdiff_t reduced_shape[FZ_MAX_NDIM], reduced_strides[FZ_MAX_NDIM];
 } split;
 
-/* out has the kept axes only, or all of them with length 1 where reduced. */
-static fz_status split_axes(const char *name, const fz_array *x, const bool *reduced, const fz_array *out, split *s) {
-    s->kept = s->reduced = 0;
-    for (int d = 0; d < x->ndim; d++) s->kept += !reduced[d];
+/* out has the kept axes only, or all of them. */
+static void split_axes(const fz_array *x, const bool *reduced, const fz_array *out, split *s) {
     const bool keepdims = out->ndim == x->ndim;
-    bool fits = keepdims || out->ndim == s->kept;
-    s->kept = 0;
-    for (int d = 0; fits && d < x->ndim; d++) {
-        const int out_axis = keepdims ? d : s->kept;
+    s->kept = s->reduced = 0;
+    for (int d = 0; d < x->ndim; d++) {
         if (reduced[d]) {
-            fits = !keepdims || out->shape[d] == 1;
             s->reduced_shape[s->reduced] = x->shape[d];
             s->reduced_strides[s->reduced++] = x->strides[d];
         } else {
-            fits = out->shape[out_axis] == x->shape[d];
-            s->out_strides[s->kept] = out->strides[out_axis];
+            s->out_strides[s->kept] = out->strides[keepdims ? d : s->kept];
             s->kept_shape[s->kept] = x->shape[d];
             s->kept_strides[s->kept++] = x->strides[d];
         }
     }
-    if (fits) return FZ_OK;
-    fz__shape_text given, from, want;
-    ptrdiff_t shape[FZ_MAX_NDIM];
-    int kept = 0;
-    for (int d = 0; d < x->ndim; d++) {
-        if (!reduced[d]) shape[kept++] = x->shape[d];
-    }
-    return fz__fail(FZ_ERROR_SHAPE, "%s: out is %s; for x of %s and these axes it must be %s", name,
-                    fz__format_shape(&given, out->ndim, out->shape), fz__format_shape(&from, x->ndim, x->shape),
-                    fz__format_shape(&want, kept, shape));
-}
-
-static fz_status check_arguments(const char *name, const fz_array *x, const fz_array *out) {
-    fz_status status = fz__check_array(name, "x", x);
-    if (!status) status = fz__check_array(name, "out", out);
-    if (status) return status;
-    if (x->dtype != out->dtype)
-        return fz__fail(FZ_ERROR_DTYPE, "%s: x is %s and out is %s; they must be of one dtype", name,
-                        fz_dtype_name(x->dtype), fz_dtype_name(out->dtype));
-    if (fz__overlaps_itself(out) || fz__may_overlap(x, out))
-        return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x or itself; a separate array would do", name);
-    return FZ_OK;
 }
 
 void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
@@ -117,14 +105,16 @@ static fz_status run(const char *name, fz__reduction *r, const fz_array *x, cons
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
     bool reduced[FZ_MAX_NDIM];
+    ptrdiff_t shape[FZ_MAX_NDIM];
     split s;
-    if ((unsigned)reduction >= FZ_REDUCTION_COUNT) return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
-    const char *name = fz_reduction_name(reduction);
+    int ndim;
     fz_status status = fz_init();
-    if (!status) status = check_arguments(name, x, out);
-    if (!status) status = mark_axes(name, x, naxes, axes, reduced);
-    if (!status) status = split_axes(name, x, reduced, out, &s);
+    if (!status) status = fz_reduce_shape(reduction, x, naxes, axes, out && x && out->ndim == x->ndim, &ndim, shape);
     if (status) return status;
+    const char *name = fz_reduction_name(reduction);
+    if ((status = fz__check_output(name, out, ndim, shape, 1, &x))) return status;
+    mark_axes(name, x, naxes, axes, reduced);
+    split_axes(x, reduced, out, &s);
     fz__reduction r;
     r.kernels = fz__kernels(x->dtype);
     r.kind = reduction;

@@ -26,7 +26,7 @@ fzpy_state *fzpy_state_of_type(PyTypeObject *type);
 int fzpy_add_functions(PyObject *core, PyObject *target, const char *module_name, PyMethodDef *functions);
 
 /* Each file's part in the module's exec slot: 0, or -1 with an exception. */
-int fzpy_init_operations(PyObject *core); /* operation.c, operations.c */
+int fzpy_init_operations(PyObject *core); /* operation.c: the type */
 int fzpy_init_threads(PyObject *core);    /* threads.c */
 int fzpy_init_pool(PyObject *core);       /* pool.c */
 int fzpy_init_engine(PyObject *core);     /* engine.c: adds the namespace `engine` */
@@ -67,7 +67,7 @@ typedef struct fzpy_signature {
     const char *names[12];
 } fzpy_signature;
 
-/* Sorts a vectorcall's arguments into values[signature->count], NULL where absent; borrowed references. No tuple, no dict.
+/* Sorts a vectorcall's arguments into values[signature->count], borrowed references, NULL where absent.
    -1 with a TypeError that names the function and the argument. */
 int fzpy_parse(const fzpy_signature *signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                PyObject **values);
@@ -86,12 +86,14 @@ int fzpy_read_size(const char *function, const char *argument, PyObject *object,
 
 /* ---- view.c: objects to fz_array views and back ------------------------------------------------------------ */
 
-/* A view and the reference that keeps its memory alive. */
+/* A view and the reference that keeps its memory alive. The array points into the struct, which must
+   therefore stay where it was filled. */
 typedef struct fzpy_view {
     fz_array array;
     PyObject *owner; /* strong; the ndarray behind the view, NULL for a scalar */
     double scalar;   /* where a scalar's 0-d view points */
     bool weak;       /* a Python scalar: takes the other operand's dtype (NEP 50) */
+    ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM]; /* filled as far as ndim */
 } fzpy_view;
 
 /* Any array-like, without a copy where it has memory of its own. -1 with an exception that names
@@ -102,6 +104,54 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
 /* A new C-ordered ndarray and its view. */
 int fzpy_view_new(fzpy_view *view, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 void fzpy_view_clear(fzpy_view *view);
+/* The view of a copy in another dtype, in place of this one. */
+int fzpy_view_cast(fzpy_view *view, fz_dtype dtype);
+/* Copies values between two ndarrays of one shape, converting. */
+int fzpy_view_assign(const fzpy_view *to, const fzpy_view *from);
+/* Gives the ndarray away as a call's result: `given` as out, as it is; else a scalar where it is 0-d. */
+PyObject *fzpy_view_result(fzpy_view *view, bool given);
+double fzpy_view_size(const fzpy_view *view);
+/* A dtype argument. -1 with a TypeError that names the operation. */
+int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype);
+
+/* ---- output.c: where the result of an operation goes that writes to separate memory only ------------------------ */
+
+typedef struct fzpy_output {
+    fzpy_view given, fresh; /* the out argument, and a new array where it is absent or cannot be written directly */
+    fzpy_view *target;      /* where to compute */
+} fzpy_output;
+
+/* out is NULL, None, or an ndarray of this shape; if it is of another dtype or overlaps an input, the
+   result is computed beside it. -1 with an exception. */
+int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,
+                     const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]);
+/* The call's result after the computation, or NULL with the exception for its status. */
+PyObject *fzpy_output_close(fzpy_output *output, fz_status status);
+
+/* ---- operation.c: the kind of object that every operation is -------------------------------------------------- */
+
+typedef struct fzpy_operation fzpy_operation;
+/* Computes from sorted arguments. */
+typedef PyObject *fzpy_compute(const fzpy_operation *operation, PyObject *const *values);
+
+struct fzpy_operation {
+    fzpy_signature signature;
+    const char *parameters; /* the signature as Python writes it */
+    const char *doc;        /* its line of documentation */
+    const char *family;     /* the rest, which a kind of operation may share: %name% stands for the operation */
+    const char *example;
+    fzpy_compute *compute;
+    int id;                 /* fz_op or fz_reduction */
+};
+
+/* Adds an object for each to the module. 0, or -1 with an exception. */
+int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t count);
+
+/* ---- elementwise.c, reductions.c, arrays.c: the operations ----------------------------------------------------- */
+
+int fzpy_init_elementwise(PyObject *core);
+int fzpy_init_reductions(PyObject *core);
+int fzpy_init_arrays(PyObject *core); /* matmul, transpose, conv2d, max_pool2d */
 
 /* ---- block.c: what PoolAllocator.allocate returns ---------------------------------------------------------- */
 

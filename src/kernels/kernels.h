@@ -64,7 +64,7 @@ typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptr
                                ptrdiff_t dst_stride);
 
 typedef struct fz_kernels {
-    const char *simd;
+    size_t vector_bytes;
     const fz_elementwise_kernels *elementwise;
     const fz_reduce_kernels *reduce;
     const fz_matmul_kernels *matmul;

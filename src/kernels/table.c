@@ -1,9 +1,6 @@
 /* The table of one dtype and instruction set. */
 #include "vec.h"
 
-#define FZ_TEXT_(x) #x
-#define FZ_TEXT(x) FZ_TEXT_(x)
-
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
@@ -12,7 +9,7 @@ extern fz_transpose_tile FZ_KERNEL(transpose);
 
 extern const fz_kernels FZ_KERNEL(kernels);
 const fz_kernels FZ_KERNEL(kernels) = {
-    .simd = FZ_TEXT(FZ_SIMD),
+    .vector_bytes = sizeof(vec),
     .elementwise = &FZ_KERNEL(elementwise),
     .reduce = &FZ_KERNEL(reduce),
     .matmul = &FZ_KERNEL(matmul),

@@ -1,0 +1,46 @@
+/* Where the result of an operation goes that writes to separate memory only. */
+#include "core.h"
+
+static int check_shape(const char *operation, PyObject *out, const fz_array *array, int ndim, const ptrdiff_t *shape) {
+    bool fits = array->ndim == ndim;
+    for (int d = 0; fits && d < ndim; d++) fits = array->shape[d] == shape[d];
+    if (fits) return 0;
+    PyObject *given = PyObject_GetAttrString(out, "shape"), *wanted = PyTuple_New(ndim);
+    for (int d = 0; wanted && d < ndim; d++) PyTuple_SET_ITEM(wanted, d, PyLong_FromSsize_t(shape[d]));
+    if (given && wanted)
+        PyErr_Format(PyExc_ValueError, "%s: out is %S; it must be %S", operation, given, wanted);
+    Py_XDECREF(given);
+    Py_XDECREF(wanted);
+    return -1;
+}
+
+int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,
+                     const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]) {
+    output->given.owner = output->fresh.owner = NULL;
+    output->target = &output->fresh;
+    if (!out || out == Py_None) return fzpy_view_new(&output->fresh, dtype, ndim, shape);
+    if (fzpy_view_output(&output->given, operation, "out", out) < 0) return -1;
+    bool direct = output->given.array.dtype == dtype;
+    for (int k = 0; k < inputs; k++) direct &= !fz_may_overlap(&views[k]->array, &output->given.array);
+    if (direct) output->target = &output->given;
+    if (check_shape(operation, out, &output->given.array, ndim, shape) < 0 ||
+        (!direct && fzpy_view_new(&output->fresh, dtype, ndim, shape) < 0)) {
+        fzpy_view_clear(&output->given);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *fzpy_output_close(fzpy_output *output, fz_status status) {
+    PyObject *result = NULL;
+    const bool beside = output->given.owner && output->fresh.owner;
+    if (status)
+        fzpy_raise(status);
+    else if (!beside)
+        result = fzpy_view_result(output->target, output->given.owner != NULL);
+    else if (fzpy_view_assign(&output->given, &output->fresh) == 0)
+        result = fzpy_view_result(&output->given, true);
+    fzpy_view_clear(&output->given);
+    fzpy_view_clear(&output->fresh);
+    return result;
+}
