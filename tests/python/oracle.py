@@ -1,0 +1,51 @@
+"""What it means to give NumPy's result."""
+
+import forzium
+import numpy as np
+
+ELEMENTWISE = sorted(
+    name
+    for name in forzium.__all__
+    if isinstance(getattr(np, name, None), np.ufunc) and getattr(np, name).signature is None
+)
+UNARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 1]
+BINARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 2]
+
+
+def assert_same(got, want):
+    """Same type, shape, dtype and bits; of a NaN only that it is one."""
+    assert type(got) is type(want)
+    assert_same_values(got, want)
+
+
+def assert_same_values(got, want):
+    got, want = np.asarray(got), np.asarray(want)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_array_equal(got, want)
+    number = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number], "signs of zero")
+
+
+def assert_equal(got, want):
+    """Same type, shape, dtype and numbers; the sign of a zero sum is left open."""
+    assert type(got) is type(want)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_array_equal(got, want)
+
+
+def assert_within(got, exact, bound):
+    """|got - exact| <= bound where exact is finite; the same NaN and infinity elsewhere."""
+    got, exact, bound = np.asarray(got), np.asarray(exact), np.broadcast_to(bound, np.shape(exact))
+    assert got.shape == exact.shape
+    finite = np.isfinite(exact)
+    np.testing.assert_array_equal(got[~finite], exact[~finite].astype(got.dtype))
+    error = np.abs(got[finite].astype(np.longdouble) - exact[finite])
+    assert np.all(error <= bound[finite]), f"off by up to {np.max(error / bound[finite]):.3g} times the bound"
+
+
+def outcome(call):
+    """What a call came to: its result and None, or None and its exception."""
+    try:
+        return call(), None
+    except Exception as error:  # the error is what is being asked about
+        return None, error

@@ -1,0 +1,401 @@
+"""Every element-wise operation gives NumPy's bits, wherever its operands lie."""
+
+import array
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, seeds, shapes, special_values
+from oracle import BINARY, ELEMENTWISE, UNARY, assert_same, assert_same_values, outcome
+
+operations = pytest.mark.parametrize("name", ELEMENTWISE)
+binary_operations = pytest.mark.parametrize("name", BINARY)
+
+
+def pair(name):
+    """The operation and NumPy's."""
+    return getattr(forzium, name), getattr(np, name)
+
+
+@st.composite
+def operands(draw, name, *, max_dims=4):
+    """Inputs for the operation, of any dtypes and layouts, that broadcast together."""
+    if name in UNARY:
+        return [draw(arrays(draw(shapes(max_dims=max_dims)), draw(dtypes)))]
+    together = draw(mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=7, max_dims=max_dims))
+    return [draw(arrays(shape, draw(dtypes))) for shape in together.input_shapes]
+
+
+def test_the_table_holds_at_least_the_basic_operations():
+    assert {"negative", "absolute", "sqrt", "square"} <= set(UNARY)
+    assert {"add", "subtract", "multiply", "divide", "maximum", "minimum"} <= set(BINARY)
+
+
+@operations
+@given(data=st.data())
+def test_gives_numpys_bits(name, data):
+    operation, numpys = pair(name)
+    inputs = data.draw(operands(name))
+    assert_same(operation(*inputs), numpys(*inputs))
+
+
+@operations
+@given(data=st.data())
+def test_leaves_its_inputs_alone_and_returns_fresh_memory(name, data):
+    inputs = data.draw(operands(name))
+    before = [x.tobytes() for x in inputs]
+    result = getattr(forzium, name)(*inputs)
+    assert [x.tobytes() for x in inputs] == before
+    assert not any(np.shares_memory(result, x) for x in inputs if isinstance(result, np.ndarray))
+
+
+@operations
+@given(data=st.data(), dtype=dtypes, extra=st.sampled_from([(), (1,), (3,), (2, 0)]))
+def test_writes_out_of_any_layout_and_nothing_beside_it(name, data, dtype, extra):
+    operation, numpys = pair(name)
+    inputs = data.draw(operands(name, max_dims=3))
+    layout = data.draw(layouts(extra + np.broadcast_shapes(*(x.shape for x in inputs))))
+    (got, got_memory), (want, want_memory) = layout.allocate(dtype), layout.allocate(dtype)
+    assert operation(*inputs, out=got) is got
+    numpys(*inputs, out=want, casting="same_kind")
+    assert_same(got, want)
+    got[...] = want[...] = 0
+    np.testing.assert_array_equal(got_memory, want_memory)
+
+
+@operations
+def test_out_may_be_given_by_position_and_as_none(name):
+    operation, numpys = pair(name)
+    inputs = [np.arange(1.0, 6.0)] * numpys.nin
+    out = np.empty(5)
+    assert operation(*inputs, out) is out
+    assert_same(out, numpys(*inputs))
+    assert_same(operation(*inputs, None), numpys(*inputs))
+    assert_same(operation(*inputs, out=None, dtype=None), numpys(*inputs))
+
+
+@st.composite
+def windows(draw, rows, columns):
+    """A function from a buffer of bytes to a (rows, columns) view of it: any dtype, start, order."""
+    dtype, misalignment = draw(dtypes), draw(st.sampled_from([0, 0, 4, 1]))
+    row, column = draw(st.integers(0, 2)), draw(st.integers(0, 2))
+    transposed = draw(st.booleans())
+    down, right = draw(st.sampled_from([1, -1])), draw(st.sampled_from([1, -1]))
+
+    def view(memory):
+        sides = (columns, rows) if transposed else (rows, columns)
+        whole = np.ndarray([side + 2 for side in sides], dtype, memory, misalignment)
+        part = whole[row : row + sides[0], column : column + sides[1]][::down, ::right]
+        return part.T if transposed else part
+
+    return view
+
+
+@operations
+@given(data=st.data(), seed=seeds, rows=st.integers(1, 6), columns=st.integers(1, 20))
+def test_overlapping_out_gets_the_result_copies_would_give(name, data, seed, rows, columns):
+    operation, numpys = pair(name)
+    views = [data.draw(windows(rows, columns)) for _ in range(numpys.nin + 1)]
+    values = awkward_values(seed, (rows + 2) * (columns + 2) + 1, "float64")
+    ours, theirs = values.copy().view(np.uint8), values.copy().view(np.uint8)
+
+    *inputs, got = [view(ours) for view in views]
+    operation(*inputs, out=got)
+    *inputs, want = [view(theirs) for view in views]
+    numpys(*[x.copy() for x in inputs], out=want, casting="same_kind")
+
+    assert_same(got, want)
+    got[...] = want[...] = 0
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@operations
+@pytest.mark.parametrize("shift", [-70000, -513, -8, -1, 0, 1, 7, 64, 70000])
+def test_long_overlaps(name, shift):
+    """As above where the work is split over blocks and threads."""
+    operation, numpys = pair(name)
+    count, start = 300_000, 70_000
+    memory = awkward_values(shift % 99, count + 2 * start, "float64")
+    ours, theirs = memory.copy(), memory.copy()
+    x, out = slice(start, start + count), slice(start + shift, start + shift + count)
+    operation(*[ours[x]] * numpys.nin, out=ours[out])
+    theirs[out] = numpys(*[memory[x]] * numpys.nin)
+    assert_same(ours, theirs)
+
+
+@operations
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_pair_of_special_values(name, dtype):
+    operation, numpys = pair(name)
+    special = special_values(dtype)
+    inputs = [x.ravel() for x in np.meshgrid(*[special] * numpys.nin)]
+    assert_same(operation(*inputs), numpys(*inputs))
+
+
+@operations
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [1, -1, 2])
+def test_every_length_up_to_four_vectors(name, dtype, step):
+    operation, numpys = pair(name)
+    values = awkward_values(7, (numpys.nin, 160), dtype)
+    for start in (0, 1):
+        for length in range(70):
+            inputs = [row[start : start + abs(step) * length : 1][::step] for row in values]
+            assert_same(operation(*inputs), numpys(*inputs))
+
+
+@operations
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_long_arrays(name, dtype):
+    """Long enough to be split: contiguous, in place, by columns, against a row and a column."""
+    operation, numpys = pair(name)
+    values = awkward_values(3, (numpys.nin, 1003, 701), dtype)
+    assert_same(operation(*values), numpys(*values))
+    assert_same(operation(*values.swapaxes(1, 2)), numpys(*values.swapaxes(1, 2)))
+    if numpys.nin == 2:
+        whole, row, column = values[0], values[1, :1], values[1, :, :1]
+        for inputs in [(whole, row), (row, whole), (whole, column), (column, whole), (row, column)]:
+            assert_same(operation(*inputs), numpys(*inputs))
+    want = numpys(*values)
+    operation(*values, out=values[0])
+    assert_same(values[0], want)
+
+
+@operations
+def test_as_many_axes_as_numpy_has(name):
+    operation, numpys = pair(name)
+    many = np.full((1,) * 30 + (2,) * 4 + (1,) * 30, 3.0)
+    assert_same(operation(*[many] * numpys.nin), numpys(*[many] * numpys.nin))
+    uneven = awkward_values(1, (4,) * 8, "float32")[::2, 1:, ::-1, :2, ::2, 1:3, :, ::3]
+    inputs = [uneven] * numpys.nin
+    assert_same(operation(*inputs), numpys(*inputs))
+
+
+# ---- dtypes ------------------------------------------------------------------------------------
+
+
+@operations
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]
+)
+@given(data=st.data())
+def test_dtype_argument(name, dtype, data):
+    operation, numpys = pair(name)
+    inputs = data.draw(operands(name, max_dims=2))
+    assert_same(
+        operation(*inputs, dtype=dtype),
+        numpys(*inputs, dtype=dtype, casting="same_kind"),
+    )
+
+
+@operations
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("out_dtype", DTYPES)
+def test_dtype_argument_with_out(name, dtype, out_dtype):
+    operation, numpys = pair(name)
+    inputs = [awkward_values(seed, (9, 31), "float64") for seed in range(numpys.nin)]
+    got, want = np.empty((9, 31), out_dtype), np.empty((9, 31), out_dtype)
+    assert operation(*inputs, out=got, dtype=dtype) is got
+    numpys(*inputs, out=want, dtype=dtype)
+    assert_same(got, want)
+
+
+@operations
+@given(data=st.data())
+def test_byte_swapped_inputs(name, data):
+    operation, numpys = pair(name)
+    inputs = data.draw(operands(name, max_dims=3))
+    for swapped in ([True, False], [False, True], [True, True]):
+        given_ = [
+            x.astype(x.dtype.newbyteorder()) if swap else x for x, swap in zip(inputs, swapped, strict=False)
+        ]
+        assert_same(operation(*given_), numpys(*given_))
+
+
+@operations
+def test_byte_swapped_out_is_numpys_result_or_refused(name):
+    operation, numpys = pair(name)
+    inputs = [np.arange(1.0, 9.0)] * numpys.nin
+    out = np.full(8, 7.0).astype(np.dtype(float).newbyteorder())
+    _, error = outcome(lambda: operation(*inputs, out=out))
+    if error is None:
+        np.testing.assert_array_equal(out, numpys(*inputs))
+    else:
+        assert isinstance(error, TypeError)
+        assert "out" in str(error)
+        np.testing.assert_array_equal(out, np.full(8, 7.0))
+
+
+# ---- scalars -----------------------------------------------------------------------------------
+
+SCALARS = [
+    2.5, -0.0, float("nan"), float("inf"), 1e300, 1e-300, 0.1, 3, -(2**24) - 1, 2**53 + 1, 10**30, True,
+    False, np.float32(0.1), np.float64(0.1), np.array(0.1), np.array(0.1, np.float32),
+]  # fmt: skip
+
+
+@binary_operations
+@pytest.mark.parametrize("scalar", SCALARS, ids=repr)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(), (1,), (33,), (0,), (3, 1, 5)])
+def test_scalars_on_either_side(name, scalar, dtype, shape):
+    """Python's numbers take the array's dtype; NumPy's scalars and 0-d arrays keep their own."""
+    operation, numpys = pair(name)
+    x = awkward_values(5, shape, dtype)
+    assert_same(operation(x, scalar), numpys(x, scalar))
+    assert_same(operation(scalar, x), numpys(scalar, x))
+    assert_same(
+        operation(x, scalar, dtype="float32"), numpys(x, scalar, dtype="float32", casting="same_kind")
+    )
+
+
+@operations
+@pytest.mark.parametrize("scalar", [0.1, float("nan"), -0.0, np.float32(0.1), np.float64(0.1)], ids=repr)
+def test_only_scalars(name, scalar):
+    operation, numpys = pair(name)
+    inputs = [scalar] * numpys.nin
+    assert_same(operation(*inputs), numpys(*inputs))
+    out, want = np.empty((2, 3), np.float32), np.empty((2, 3), np.float32)
+    operation(*inputs, out=out)
+    assert_same(out, numpys(*inputs, out=want))
+
+
+@operations
+@pytest.mark.parametrize("scalar", [3, True])
+def test_python_integers_alone_are_taken_as_float64(name, scalar):
+    operation, numpys = pair(name)
+    assert_same(operation(*[scalar] * numpys.nin), numpys(*[float(scalar)] * numpys.nin))
+
+
+class FloatSubclass(float):
+    pass
+
+
+class IntSubclass(int):
+    pass
+
+
+@pytest.mark.parametrize("scalar", [FloatSubclass(0.1), IntSubclass(3)], ids=repr)
+def test_subclasses_of_pythons_numbers(scalar):
+    x = np.ones(5, np.float32)
+    assert_same_values(np.asarray(forzium.add(x, scalar)).astype(float), (x + scalar).astype(float))
+
+
+# ---- what is not an ndarray --------------------------------------------------------------------
+
+
+class ArrayInterface:
+    """An array that only says where its memory is."""
+
+    def __init__(self, values):
+        self.__array_interface__ = dict(values.__array_interface__)
+        self.keep = values
+
+
+class DLPackExporter:
+    """An array that only speaks DLPack."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __dlpack__(self, **options):
+        return self.values.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.values.__dlpack_device__()
+
+
+class OldDLPackExporter(DLPackExporter):
+    """DLPack before versions: no keywords but stream."""
+
+    def __dlpack__(self, stream=None):
+        return self.values.__dlpack__()
+
+
+ARRAY_LIKES = {
+    "list": lambda x: x.tolist(),
+    "tuple": lambda x: tuple(map(tuple, x.tolist())),
+    "list of tuples": lambda x: [tuple(row) for row in x.tolist()],
+    "memoryview": lambda x: memoryview(np.ascontiguousarray(x)),
+    "strided memoryview": memoryview,
+    "read-only memoryview": lambda x: memoryview(np.ascontiguousarray(x)).toreadonly(),
+    "array interface": ArrayInterface,
+    "DLPack": DLPackExporter,
+    "DLPack without versions": OldDLPackExporter,
+}
+
+
+@pytest.mark.parametrize("kind", ARRAY_LIKES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("view", ["x", "x[::-1]", "x[:, ::2]", "x.T"])
+def test_array_likes(kind, dtype, view):
+    x = eval(view, {"x": awkward_values(11, (6, 8), dtype)})
+    like = ARRAY_LIKES[kind](x)
+    as_numpy = x.astype(np.float64) if "list" in kind or kind == "tuple" else x
+    assert_same(forzium.multiply(like, 3.0), np.multiply(as_numpy, 3.0))
+    assert_same(forzium.absolute(like), np.absolute(as_numpy))
+    assert_same(forzium.subtract(x, like), np.subtract(x, as_numpy))
+
+
+@pytest.mark.parametrize("code", ["f", "d"])
+def test_arrays_of_the_standard_library(code):
+    x = array.array(code, [0.1, -0.0, 1e30, float("inf")])
+    assert_same(forzium.add(x, x), np.add(np.asarray(x), np.asarray(x)))
+    assert_same(forzium.square(memoryview(x)[::-2]), np.square(np.asarray(x)[::-2]))
+    empty = array.array(code)
+    assert_same(forzium.square(empty), np.square(np.asarray(empty)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [[]],
+        [[], []],
+        [1, 2, 3],
+        [True, 2, 3.5],
+        [[1], [2]],
+        (1.5, 2),
+        [[[1, 2], [3, 4]]],
+        [-0.0, 1e-320],
+        [2**53 + 1],
+        [np.float64(0.1), 2],
+        [FloatSubclass(0.1), IntSubclass(2)],
+    ],
+    ids=repr,
+)
+def test_nested_sequences_are_float64(values):
+    as_numpy = np.array(values, np.float64)
+    assert_same(forzium.square(values), np.square(as_numpy))
+    assert_same(forzium.add(values, 1), np.add(as_numpy, 1))
+    assert_same(forzium.add(1.0, values), np.add(1.0, as_numpy))
+    assert_same(forzium.add(values, np.float32(1)), np.add(as_numpy, np.float32(1)))
+
+
+def test_array_likes_of_other_packages():
+    torch = pytest.importorskip("torch")
+    x = torch.arange(24, dtype=torch.float32).reshape(4, 6) - 7
+    for tensor in (x, x.T, x[:, ::2], x.double()):
+        assert_same_values(forzium.square(tensor), np.square(tensor.numpy()))
+        assert_same_values(forzium.add(tensor, np.float64(0.1)), np.add(tensor.numpy(), np.float64(0.1)))
+
+
+def test_memory_is_read_through_the_buffer_not_copied_before():
+    """An exporter's memory and out may be one and the same."""
+    x = np.arange(1000.0)
+    forzium.multiply(memoryview(x), 2.0, out=x)
+    forzium.multiply(ArrayInterface(x), 2.0, out=x)
+    forzium.multiply(DLPackExporter(x), 2.0, out=x)
+    np.testing.assert_array_equal(x, np.arange(1000.0) * 8)
+
+
+def test_read_only_and_memory_mapped_inputs(tmp_path):
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(10, 10))
+    mapped[...] = np.arange(100).reshape(10, 10)
+    forzium.sqrt(mapped, out=mapped)
+    np.testing.assert_array_equal(mapped, np.sqrt(np.arange(100).reshape(10, 10)))
+    mapped.flags.writeable = False
+    assert_same_values(forzium.negative(mapped), -np.asarray(mapped))

@@ -1,0 +1,258 @@
+"""Reductions: minimum and maximum exactly as NumPy, sums within the bound of pairwise summation."""
+
+import math
+import warnings
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import DTYPES, GUARD, arrays, awkward_values, dtypes, layouts, shapes, special_values
+from oracle import assert_same, assert_within, outcome
+
+EXTREMES = ("min", "max")
+SUMS = ("sum", "mean")
+reductions = pytest.mark.parametrize("name", SUMS + EXTREMES)
+sums = pytest.mark.parametrize("name", SUMS)
+extremes = pytest.mark.parametrize("name", EXTREMES)
+
+
+def axes_of(ndim):
+    """None, one axis or several, counted from either end."""
+    if ndim == 0:
+        return st.sampled_from([None, ()])
+    one = st.integers(-ndim, ndim - 1)
+    several = st.lists(one, unique_by=lambda axis: axis % ndim, max_size=ndim).map(tuple)
+    return st.none() | one | several
+
+
+def count_reduced(shape, axis):
+    axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
+    return math.prod(shape[a] for a in axes)
+
+
+def numpys(name, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "Mean of empty slice"
+        return getattr(np, name)(*args, **kwargs)
+
+
+def assert_sum(name, got, x, axis=None, keepdims=False, dtype=None):
+    """Against long double: within what pairwise summation over blocks promises."""
+    count = max(count_reduced(x.shape, axis), 1)
+    exact = numpys(name, x.astype(np.longdouble), axis=axis, keepdims=keepdims)
+    size = numpys(name, np.abs(x).astype(np.longdouble), axis=axis, keepdims=keepdims)
+    limits = np.finfo(dtype or x.dtype)
+    bound = limits.eps * (8 + math.log2(count)) * size + limits.smallest_subnormal
+    assert np.asarray(got).dtype == limits.dtype
+    assert_within(got, exact, bound)
+
+
+# ---- shapes, layouts, types --------------------------------------------------------------------
+
+
+@extremes
+@given(data=st.data(), dtype=dtypes, keepdims=st.booleans())
+def test_extremes_are_numpys(name, data, dtype, keepdims):
+    x = data.draw(arrays(data.draw(shapes()), dtype)) + 0.0
+    axis = data.draw(axes_of(x.ndim))
+    want, refusal = outcome(lambda: getattr(np, name)(x, axis=axis, keepdims=keepdims))
+    got, error = outcome(lambda: getattr(forzium, name)(x, axis=axis, keepdims=keepdims))
+    if refusal is not None:
+        assert isinstance(error, ValueError), error
+        assert name in str(error)
+    else:
+        assert error is None, error
+        assert type(got) is type(want)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
+@sums
+@given(data=st.data(), dtype=dtypes, keepdims=st.booleans())
+def test_sums_are_accurate(name, data, dtype, keepdims):
+    x = data.draw(arrays(data.draw(shapes()), dtype, specials=False))
+    axis = data.draw(axes_of(x.ndim))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        got = getattr(forzium, name)(x, axis=axis, keepdims=keepdims)
+    assert type(got) is type(numpys(name, x, axis=axis, keepdims=keepdims))
+    assert_sum(name, got, x, axis, keepdims)
+
+
+@reductions
+@given(data=st.data(), dtype=dtypes)
+def test_the_layout_does_not_change_a_bit(name, data, dtype):
+    """Sums are added up in an order that the shape alone fixes."""
+    shape = data.draw(shapes(min_dims=1).filter(lambda s: 0 not in s))
+    x = data.draw(arrays(shape, dtype, specials=False))
+    axis = data.draw(axes_of(x.ndim))
+    operation = getattr(forzium, name)
+    assert_same(operation(x, axis=axis), operation(x.copy(order="C"), axis=axis))
+
+
+@reductions
+@given(data=st.data(), dtype=dtypes, keepdims=st.booleans())
+def test_writes_out_of_any_layout_and_nothing_beside_it(name, data, dtype, keepdims):
+    x = data.draw(arrays(data.draw(shapes(max_dims=3).filter(lambda s: 0 not in s)), dtype, specials=False))
+    axis = data.draw(axes_of(x.ndim))
+    operation = getattr(forzium, name)
+    want = operation(x, axis=axis, keepdims=keepdims)
+    out, memory = data.draw(layouts(np.shape(want))).allocate(dtype)
+    untouched = memory.copy()
+    assert operation(x, axis=axis, out=out, keepdims=keepdims) is out
+    np.testing.assert_array_equal(out, want)
+    out[...] = np.full(out.itemsize, GUARD, np.uint8).view(dtype)[0]
+    np.testing.assert_array_equal(memory, untouched)
+
+
+@sums
+@pytest.mark.parametrize("dtype", ["float32", "float64", np.float32, np.float64, float])
+@pytest.mark.parametrize("given_dtype", DTYPES)
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+def test_dtype_argument(name, dtype, given_dtype, axis):
+    x = awkward_values(3, (37, 41), given_dtype, share_special=0)
+    got = getattr(forzium, name)(x, axis=axis, dtype=dtype)
+    assert_sum(name, got, x.astype(dtype), axis, dtype=dtype)
+
+
+@reductions
+def test_arguments_by_position_and_by_name(name):
+    x = np.arange(12.0).reshape(3, 4)
+    operation = getattr(forzium, name)
+    out = np.empty(3)
+    assert operation(x, 1, None, out) is out
+    np.testing.assert_array_equal(out, getattr(np, name)(x, 1))
+    np.testing.assert_array_equal(operation(x=x, axis=1, dtype=None, out=None, keepdims=True)[:, 0], out)
+    np.testing.assert_array_equal(operation(x, np.int64(1)), out)
+
+
+@reductions
+@pytest.mark.parametrize("x", [[[1, 2], [3, 4.5]], [5], 3.0, 3, True, np.float32(2), [True, False]], ids=repr)
+def test_lists_and_scalars(name, x):
+    as_numpy = np.asarray(x, None if isinstance(x, np.generic) else np.float64)
+    assert_same(getattr(forzium, name)(x), getattr(np, name)(as_numpy))
+
+
+@reductions
+def test_byte_swapped(name):
+    x = np.arange(12.0).reshape(3, 4)
+    assert_same(
+        getattr(forzium, name)(x.astype(x.dtype.newbyteorder()), axis=0), getattr(np, name)(x, axis=0)
+    )
+
+
+# ---- values ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_float32_means_of_many_ones_are_one(dtype):
+    ones = np.ones(2**25, dtype)
+    assert forzium.mean(ones) == 1
+    assert forzium.sum(ones) == 2**25
+    assert np.all(forzium.mean(ones.reshape(2**23, 4), axis=0) == 1)
+    assert np.all(forzium.sum(ones.reshape(4, 2**23), axis=1) == 2**23)
+
+
+@sums
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1_000_003,), (1003, 1001), (3, 400_001), (400_001, 3), (101, 99, 97)])
+def test_long_sums(name, dtype, shape):
+    x = np.random.default_rng(1).random(shape).astype(dtype)
+    for axis in (None, *range(len(shape)), -1):
+        assert_sum(name, getattr(forzium, name)(x, axis=axis), x, axis)
+
+
+@extremes
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1_000_003,), (1003, 1001), (400_001, 3), (101, 99, 97)])
+def test_long_extremes(name, dtype, shape):
+    x = awkward_values(5, shape, dtype)
+    x[np.isnan(x)] = 0
+    for place in (None, 0, -1, x.size // 2):
+        if place is not None:
+            x.reshape(-1)[place] = np.nan
+        for axis in (None, *range(len(shape))):
+            np.testing.assert_array_equal(
+                getattr(forzium, name)(x, axis=axis), getattr(np, name)(x, axis=axis)
+            )
+
+
+@reductions
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_length_up_to_four_vectors(name, dtype):
+    """Whole numbers, so that any order of adding gives the same sum."""
+    values = np.random.default_rng(2).integers(-50, 50, 200).astype(dtype)
+    for length in range(1, 70):
+        for x in (values[:length], values[1 : length + 1], values[: 2 * length : 2], values[length:0:-1]):
+            assert_same(getattr(forzium, name)(x), getattr(np, name)(x))
+
+
+@extremes
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_nan_anywhere_is_found(name, dtype):
+    for length in range(1, 70):
+        for place in range(length):
+            x = np.arange(length, dtype=dtype)
+            x[place] = np.nan
+            assert np.isnan(getattr(forzium, name)(x)), (length, place)
+
+
+@extremes
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_extremes_beyond_zero(name, dtype):
+    """No value that fills unused lanes may win: all above or all below zero, and infinities."""
+    for length in range(1, 40):
+        for value in (5, -5, np.inf, -np.inf, np.finfo(dtype).max, -np.finfo(dtype).tiny):
+            x = np.full(length, value, dtype)
+            assert getattr(forzium, name)(x) == x[0]
+
+
+@sums
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", [2, 9, 70, 5000])
+def test_non_finite_sums(name, dtype, length):
+    for first in special_values(dtype):
+        for last in (np.inf, -np.inf, np.nan, 1.0):
+            x = np.ones(length, dtype)
+            x[0], x[-1] = first, last
+            np.testing.assert_allclose(
+                getattr(forzium, name)(x), getattr(np, name)(x), rtol=8 * np.finfo(dtype).eps
+            )
+
+
+@reductions
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), ()])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (0, 5, 3)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_nothing_to_reduce(name, axis, shape, keepdims):
+    x = np.empty(shape)
+    want, refusal = outcome(lambda: numpys(name, x, axis=axis, keepdims=keepdims))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        got, error = outcome(lambda: getattr(forzium, name)(x, axis=axis, keepdims=keepdims))
+    if refusal is None:
+        assert error is None, error
+        assert_same(got, want)
+    else:
+        assert isinstance(error, ValueError)
+        assert name in str(error)
+
+
+@reductions
+def test_more_elements_than_31_bits_count(name):
+    """2**31 + 5 of them, in the memory of one."""
+    ones = np.broadcast_to(np.float32(1), (2**31 + 5,))
+    assert float(getattr(forzium, name)(ones)) == {"sum": 2**31, "mean": 1.0}.get(name, 1.0)
+
+
+@reductions
+def test_many_axes(name):
+    x = awkward_values(9, (2, 3) * 6, "float64", share_special=0)
+    for axis in (None, (0, 2, 4), (1, 11), tuple(range(11)), 7):
+        got = getattr(forzium, name)(x, axis=axis)
+        if name in SUMS:
+            assert_sum(name, got, x, axis)
+        else:
+            assert_same(got, getattr(np, name)(x, axis=axis))

@@ -1,0 +1,396 @@
+"""The GIL is free while forzium computes; any number of callers and threads get the same bits; fork works."""
+
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import forzium
+import numpy as np
+import pytest
+from layouts import awkward_values
+
+RANDOM = np.random.default_rng(0)
+A, B = RANDOM.standard_normal((2, 700, 700))
+IMAGE = RANDOM.standard_normal((1200, 1300))
+WEIGHT = RANDOM.standard_normal((5, 5))
+LONG = awkward_values(1, 2_000_003, "float64")
+LONG32 = LONG.astype(np.float32)
+
+# every operation, each long enough to be split over threads
+WORK = {
+    "add": lambda: forzium.add(LONG, LONG[::-1]),
+    "multiply": lambda: forzium.multiply(LONG32, 2.0),
+    "sqrt": lambda: forzium.sqrt(LONG),
+    "broadcast": lambda: forzium.maximum(IMAGE, IMAGE[0]),
+    "sum": lambda: forzium.sum(IMAGE),
+    "sum of rows": lambda: forzium.sum(IMAGE, axis=1),
+    "sum of columns": lambda: forzium.sum(IMAGE, axis=0),
+    "sum of float32": lambda: forzium.sum(IMAGE.astype(np.float32)),
+    "mean": lambda: forzium.mean(IMAGE),
+    "min": lambda: forzium.min(IMAGE, axis=0),
+    "max": lambda: forzium.max(IMAGE),
+    "matmul": lambda: forzium.matmul(A, B),
+    "matmul of float32": lambda: forzium.matmul(A.astype(np.float32), B.T.astype(np.float32)),
+    "matmul of long rows": lambda: forzium.matmul(
+        LONG32[:300_000].reshape(3, -1) * 0 + 1, np.ones((100_000, 2), "f")
+    ),
+    "transpose": lambda: forzium.transpose(IMAGE),
+    "conv2d": lambda: forzium.conv2d(IMAGE, WEIGHT),
+    "max_pool2d": lambda: forzium.max_pool2d(IMAGE, 3, stride=2),
+}
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads for one test."""
+    before = forzium.get_num_threads()
+    yield forzium.set_num_threads
+    forzium.set_num_threads(before)
+
+
+def bits(result):
+    return np.asarray(result).tobytes()
+
+
+# ---- the GIL -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counting():
+    """A counter that another thread advances, which gets the GIL only when this one lets go of it."""
+    count, stop = [0], threading.Event()
+
+    def advance():
+        while not stop.is_set():
+            count[0] += 1
+            time.sleep(1e-5)
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=advance)
+    thread.start()
+    sys.setswitchinterval(1e6)
+    yield count
+    sys.setswitchinterval(interval)
+    stop.set()
+    thread.join()
+
+
+BIG = {
+    "multiply": (lambda x, out: forzium.multiply(x, 2.0, out=out), (3000, 3000), (3000, 3000)),
+    "sum": (lambda x, out: forzium.sum(x, axis=0, out=out), (3000, 3000), (3000,)),
+    "matmul": (lambda x, out: forzium.matmul(x, x, out=out), (1000, 1000), (1000, 1000)),
+    "transpose": (lambda x, out: forzium.transpose(x, out=out), (3000, 3000), (3000, 3000)),
+    "conv2d": (lambda x, out: forzium.conv2d(x, WEIGHT, out=out), (3004, 3004), (3000, 3000)),
+    "max_pool2d": (lambda x, out: forzium.max_pool2d(x, 4, stride=1, out=out), (3003, 3003), (3000, 3000)),
+}
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_another_thread_runs_meanwhile(counting, name):
+    call, shape, out_shape = BIG[name]
+    x, out = np.ones(shape), np.empty(out_shape)
+    advanced = 0
+    for _ in range(200):  # on a busy machine the other thread may sleep through a call
+        before = counting[0]
+        call(x, out)
+        advanced += counting[0] - before
+        if advanced >= 3:
+            break
+    assert advanced >= 3
+
+
+# ---- the same bits -----------------------------------------------------------------------------
+
+
+def test_any_number_of_threads_gives_the_same_bits(threads):
+    results = {}
+    for n in (1, 2, 3, 7):
+        threads(n)
+        assert forzium.get_num_threads() == n
+        for name, work in WORK.items():
+            assert results.setdefault(name, bits(work())) == bits(work()), f"{name} at {n} threads"
+
+
+def test_sixteen_callers_at_once_get_the_bits_of_one(threads):
+    threads(1)
+    alone = {name: bits(work()) for name, work in WORK.items()}
+    threads(4)
+    together = threading.Barrier(16)
+
+    def caller(first):
+        together.wait()
+        names = list(WORK)
+        return {name: bits(WORK[name]()) for name in names[first:] + names[:first]}
+
+    with ThreadPoolExecutor(16) as pool:
+        for results in pool.map(caller, range(16)):
+            assert results == alone
+
+
+def test_callers_into_parts_of_one_array():
+    out = np.zeros((16, 100_000))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda i: forzium.add(LONG[i : i + 100_000], float(i), out=out[i]), range(16)))
+    for i in range(16):
+        np.testing.assert_array_equal(out[i], LONG[i : i + 100_000] + float(i))
+
+
+def test_the_number_of_threads_changes_while_others_compute(threads):
+    want = forzium.matmul(A, B)
+    stop = threading.Event()
+    wrong = []
+
+    def compute():
+        while not stop.is_set():
+            if bits(forzium.matmul(A, B)) != bits(want):
+                wrong.append(1)
+
+    callers = [threading.Thread(target=compute) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for n in [1, 4, 2, 9, 1, 3] * 5:
+        threads(n)
+        assert bits(forzium.matmul(A, B)) == bits(want)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+
+
+def test_errors_belong_to_their_thread():
+    """Each caller's message speaks of that caller's shapes."""
+
+    def fail(n):
+        for _ in range(200):
+            with pytest.raises(ValueError, match=rf"\(2, {n}\)"):
+                forzium.matmul(np.ones((2, n)), np.ones((n + 1, 2)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fail, range(10, 26)))
+
+
+# ---- the number of threads and the metrics -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "kind"),
+    [(0, ValueError), (-1, ValueError), (1025, ValueError), (10**30, (ValueError, OverflowError)),
+     (2.0, TypeError), ("2", TypeError), (None, TypeError), ([2], TypeError)],
+    ids=repr,
+)  # fmt: skip
+def test_bad_numbers_of_threads(threads, n, kind):
+    before = forzium.get_num_threads()
+    with pytest.raises(kind, match="set_num_threads"):
+        forzium.set_num_threads(n)
+    assert forzium.get_num_threads() == before
+
+
+def test_more_threads_than_processors(threads):
+    threads(64)
+    np.testing.assert_array_equal(forzium.add(LONG, 1.0), LONG + 1.0)
+    threads(1024)
+    assert forzium.get_num_threads() == 1024
+
+
+METRICS = {
+    "observed_threads", "max_active_threads", "mean_active_threads", "utilization_percent", "peak_saturation",
+    "total_tasks_started", "total_tasks_completed", "mean_task_duration_us", "max_task_duration_us",
+    "min_task_duration_us", "busy_time_seconds", "observation_seconds",
+}  # fmt: skip
+
+
+def test_metrics(threads):
+    threads(2)
+    forzium.thread_pool_metrics(reset=True)
+    for _ in range(20):
+        forzium.matmul(A, B)
+    metrics = forzium.thread_pool_metrics()
+    assert set(metrics) >= METRICS
+    assert all(metrics[key] >= 0 for key in METRICS)
+    assert metrics["total_tasks_started"] == metrics["total_tasks_completed"] >= 20
+    assert 1 <= metrics["max_active_threads"] <= 2
+    assert 1 <= metrics["observed_threads"] <= 2
+    assert (
+        metrics["min_task_duration_us"] <= metrics["mean_task_duration_us"] <= metrics["max_task_duration_us"]
+    )
+    assert 0 < metrics["busy_time_seconds"] <= 2 * metrics["observation_seconds"] + 1e-3
+    assert 0 <= metrics["utilization_percent"] <= 100
+    assert metrics["mean_active_threads"] <= 2.01
+
+
+def test_metrics_start_anew_after_reset(threads):
+    threads(2)
+    forzium.matmul(A, B)
+    last = forzium.thread_pool_metrics(reset=True)
+    assert last["total_tasks_completed"] > 0
+    fresh = forzium.thread_pool_metrics(False)
+    assert fresh["total_tasks_started"] == fresh["total_tasks_completed"] == 0
+    assert fresh["busy_time_seconds"] == 0
+
+
+def test_metrics_while_others_compute(threads):
+    threads(3)
+    stop = threading.Event()
+
+    def compute():
+        while not stop.is_set():
+            forzium.matmul(A, B)
+
+    callers = [threading.Thread(target=compute) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for step in range(200):
+        metrics = forzium.thread_pool_metrics(reset=step % 50 == 49)
+        assert set(metrics) >= METRICS
+    stop.set()
+    for caller in callers:
+        caller.join()
+
+
+def test_threads_are_started_by_the_first_long_call_only(run_python):
+    run_python(
+        """
+        import os
+        def threads():
+            return len(os.listdir("/proc/self/task"))
+        import numpy as np
+        before = threads()
+        import forzium
+        assert forzium.get_num_threads() == 3
+        forzium.info()
+        forzium.add(np.ones(10), 1.0)
+        assert threads() == before, "a short call started threads"
+        forzium.matmul(np.ones((700, 700)), np.ones((700, 700)))
+        assert before <= threads() <= before + 2, "the caller is one of the three"
+        """,
+        FORZIUM_NUM_THREADS="3",
+    )
+
+
+def test_fewer_threads_than_asked_for_will_do(run_python):
+    """The system refuses new threads: the caller does the work."""
+    run_python(
+        """
+        import resource, numpy as np, forzium
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        a = np.ones((700, 700))
+        out = np.empty((700, 700))
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        for _ in range(3):
+            forzium.matmul(a, a, out=out)
+            assert np.all(out == 700)
+        """,
+        FORZIUM_NUM_THREADS="8",
+    )
+
+
+# ---- fork --------------------------------------------------------------------------------------
+
+FORK = """
+    import os, signal, sys, threading, warnings
+    import numpy as np
+    import forzium
+
+    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork in a threaded process
+    a = np.random.default_rng(0).standard_normal((600, 600))
+    x = np.arange(1e6)
+    want = forzium.matmul(a, a).tobytes(), forzium.add(x, 1.0).tobytes(), float(forzium.sum(x))
+    stop = threading.Event()
+    wrong = []
+
+    def results():
+        return forzium.matmul(a, a).tobytes(), forzium.add(x, 1.0).tobytes(), float(forzium.sum(x))
+
+    def compute():
+        while not stop.is_set():
+            if results() != want:
+                wrong.append(1)
+
+    callers = [threading.Thread(target=compute) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    for step in range(15):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            ok = results() == want and results() == want
+            if step % 3 == 0:
+                grandchild = os.fork()
+                if grandchild == 0:
+                    os._exit(0 if results() == want else 1)
+                ok = ok and os.waitpid(grandchild, 0)[1] == 0 and results() == want
+            os._exit(0 if ok else 1)
+        status = os.waitpid(child, 0)[1]
+        assert status == 0, f"child {step} ended with status {status}"
+        assert results() == want
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert not wrong
+    print("parent done")
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "4"])
+def test_fork_during_a_computation(run_python, threads):
+    assert run_python(FORK, FORZIUM_NUM_THREADS=threads).stdout.endswith("parent done\n")
+
+
+def test_a_forked_child_that_ends_normally(run_python):
+    """Interpreter shutdown in the child, with and without a call there."""
+    process = run_python(
+        """
+        import os, sys, signal
+        import numpy as np
+        import forzium
+        a = np.ones((600, 600))
+        forzium.matmul(a, a)
+        for compute in (False, True):
+            sys.stdout.flush()
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                if compute:
+                    assert np.all(forzium.matmul(a, a) == 600)
+                sys.exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        print("parent done")
+        """,
+        FORZIUM_NUM_THREADS="4",
+    )
+    assert process.stdout == "parent done\n"
+
+
+def test_multiprocessing_by_fork(run_python):
+    run_python(
+        """
+        import multiprocessing, warnings
+        import numpy as np
+        import forzium
+        warnings.simplefilter("ignore", DeprecationWarning)
+        a = np.random.default_rng(0).standard_normal((500, 500))
+        want = forzium.matmul(a, a).tobytes()
+
+        def compute(step):
+            return forzium.matmul(a, a).tobytes() == want and float(forzium.sum(np.ones(10**6))) == 10**6
+
+        with multiprocessing.get_context("fork").Pool(3) as pool:
+            assert all(pool.map(compute, range(12)))
+        assert compute(0)
+        """,
+        FORZIUM_NUM_THREADS="4",
+    )
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_operations_travel_to_other_processes(run_python, tmp_path, method):
+    script = tmp_path / "work.py"
+    script.write_text(
+        "import multiprocessing, sys\n"
+        "import numpy as np, forzium\n"
+        "if __name__ == '__main__':\n"
+        f"    with multiprocessing.get_context('{method}').Pool(2) as pool:\n"
+        "        assert pool.map(forzium.sum, [np.ones(10**6), np.ones(3)]) == [10**6, 3]\n"
+    )
+    run_python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")

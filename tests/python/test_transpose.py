@@ -1,0 +1,114 @@
+"""transpose copies elements unchanged to permuted axes."""
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, shapes
+from oracle import outcome
+
+
+def assert_same_bytes(got, want):
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    assert got.tobytes() == want.tobytes()
+
+
+def permutations(ndim):
+    """None, or each axis once, counted from either end."""
+    forms = st.permutations(range(ndim)).flatmap(
+        lambda axes: st.tuples(*(st.sampled_from([axis, axis - ndim]) for axis in axes))
+    )
+    return st.none() | forms | forms.map(list)
+
+
+@given(data=st.data(), dtype=dtypes)
+def test_is_numpys_transpose_in_memory_of_its_own(data, dtype):
+    x = data.draw(arrays(data.draw(shapes(max_dims=5)), dtype))
+    axes = data.draw(permutations(x.ndim))
+    got = forzium.transpose(x, axes)
+    assert_same_bytes(np.asarray(got), np.transpose(x, axes))
+    assert not np.shares_memory(got, x)
+
+
+@given(data=st.data(), dtype=dtypes)
+def test_writes_out_of_any_layout_and_nothing_beside_it(data, dtype):
+    x = data.draw(arrays(data.draw(shapes(max_dims=4)), dtype))
+    axes = data.draw(permutations(x.ndim))
+    layout = data.draw(layouts(np.transpose(x, axes).shape))
+    (got, got_memory), (want, want_memory) = layout.allocate(dtype), layout.allocate(dtype)
+    assert forzium.transpose(x, axes, out=got) is got
+    want[...] = np.transpose(x, axes)
+    assert got_memory.tobytes() == want_memory.tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bits_of_nans_survive(dtype):
+    """It is a copy: payloads and signalling NaNs are nobody's business."""
+    bits = np.random.default_rng(0).integers(0, 256, 64 * 48 * 8, np.uint8)
+    x = bits.view(dtype).reshape(64, -1)
+    assert_same_bytes(forzium.transpose(x), x.T)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape", [(1003, 777), (3, 100_001), (100_001, 3), (1, 4097), (2048, 512), (61, 67, 129)]
+)
+def test_large(dtype, shape):
+    x = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    for axes in (None, *([(0, 2, 1), (1, 0, 2), (1, 2, 0)] if len(shape) == 3 else [])):
+        assert_same_bytes(forzium.transpose(x, axes), np.transpose(x, axes))
+
+
+def test_every_small_matrix():
+    whole = np.arange(40.0 * 40).reshape(40, 40)
+    for rows in range(0, 40):
+        for columns in (0, 1, 3, 7, 8, 9, 17, 33, 40):
+            assert_same_bytes(forzium.transpose(whole[:rows, :columns]), whole[:rows, :columns].T)
+
+
+def test_lists_scalars_and_other_byte_orders():
+    assert_same_bytes(forzium.transpose([[1, 2, 3], [4, 5, 6]]), np.array([[1.0, 4], [2, 5], [3, 6]]))
+    assert forzium.transpose(np.array(2.5)) == 2.5
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(forzium.transpose(x.astype(x.dtype.newbyteorder())), x.T)
+
+
+@pytest.mark.parametrize("window", [np.s_[:8, :8], np.s_[2:, :8], np.s_[:8, 1:9]])
+def test_overlapping_out_is_refused_or_as_with_copies(window):
+    memory = awkward_values(1, (10, 10), "float64")
+    before = memory.copy()
+    x, out = memory[:8, :8], memory[window]
+    _, error = outcome(lambda: forzium.transpose(x, out=out))
+    if error is None:
+        assert_same_bytes(out, before[:8, :8].T)
+    else:
+        assert isinstance(error, ValueError)
+        assert "transpose" in str(error)
+        assert memory.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [
+        ((0,), ValueError),
+        ((0, 1, 2), ValueError),
+        ((), ValueError),
+        ((0, 0), ValueError),
+        ((0, -2), ValueError),
+        ((0, 2), ValueError),
+        ((-3, 0), ValueError),
+        ((0, 2**40), (ValueError, OverflowError)),
+        ((0, 2**70), (ValueError, OverflowError)),
+        ((0.0, 1.0), TypeError),
+        (("0", "1"), TypeError),
+        ("01", TypeError),
+        ({0: 1}, (TypeError, ValueError)),
+        (1.5, TypeError),
+    ],
+)
+def test_bad_axes(axes, kind):
+    x, out = np.ones((3, 3)), np.full((3, 3), 7.0)
+    with pytest.raises(kind, match="transpose"):
+        forzium.transpose(x, axes, out=out)
+    assert np.all(out == 7)
