@@ -74,9 +74,9 @@ static void test_participants(void) {
         for (size_t n = 0; n < 6; n++)
             for (size_t g = 0; g < 4; g++) {
                 check_case("participants in %td items by %td, %d threads", sizes[n], grains[g], threads);
-                int most = fz__participants(sizes[n], grains[g]);
+                int given = fz__participants(sizes[n], grains[g]);
                 ptrdiff_t pieces = sizes[n] / grains[g] + (sizes[n] % grains[g] != 0);
-                CHECK(most >= 1 && most <= threads && most <= fz__max(1, pieces), "%d", most);
+                CHECK(given >= 1 && given <= threads && given <= fz__max(1, pieces), "%d", given);
             }
     }
 }
