@@ -1,13 +1,11 @@
-/* forzium_engine, the guide's standard bindings: its functions on CPU and threads, and its table. */
+/* forzium_engine, the guide's standard bindings: the cost of a call, the size of the pool, and the table. */
 #include "engine.h"
 
-fz_status fzpy_apply_scalar(fz_op op, const fz_array *x, double scalar, fz_array *out)
-{
+fz_status fzpy_apply_scalar(fz_op op, const fz_array *x, double scalar, fz_array *out) {
     const fz_array y = {&scalar, FZ_FLOAT64, 0, NULL, NULL};
     const fz_array *inputs[] = {x, &y};
     double size = 1;
-    for (int d = 0; d < out->ndim; d++)
-        size *= (double)out->shape[d];
+    for (int d = 0; d < out->ndim; d++) size *= (double)out->shape[d];
     PyThreadState *released = fzpy_release_gil(size);
     fz_status status = fz_elementwise(op, out->dtype, inputs, out);
     fzpy_retake_gil(released);
@@ -16,151 +14,97 @@ fz_status fzpy_apply_scalar(fz_op op, const fz_array *x, double scalar, fz_array
 
 /* ---- the cost of a call --------------------------------------------------------------------------------- */
 
-PyDoc_STRVAR(noop_doc,
-"noop()\n--\n\n"
-"Does nothing: what a call costs.\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.noop()\n");
+static const char noop_doc[] = "noop()\n--\n\n"
+                               "Does nothing: what a call costs.\n\n"
+                               "Examples\n--------\n"
+                               ">>> import forzium_engine\n"
+                               ">>> forzium_engine.noop()\n";
 
-static PyObject *noop(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *noop(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"noop", 0, 0, 0, 0, {NULL}};
     (void)core;
     PyObject *values[1];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values))
-        return NULL;
+    if (fzpy_parse(&signature, args, nargs, kwnames, values)) return NULL;
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(echo_u64_doc,
-"echo_u64(n)\n--\n\n"
-"Gives n back after a way through C: what a call with an argument and a result costs.\n\n"
-"Parameters\n----------\n"
-"n : int\n    From 0 to 2**64 - 1.\n\n"
-"Returns\n-------\n"
-"int\n\n"
-"Raises\n------\n"
-"ValueError\n    n is out of range.\n"
-"TypeError\n    n is no integer.\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.echo_u64(7)\n"
-"7\n");
+static const char echo_u64_doc[] =
+    "echo_u64(n)\n--\n\n"
+    "Gives n back after a way through C: what a call with an argument and a result costs.\n\n"
+    "Parameters\n----------\n"
+    "n : int\n    From 0 to 2**64 - 1.\n\n"
+    "Returns\n-------\n"
+    "int\n\n"
+    "Raises\n------\n"
+    "ValueError\n    n is out of range.\n"
+    "TypeError\n    n is no integer.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium_engine\n"
+    ">>> forzium_engine.echo_u64(7)\n"
+    "7\n";
 
-static PyObject *echo_u64(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *echo_u64(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"echo_u64", 1, 1, 0, 1, {"n"}};
     (void)core;
     PyObject *values[1];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values))
-        return NULL;
+    if (fzpy_parse(&signature, args, nargs, kwnames, values)) return NULL;
     if (!PyIndex_Check(values[0]))
         return PyErr_Format(PyExc_TypeError, "echo_u64: n must be an integer, not %.100s",
                             Py_TYPE(values[0])->tp_name);
     PyObject *integer = PyNumber_Index(values[0]);
-    if (!integer)
-        return NULL;
+    if (!integer) return NULL;
     unsigned long long n = PyLong_AsUnsignedLongLong(integer);
     Py_DECREF(integer);
-    if (n != (unsigned long long)-1 || !PyErr_Occurred())
-        return PyLong_FromUnsignedLongLong(n);
+    if (n != (unsigned long long)-1 || !PyErr_Occurred()) return PyLong_FromUnsignedLongLong(n);
     if (PyErr_ExceptionMatches(PyExc_OverflowError))
         PyErr_SetString(PyExc_ValueError, "echo_u64: n is out of range; 0 to 2**64 - 1 would do");
     return NULL;
 }
 
-/* ---- CPU and threads ------------------------------------------------------------------------------------ */
+/* ---- the size of the pool -------------------------------------------------------------------------------- */
 
-#define MOST_THREADS 1024 /* fz_set_num_threads' limit */
+#define MOST_THREADS 256 /* fz_set_num_threads' limit */
 
-PyDoc_STRVAR(detect_simd_support_doc,
-"detect_simd_support()\n--\n\n"
-"The highest instruction set that this CPU and forzium's kernels both have.\n\n"
-"Returns\n-------\n"
-"str\n    'sse2', 'avx2', 'avx512', 'neon' or 'generic'.\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.detect_simd_support() in {'sse2', 'avx2', 'avx512', 'neon', 'generic'}\n"
-"True\n");
-
-static PyObject *detect_simd_support(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    static const fzpy_signature signature = {"detect_simd_support", 0, 0, 0, 0, {NULL}};
-    (void)core;
-    PyObject *values[1];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values))
-        return NULL;
-    return PyUnicode_FromString(fz_simd_detected());
-}
-
-PyDoc_STRVAR(rayon_pool_metrics_doc,
-"rayon_pool_metrics(reset=False)\n--\n\n"
-"What forzium's pool of threads has done since the first shared call or the last reset.\n\n"
-"The same as forzium.thread_pool_metrics; Rayon is whose place the pool takes.\n\n"
-"Parameters\n----------\n"
-"reset : bool\n    Start counting anew after this answer.\n\n"
-"Returns\n-------\n"
-"dict\n    Durations in microseconds (_us) and seconds (_seconds).\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> metrics = forzium_engine.rayon_pool_metrics()\n"
-">>> metrics['total_tasks_completed'] <= metrics['total_tasks_started']\n"
-"True\n");
-
-static PyObject *rayon_pool_metrics(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
-    static const fzpy_signature signature = {"rayon_pool_metrics", 1, 0, 0, 1, {"reset"}};
-    (void)core;
-    PyObject *values[1];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values))
-        return NULL;
-    int reset = values[0] ? PyObject_IsTrue(values[0]) : 0;
-    return reset < 0 ? NULL : fzpy_thread_metrics(reset);
-}
-
-PyDoc_STRVAR(optimize_thread_pools_doc,
-"optimize_thread_pools()\n--\n\n"
-"Sets the pool's size to the number of CPUs that this process may use now: its affinity and its\n"
-"container's quota are read again.\n\n"
-"Returns\n-------\n"
-"int\n    That number.\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.optimize_thread_pools() >= 1\n"
-"True\n");
+static const char optimize_thread_pools_doc[] =
+    "optimize_thread_pools()\n--\n\n"
+    "Sets the pool's size to the number of CPUs that this process may use now: its affinity and its\n"
+    "container's quota are read again.\n\n"
+    "Returns\n-------\n"
+    "int\n    That number.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium_engine\n"
+    ">>> forzium_engine.optimize_thread_pools() >= 1\n"
+    "True\n";
 
 static PyObject *optimize_thread_pools(PyObject *core, PyObject *const *args, Py_ssize_t nargs,
-                                       PyObject *kwnames)
-{
+                                       PyObject *kwnames) {
     static const fzpy_signature signature = {"optimize_thread_pools", 0, 0, 0, 0, {NULL}};
     (void)core;
     PyObject *values[1];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values))
-        return NULL;
+    if (fzpy_parse(&signature, args, nargs, kwnames, values)) return NULL;
     const int n = Py_MIN(fz_usable_cpus(), MOST_THREADS);
     fz_status status = fz_set_num_threads(n);
     return status != FZ_OK ? fzpy_raise(status) : PyLong_FromLong(n);
 }
 
-PyDoc_STRVAR(configure_rayon_thread_pool_doc,
-"configure_rayon_thread_pool(thread_count)\n--\n\n"
-"Sets the pool's size, at any time; callers' own part is included.\n\n"
-"Parameters\n----------\n"
-"thread_count : int\n    From 1 to 1024.\n\n"
-"Returns\n-------\n"
-"int\n    thread_count.\n\n"
-"Raises\n------\n"
-"ValueError\n    thread_count is out of range.\n"
-"TypeError\n    thread_count is no integer.\n\n"
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.configure_rayon_thread_pool(thread_count=forzium_engine.optimize_thread_pools()) >= 1\n"
-"True\n");
+static const char configure_rayon_thread_pool_doc[] =
+    "configure_rayon_thread_pool(thread_count)\n--\n\n"
+    "Sets the pool's size, at any time; callers' own part is included.\n\n"
+    "Parameters\n----------\n"
+    "thread_count : int\n    From 1 to 256.\n\n"
+    "Returns\n-------\n"
+    "int\n    thread_count.\n\n"
+    "Raises\n------\n"
+    "ValueError\n    thread_count is out of range.\n"
+    "TypeError\n    thread_count is no integer.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium_engine\n"
+    ">>> forzium_engine.configure_rayon_thread_pool(thread_count=forzium_engine.optimize_thread_pools()) >= "
+    "1\n"
+    "True\n";
 
 static PyObject *configure_rayon_thread_pool(PyObject *core, PyObject *const *args, Py_ssize_t nargs,
-                                             PyObject *kwnames)
-{
+                                             PyObject *kwnames) {
     static const fzpy_signature signature = {"configure_rayon_thread_pool", 1, 1, 0, 1, {"thread_count"}};
     (void)core;
     PyObject *values[1];
@@ -169,8 +113,8 @@ static PyObject *configure_rayon_thread_pool(PyObject *core, PyObject *const *ar
         fzpy_read_size(signature.function, "thread_count", values[0], &n))
         return NULL;
     if (n < 1 || n > MOST_THREADS)
-        return PyErr_Format(PyExc_ValueError, "%s: thread_count is %zd; 1 to %d would do", signature.function, n,
-                            MOST_THREADS);
+        return PyErr_Format(PyExc_ValueError, "%s: thread_count is %zd; 1 to %d would do", signature.function,
+                            n, MOST_THREADS);
     fz_status status = fz_set_num_threads((int)n);
     return status != FZ_OK ? fzpy_raise(status) : PyLong_FromSsize_t(n);
 }
@@ -180,15 +124,12 @@ static PyObject *configure_rayon_thread_pool(PyObject *core, PyObject *const *ar
 static PyMethodDef functions[] = {
     FZPY_FUNCTION(noop),
     FZPY_FUNCTION(echo_u64),
-    FZPY_FUNCTION(detect_simd_support),
-    FZPY_FUNCTION(rayon_pool_metrics),
     FZPY_FUNCTION(optimize_thread_pools),
     FZPY_FUNCTION(configure_rayon_thread_pool),
     {NULL},
 };
 
-int fzpy_init_engine(PyObject *core)
-{
+int fzpy_init_engine(PyObject *core) {
     PyMethodDef *const tables[] = {functions, fzpy_engine_matrix_functions, fzpy_engine_vector_functions};
     PyObject *engine = PyModule_New("forzium._core.engine");
     int failed = engine ? PyModule_AddObjectRef(core, "engine", engine) : -1;

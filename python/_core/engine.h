@@ -5,7 +5,7 @@
 #include "core.h"
 
 /* A row of a function table: NAME and NAME_doc. */
-#define FZPY_FUNCTION(name)                                                                                \
+#define FZPY_FUNCTION(name) \
     {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL | METH_KEYWORDS, name##_doc}
 
 extern PyMethodDef fzpy_engine_matrix_functions[]; /* engine_matrices.c */

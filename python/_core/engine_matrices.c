@@ -1,25 +1,21 @@
 /* The functions of forzium_engine on lists of rows: lists in, lists out. */
 #include "engine.h"
 
-#define RAISES_FOR_DATA                                                                                    \
-    "Raises\n------\n"                                                                                     \
-    "ValueError\n    Empty or ragged data, with the row's number; shapes that do not fit.\n"                \
-    "TypeError\n    What is no sequence of rows of numbers, with its row and column.\n"                    \
-    "MemoryError\n    No memory for the numbers.\n\n"                                                      \
-    "Notes\n-----\n"                                                                                       \
-    "Lists are read and built under the GIL; the GIL is released while computing, but for small data,\n"   \
+#define RAISES_FOR_DATA                                                                                  \
+    "Raises\n------\n"                                                                                   \
+    "ValueError\n    Empty or ragged data, with the row's number; shapes that do not fit.\n"             \
+    "TypeError\n    What is no sequence of rows of numbers, with its row and column.\n"                  \
+    "MemoryError\n    No memory for the numbers.\n\n"                                                    \
+    "Notes\n-----\n"                                                                                     \
+    "Lists are read and built under the GIL; the GIL is released while computing, but for small data,\n" \
     "and large work is shared between the threads of forzium's pool. NumPy is not needed.\n\n"
 
 /* ---- from lists and back -------------------------------------------------------------------------------- */
 
-static ptrdiff_t size_of(const fzpy_doubles *x)
-{
-    return x->shape[0] * x->shape[1];
-}
+static ptrdiff_t size_of(const fzpy_doubles *x) { return x->shape[0] * x->shape[1]; }
 
 /* What was computed, as lists; clears it. */
-static PyObject *finish(fz_status status, fzpy_doubles *result)
-{
+static PyObject *finish(fz_status status, fzpy_doubles *result) {
     PyObject *lists = status != FZ_OK
                           ? fzpy_raise(status)
                           : fzpy_list_from_rows(result->array.data, result->shape[0], result->shape[1]);
@@ -27,19 +23,16 @@ static PyObject *finish(fz_status status, fzpy_doubles *result)
     return lists;
 }
 
-static int read_pair(const fzpy_signature *signature, PyObject *const *values, fzpy_doubles *a, fzpy_doubles *b)
-{
-    if (fzpy_doubles_from_rows(a, signature->function, signature->names[0], values[0]))
-        return -1;
-    if (!fzpy_doubles_from_rows(b, signature->function, signature->names[1], values[1]))
-        return 0;
+static int read_pair(const fzpy_signature *signature, PyObject *const *values, fzpy_doubles *a,
+                     fzpy_doubles *b) {
+    if (fzpy_doubles_from_rows(a, signature->function, signature->names[0], values[0])) return -1;
+    if (!fzpy_doubles_from_rows(b, signature->function, signature->names[1], values[1])) return 0;
     fzpy_doubles_clear(a);
     return -1;
 }
 
 static void raise_shapes(const fzpy_signature *signature, const fzpy_doubles *a, const fzpy_doubles *b,
-                         const char *rule)
-{
+                         const char *rule) {
     PyErr_Format(PyExc_ValueError, "%s: shapes do not fit: %s is (%zd, %zd) and %s is (%zd, %zd); %s",
                  signature->function, signature->names[0], a->shape[0], a->shape[1], signature->names[1],
                  b->shape[0], b->shape[1], rule);
@@ -47,9 +40,8 @@ static void raise_shapes(const fzpy_signature *signature, const fzpy_doubles *a,
 
 /* ---- a matrix and a scalar ------------------------------------------------------------------------------ */
 
-static PyObject *with_scalar(const fzpy_signature *signature, fz_op op, PyObject *const *args, Py_ssize_t nargs,
-                             PyObject *kwnames)
-{
+static PyObject *with_scalar(const fzpy_signature *signature, fz_op op, PyObject *const *args,
+                             Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *values[2];
     double scalar;
     fzpy_doubles x;
@@ -60,43 +52,35 @@ static PyObject *with_scalar(const fzpy_signature *signature, fz_op op, PyObject
     return finish(fzpy_apply_scalar(op, &x.array, scalar, &x.array), &x);
 }
 
-PyDoc_STRVAR(multiply_doc,
-"multiply(data, factor)\n--\n\n"
-"Each value times a factor.\n\n"
-"Parameters\n----------\n"
-"data : sequence of sequences of float, (m, n)\n"
-"factor : float\n\n"
-"Returns\n-------\n"
-"list of list of float, (m, n)\n\n"
-RAISES_FOR_DATA
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.multiply([[1.0, 2.0], [3.0, 4.0]], 2.0)\n"
-"[[2.0, 4.0], [6.0, 8.0]]\n");
+static const char multiply_doc[] = "multiply(data, factor)\n--\n\n"
+                                   "Each value times a factor.\n\n"
+                                   "Parameters\n----------\n"
+                                   "data : sequence of sequences of float, (m, n)\n"
+                                   "factor : float\n\n"
+                                   "Returns\n-------\n"
+                                   "list of list of float, (m, n)\n\n" RAISES_FOR_DATA "Examples\n--------\n"
+                                   ">>> import forzium_engine\n"
+                                   ">>> forzium_engine.multiply([[1.0, 2.0], [3.0, 4.0]], 2.0)\n"
+                                   "[[2.0, 4.0], [6.0, 8.0]]\n";
 
-static PyObject *multiply(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *multiply(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"multiply", 2, 2, 0, 2, {"data", "factor"}};
     (void)core;
     return with_scalar(&signature, FZ_OP_multiply, args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(add_doc,
-"add(data, scalar)\n--\n\n"
-"Each value plus a scalar.\n\n"
-"Parameters\n----------\n"
-"data : sequence of sequences of float, (m, n)\n"
-"scalar : float\n\n"
-"Returns\n-------\n"
-"list of list of float, (m, n)\n\n"
-RAISES_FOR_DATA
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.add([[1.0, 2.0]], 0.5)\n"
-"[[1.5, 2.5]]\n");
+static const char add_doc[] = "add(data, scalar)\n--\n\n"
+                              "Each value plus a scalar.\n\n"
+                              "Parameters\n----------\n"
+                              "data : sequence of sequences of float, (m, n)\n"
+                              "scalar : float\n\n"
+                              "Returns\n-------\n"
+                              "list of list of float, (m, n)\n\n" RAISES_FOR_DATA "Examples\n--------\n"
+                              ">>> import forzium_engine\n"
+                              ">>> forzium_engine.add([[1.0, 2.0]], 0.5)\n"
+                              "[[1.5, 2.5]]\n";
 
-static PyObject *add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"add", 2, 2, 0, 2, {"data", "scalar"}};
     (void)core;
     return with_scalar(&signature, FZ_OP_add, args, nargs, kwnames);
@@ -104,9 +88,8 @@ static PyObject *add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, Py
 
 /* ---- two matrices of one shape -------------------------------------------------------------------------- */
 
-static PyObject *elementwise(const fzpy_signature *signature, fz_op op, PyObject *const *args, Py_ssize_t nargs,
-                             PyObject *kwnames)
-{
+static PyObject *elementwise(const fzpy_signature *signature, fz_op op, PyObject *const *args,
+                             Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *values[2];
     fzpy_doubles a, b;
     if (fzpy_parse(signature, args, nargs, kwnames, values) || read_pair(signature, values, &a, &b))
@@ -125,42 +108,38 @@ static PyObject *elementwise(const fzpy_signature *signature, fz_op op, PyObject
     return finish(status, &a);
 }
 
-#define ELEMENTWISE_DOC(name, summary, example)                                                            \
-    name "(a, b)\n--\n\n" summary "\n\n"                                                                   \
-    "Parameters\n----------\n"                                                                             \
-    "a, b : sequence of sequences of float, (m, n)\n    Of one shape; there is no broadcasting.\n\n"        \
-    "Returns\n-------\n"                                                                                   \
-    "list of list of float, (m, n)\n\n" RAISES_FOR_DATA                                                    \
-    "Examples\n--------\n"                                                                                 \
-    ">>> import forzium_engine\n"                                                                          \
-    ">>> forzium_engine." name "([[1.0, 2.0]], [[10.0, 20.0]])\n" example "\n"
+#define ELEMENTWISE_DOC(name, summary, example)                                                           \
+    name "(a, b)\n--\n\n" summary "\n\n"                                                                  \
+         "Parameters\n----------\n"                                                                       \
+         "a, b : sequence of sequences of float, (m, n)\n    Of one shape; there is no broadcasting.\n\n" \
+         "Returns\n-------\n"                                                                             \
+         "list of list of float, (m, n)\n\n" RAISES_FOR_DATA "Examples\n--------\n"                       \
+         ">>> import forzium_engine\n"                                                                    \
+         ">>> forzium_engine." name "([[1.0, 2.0]], [[10.0, 20.0]])\n" example "\n"
 
-PyDoc_STRVAR(elementwise_add_doc,
-             ELEMENTWISE_DOC("elementwise_add", "Sums of values at the same place.", "[[11.0, 22.0]]"));
+static const char elementwise_add_doc[] =
+    ELEMENTWISE_DOC("elementwise_add", "Sums of values at the same place.", "[[11.0, 22.0]]");
 
-static PyObject *elementwise_add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *elementwise_add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"elementwise_add", 2, 2, 0, 2, {"a", "b"}};
     (void)core;
     return elementwise(&signature, FZ_OP_add, args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(simd_elementwise_add_doc,
-             ELEMENTWISE_DOC("simd_elementwise_add", "The same as elementwise_add: both use SIMD.",
-                             "[[11.0, 22.0]]"));
+static const char simd_elementwise_add_doc[] =
+    ELEMENTWISE_DOC("simd_elementwise_add", "The same as elementwise_add: both use SIMD.", "[[11.0, 22.0]]");
 
-static PyObject *simd_elementwise_add(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *simd_elementwise_add(PyObject *core, PyObject *const *args, Py_ssize_t nargs,
+                                      PyObject *kwnames) {
     static const fzpy_signature signature = {"simd_elementwise_add", 2, 2, 0, 2, {"a", "b"}};
     (void)core;
     return elementwise(&signature, FZ_OP_add, args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(elementwise_mul_doc,
-             ELEMENTWISE_DOC("elementwise_mul", "Products of values at the same place.", "[[10.0, 40.0]]"));
+static const char elementwise_mul_doc[] =
+    ELEMENTWISE_DOC("elementwise_mul", "Products of values at the same place.", "[[10.0, 40.0]]");
 
-static PyObject *elementwise_mul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *elementwise_mul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"elementwise_mul", 2, 2, 0, 2, {"a", "b"}};
     (void)core;
     return elementwise(&signature, FZ_OP_multiply, args, nargs, kwnames);
@@ -168,15 +147,14 @@ static PyObject *elementwise_mul(PyObject *core, PyObject *const *args, Py_ssize
 
 /* ---- matrix product ------------------------------------------------------------------------------------- */
 
-static PyObject *multiply_matrices(const fzpy_signature *signature, const fzpy_doubles *a, const fzpy_doubles *b)
-{
+static PyObject *multiply_matrices(const fzpy_signature *signature, const fzpy_doubles *a,
+                                   const fzpy_doubles *b) {
     if (a->shape[1] != b->shape[0]) {
         raise_shapes(signature, a, b, "a's columns must be as many as b's rows");
         return NULL;
     }
     fzpy_doubles c;
-    if (fzpy_doubles_new(&c, signature->function, 2, a->shape[0], b->shape[1]))
-        return NULL;
+    if (fzpy_doubles_new(&c, signature->function, 2, a->shape[0], b->shape[1])) return NULL;
     PyThreadState *released = fzpy_release_gil((double)size_of(a) * (double)b->shape[1]);
     fz_status status = fz_matmul(&a->array, &b->array, &c.array);
     fzpy_retake_gil(released);
@@ -184,8 +162,7 @@ static PyObject *multiply_matrices(const fzpy_signature *signature, const fzpy_d
 }
 
 static PyObject *matrix_product(const fzpy_signature *signature, PyObject *const *args, Py_ssize_t nargs,
-                                PyObject *kwnames)
-{
+                                PyObject *kwnames) {
     PyObject *values[2];
     fzpy_doubles a, b;
     if (fzpy_parse(signature, args, nargs, kwnames, values) || read_pair(signature, values, &a, &b))
@@ -196,31 +173,28 @@ static PyObject *matrix_product(const fzpy_signature *signature, PyObject *const
     return lists;
 }
 
-#define MATMUL_DOC(name, summary)                                                                          \
-    name "(a, b)\n--\n\n" summary "\n\n"                                                                   \
-    "Parameters\n----------\n"                                                                             \
-    "a : sequence of sequences of float, (m, k)\n"                                                         \
-    "b : sequence of sequences of float, (k, n)\n\n"                                                       \
-    "Returns\n-------\n"                                                                                   \
-    "list of list of float, (m, n)\n\n" RAISES_FOR_DATA                                                    \
-    "Examples\n--------\n"                                                                                 \
-    ">>> import forzium_engine\n"                                                                          \
-    ">>> forzium_engine." name "([[1.0, 2.0], [3.0, 4.0]], [[5.0], [6.0]])\n"                              \
-    "[[17.0], [39.0]]\n"
+#define MATMUL_DOC(name, summary)                                                   \
+    name "(a, b)\n--\n\n" summary "\n\n"                                            \
+         "Parameters\n----------\n"                                                 \
+         "a : sequence of sequences of float, (m, k)\n"                             \
+         "b : sequence of sequences of float, (k, n)\n\n"                           \
+         "Returns\n-------\n"                                                       \
+         "list of list of float, (m, n)\n\n" RAISES_FOR_DATA "Examples\n--------\n" \
+         ">>> import forzium_engine\n"                                              \
+         ">>> forzium_engine." name "([[1.0, 2.0], [3.0, 4.0]], [[5.0], [6.0]])\n"  \
+         "[[17.0], [39.0]]\n"
 
-PyDoc_STRVAR(matmul_doc, MATMUL_DOC("matmul", "Matrix product of a and b."));
+static const char matmul_doc[] = MATMUL_DOC("matmul", "Matrix product of a and b.");
 
-static PyObject *matmul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *matmul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"matmul", 2, 2, 0, 2, {"a", "b"}};
     (void)core;
     return matrix_product(&signature, args, nargs, kwnames);
 }
 
-PyDoc_STRVAR(simd_matmul_doc, MATMUL_DOC("simd_matmul", "The same as matmul: both use SIMD."));
+static const char simd_matmul_doc[] = MATMUL_DOC("simd_matmul", "The same as matmul: both use SIMD.");
 
-static PyObject *simd_matmul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *simd_matmul(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"simd_matmul", 2, 2, 0, 2, {"a", "b"}};
     (void)core;
     return matrix_product(&signature, args, nargs, kwnames);
@@ -228,21 +202,17 @@ static PyObject *simd_matmul(PyObject *core, PyObject *const *args, Py_ssize_t n
 
 /* ---- transposition, convolution, pooling ---------------------------------------------------------------- */
 
-PyDoc_STRVAR(transpose_doc,
-"transpose(m)\n--\n\n"
-"Rows as columns.\n\n"
-"Parameters\n----------\n"
-"m : sequence of sequences of float, (m, n)\n\n"
-"Returns\n-------\n"
-"list of list of float, (n, m)\n\n"
-RAISES_FOR_DATA
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.transpose([[1.0, 2.0, 3.0]])\n"
-"[[1.0], [2.0], [3.0]]\n");
+static const char transpose_doc[] = "transpose(m)\n--\n\n"
+                                    "Rows as columns.\n\n"
+                                    "Parameters\n----------\n"
+                                    "m : sequence of sequences of float, (m, n)\n\n"
+                                    "Returns\n-------\n"
+                                    "list of list of float, (n, m)\n\n" RAISES_FOR_DATA "Examples\n--------\n"
+                                    ">>> import forzium_engine\n"
+                                    ">>> forzium_engine.transpose([[1.0, 2.0, 3.0]])\n"
+                                    "[[1.0], [2.0], [3.0]]\n";
 
-static PyObject *transpose(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *transpose(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"transpose", 1, 1, 0, 1, {"m"}};
     (void)core;
     PyObject *values[1];
@@ -261,8 +231,8 @@ static PyObject *transpose(PyObject *core, PyObject *const *args, Py_ssize_t nar
     return lists;
 }
 
-static PyObject *convolve(const fzpy_signature *signature, const fzpy_doubles *x, const fzpy_doubles *kernel)
-{
+static PyObject *convolve(const fzpy_signature *signature, const fzpy_doubles *x,
+                          const fzpy_doubles *kernel) {
     if (kernel->shape[0] > x->shape[0] || kernel->shape[1] > x->shape[1]) {
         raise_shapes(signature, x, kernel, "the kernel must not be larger than the matrix");
         return NULL;
@@ -277,22 +247,19 @@ static PyObject *convolve(const fzpy_signature *signature, const fzpy_doubles *x
     return finish(status, &out);
 }
 
-PyDoc_STRVAR(conv2d_doc,
-"conv2d(m, k)\n--\n\n"
-"Valid cross-correlation of a matrix with a kernel, which is not flipped.\n\n"
-"Parameters\n----------\n"
-"m : sequence of sequences of float, (h, w)\n"
-"k : sequence of sequences of float, (kh, kw)\n    Not larger than m.\n\n"
-"Returns\n-------\n"
-"list of list of float, (h - kh + 1, w - kw + 1)\n\n"
-RAISES_FOR_DATA
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.conv2d([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[1.0, 0.0], [0.0, 10.0]])\n"
-"[[51.0, 62.0]]\n");
+static const char conv2d_doc[] =
+    "conv2d(m, k)\n--\n\n"
+    "Valid cross-correlation of a matrix with a kernel, which is not flipped.\n\n"
+    "Parameters\n----------\n"
+    "m : sequence of sequences of float, (h, w)\n"
+    "k : sequence of sequences of float, (kh, kw)\n    Not larger than m.\n\n"
+    "Returns\n-------\n"
+    "list of list of float, (h - kh + 1, w - kw + 1)\n\n" RAISES_FOR_DATA "Examples\n--------\n"
+    ">>> import forzium_engine\n"
+    ">>> forzium_engine.conv2d([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[1.0, 0.0], [0.0, 10.0]])\n"
+    "[[51.0, 62.0]]\n";
 
-static PyObject *conv2d(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *conv2d(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"conv2d", 2, 2, 0, 2, {"m", "k"}};
     (void)core;
     PyObject *values[2];
@@ -306,34 +273,32 @@ static PyObject *conv2d(PyObject *core, PyObject *const *args, Py_ssize_t nargs,
 }
 
 /* 0 where windows of `size` cover x without rest, or -1 with an exception. */
-static int check_windows(const fzpy_doubles *x, Py_ssize_t size)
-{
+static int check_windows(const fzpy_doubles *x, Py_ssize_t size) {
     if (size < 1)
         PyErr_Format(PyExc_ValueError, "max_pool2d: size is %zd; it must be at least 1", size);
     else if (x->shape[0] % size || x->shape[1] % size)
-        PyErr_Format(PyExc_ValueError, "max_pool2d: shape of m does not fit: (%zd, %zd); size %zd must divide both sides",
+        PyErr_Format(PyExc_ValueError,
+                     "max_pool2d: shape of m does not fit: (%zd, %zd); size %zd must divide both sides",
                      x->shape[0], x->shape[1], size);
     else
         return 0;
     return -1;
 }
 
-PyDoc_STRVAR(max_pool2d_doc,
-"max_pool2d(m, size)\n--\n\n"
-"Largest value of each window of size by size; windows touch and do not overlap.\n\n"
-"Parameters\n----------\n"
-"m : sequence of sequences of float, (h, w)\n"
-"size : int\n    At least 1; divides h and w.\n\n"
-"Returns\n-------\n"
-"list of list of float, (h / size, w / size)\n    NaN where a window holds one.\n\n"
-RAISES_FOR_DATA
-"Examples\n--------\n"
-">>> import forzium_engine\n"
-">>> forzium_engine.max_pool2d([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], 2)\n"
-"[[6.0, 8.0]]\n");
+static const char max_pool2d_doc[] =
+    "max_pool2d(m, size)\n--\n\n"
+    "Largest value of each window of size by size; windows touch and do not overlap.\n\n"
+    "Parameters\n----------\n"
+    "m : sequence of sequences of float, (h, w)\n"
+    "size : int\n    At least 1; divides h and w.\n\n"
+    "Returns\n-------\n"
+    "list of list of float, (h / size, w / size)\n    NaN where a window holds one.\n\n" RAISES_FOR_DATA
+    "Examples\n--------\n"
+    ">>> import forzium_engine\n"
+    ">>> forzium_engine.max_pool2d([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], 2)\n"
+    "[[6.0, 8.0]]\n";
 
-static PyObject *max_pool2d(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *max_pool2d(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     static const fzpy_signature signature = {"max_pool2d", 2, 2, 0, 2, {"m", "size"}};
     (void)core;
     PyObject *values[2];

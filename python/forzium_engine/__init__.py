@@ -3,7 +3,8 @@
 Nothing here needs NumPy, and nothing imports it but `numpy_ops`' functions when they meet an array.
 """
 
-from forzium._core import PoolAllocator, engine, zero_copy
+from forzium._core import PoolAllocator, detect_simd_support, engine, zero_copy
+from forzium._core import thread_pool_metrics as rayon_pool_metrics
 
 from . import numpy_ops
 from ._threads import run_in_compute_threadpool, run_in_io_threadpool
@@ -11,7 +12,6 @@ from ._threads import run_in_compute_threadpool, run_in_io_threadpool
 add = engine.add
 configure_rayon_thread_pool = engine.configure_rayon_thread_pool
 conv2d = engine.conv2d
-detect_simd_support = engine.detect_simd_support
 echo_u64 = engine.echo_u64
 elementwise_add = engine.elementwise_add
 elementwise_mul = engine.elementwise_mul
@@ -21,7 +21,6 @@ multiply = engine.multiply
 noop = engine.noop
 normalize = engine.normalize
 optimize_thread_pools = engine.optimize_thread_pools
-rayon_pool_metrics = engine.rayon_pool_metrics
 reshape = engine.reshape
 scale = engine.scale
 simd_elementwise_add = engine.simd_elementwise_add

@@ -1,7 +1,9 @@
 from collections.abc import Sequence
-from typing import Any, SupportsFloat, SupportsIndex, TypeAlias
+from typing import SupportsFloat, SupportsIndex, TypeAlias
 
 from forzium import PoolAllocator as PoolAllocator
+from forzium import detect_simd_support as detect_simd_support
+from forzium import thread_pool_metrics as rayon_pool_metrics
 from forzium._ffi.zero_copy import zero_copy_multiply as zero_copy_multiply
 
 from . import numpy_ops as numpy_ops
@@ -28,9 +30,33 @@ def scale(v: _Vector, f: _Number) -> list[float]: ...
 def sum_list(v: _Vector) -> float: ...
 def noop() -> None: ...
 def echo_u64(n: SupportsIndex) -> int: ...
-def detect_simd_support() -> str: ...
-def rayon_pool_metrics(reset: bool = False) -> dict[str, Any]: ...
 def optimize_thread_pools() -> int: ...
 def configure_rayon_thread_pool(thread_count: SupportsIndex) -> int: ...
 
-__all__: list[str]
+__all__ = [
+    "PoolAllocator",
+    "add",
+    "configure_rayon_thread_pool",
+    "conv2d",
+    "detect_simd_support",
+    "echo_u64",
+    "elementwise_add",
+    "elementwise_mul",
+    "matmul",
+    "max_pool2d",
+    "multiply",
+    "noop",
+    "normalize",
+    "numpy_ops",
+    "optimize_thread_pools",
+    "rayon_pool_metrics",
+    "reshape",
+    "run_in_compute_threadpool",
+    "run_in_io_threadpool",
+    "scale",
+    "simd_elementwise_add",
+    "simd_matmul",
+    "sum_list",
+    "transpose",
+    "zero_copy_multiply",
+]
