@@ -7,6 +7,7 @@ PEERS ?= numexpr numba opencv-python-headless jax torch==2.13.0
 # Options of the benchmark, e.g. ARGS=--quick
 ARGS ?=
 
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
