@@ -127,6 +127,53 @@ static void release_shadows(int inputs, shadows *copies) {
     for (int k = 0; k < inputs; k++) fz__workspace_release(copies->memory[k]);
 }
 
+/* ---- the plain case --------------------------------------------------------------------------------------- */
+
+/* Elements of an array of this dtype without gaps; 0 where it is no such array, is empty, or has more than
+   FZ_BLOCK. */
+static ptrdiff_t count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t size) {
+    ptrdiff_t n = 1;
+    if (!x || x->dtype != dtype || !x->data || x->ndim < 0 || x->ndim > FZ_MAX_NDIM) return 0;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        const ptrdiff_t length = x->shape[d];
+        if (length < 1 || length > FZ_BLOCK || (length != 1 && x->strides[d] != n * size)) return 0;
+        n *= length;
+        if (n > FZ_BLOCK) return 0;
+    }
+    return n;
+}
+
+/* Both gapless and of `bytes` bytes: are they the same elements, or have they none in common? */
+static bool same_or_apart(const fz_array *x, const fz_array *out, size_t bytes) {
+    if (x->ndim != out->ndim) return false;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->shape[d] != out->shape[d]) return false;
+    }
+    const uintptr_t a = (uintptr_t)x->data, b = (uintptr_t)out->data;
+    return a == b || a + bytes <= b || b + bytes <= a;
+}
+
+/* Few elements, gapless, all of the compute dtype; each input a scalar, out itself or apart from it: what a
+   plan would cost more than. False where it is otherwise; then nothing is done. */
+static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[], const fz_array *out) {
+    const fz_elementwise_kernels *kernels = fz__kernels(dtype)->elementwise;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
+    const void *in[FZ_MAX_OPERANDS];
+    unsigned char step[FZ_MAX_OPERANDS];
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), n = count_gapless(out, dtype, size);
+    if (n == 0) return false;
+    for (int k = 0; k < arity; k++) {
+        const fz_array *x = inputs[k];
+        if (count_gapless(x, dtype, size) == 0) return false;
+        step[k] = x->ndim > 0;
+        in[k] = step[k] ? x->data : splat[k];
+        if (step[k] && !same_or_apart(x, out, (size_t)(n * size))) return false;
+        if (!step[k]) kernels->cast_from[dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
+    }
+    kernels->loops[op]((size_t)n, in, step, out->data);
+    return true;
+}
+
 fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     fz_status status = fz_init();
     if (status) return status;
@@ -134,6 +181,7 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
     if ((unsigned)dtype >= FZ_DTYPE_COUNT) return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", name, (int)dtype);
+    if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
     const fz_kernels *kernels = fz__kernels(dtype);
     const fz_array *arrays[FZ_MAX_OPERANDS];
     for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
