@@ -153,8 +153,8 @@ static bool same_or_apart(const fz_array *x, const fz_array *out, size_t bytes) 
     return a == b || a + bytes <= b || b + bytes <= a;
 }
 
-/* Few elements, gapless, all of the compute dtype; each input a scalar, out itself or apart from it: what a
-   plan would cost more than. False where it is otherwise; then nothing is done. */
+/* Few elements, gapless and of the compute dtype; each input a scalar, out itself or apart from it: work that
+   costs less than its plan would. False where it is otherwise; then nothing is done. */
 static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[], const fz_array *out) {
     const fz_elementwise_kernels *kernels = fz__kernels(dtype)->elementwise;
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
@@ -164,11 +164,13 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
     if (n == 0) return false;
     for (int k = 0; k < arity; k++) {
         const fz_array *x = inputs[k];
-        if (count_gapless(x, dtype, size) == 0) return false;
+        if (!x) return false;
         step[k] = x->ndim > 0;
         in[k] = step[k] ? x->data : splat[k];
-        if (step[k] && !same_or_apart(x, out, (size_t)(n * size))) return false;
-        if (!step[k]) kernels->cast_from[dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
+        if (step[k] ? count_gapless(x, dtype, size) != n || !same_or_apart(x, out, (size_t)(n * size))
+                    : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
+            return false;
+        if (!step[k]) kernels->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
     }
     kernels->loops[op]((size_t)n, in, step, out->data);
     return true;
@@ -189,12 +191,11 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     if ((status = check_operands(name, arity, arrays))) return status;
 
     job j;
-    j.loop = kernels->elementwise->loops[op];
-    if ((status = fz__nest_init(&j.nest, name, arity + 1, arrays)) || j.nest.size == 0) return status;
     shadows copies;
+    j.loop = kernels->elementwise->loops[op];
     status = shadow_overlapping(name, arity, arrays, &copies);
-    if (!status) {
-        fz__nest_init(&j.nest, name, arity + 1, arrays);
+    if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
+    if (!status && j.nest.size) {
         plan_operands(&j, kernels, dtype, arrays);
         run_nest(&j);
     }
