@@ -11,20 +11,22 @@ USAGE = """usage: python -m forzium COMMAND
 
 
 def print_info() -> int:
-    """Prints `forzium.info` and the caches, a line each."""
+    """Prints `forzium.info`, a line for each fact."""
     import forzium
 
-    from .bench.machine import caches, cpu_model
-
-    facts = {**forzium.info(), "cpu": cpu_model(), "caches": caches()}
+    facts = forzium.info()
     width = max(map(len, facts))
     for name, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {item}" for key, item in value.items())
-        elif isinstance(value, list | tuple):
-            value = ", ".join(map(str, value))
-        print(f"{name:<{width}}  {value}")
+        print(f"{name:<{width}}  {_in_words(value)}")
     return 0
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items())
+    if isinstance(value, tuple):
+        return "×".join(map(str, value))
+    return str(value)
 
 
 def main(arguments: list[str]) -> int:

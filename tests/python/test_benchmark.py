@@ -215,7 +215,7 @@ def test_info_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", watched], capture_output=True, text=True, check=True)
     *lines, numpy_loaded = done.stdout.splitlines()
     names = {line.split()[0] for line in lines}
-    assert {"version", "simd", "threads"} <= names
+    assert {"version", "simd", "num_threads", "cache_bytes", "kernels"} <= names
     assert numpy_loaded == "False"
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from .claims import Verdict, VerdictTable
 from .libraries import LIBRARIES
+from .machine import busy
 from .probes import PROBES
 from .results import Results
 from .runner import Effort, Runner, count_threads
@@ -40,6 +41,8 @@ class Console:
         machine = results.machine
         threads = " and ".join(count_threads(count) for count in results.threads)
         self.say(f"{machine['cpu']}, {machine['cpus']} CPUs usable; every case at {threads}.")
+        if busy(machine):
+            self.say(busy(machine))
         bar = Progress(
             BarColumn(24),
             MofNCompleteColumn(),

@@ -47,12 +47,23 @@ def caches() -> dict[str, str]:
     return found
 
 
+def busy(machine: dict[str, Any]) -> str:
+    """A warning where other work shared the CPUs when the measuring began; else nothing."""
+    load, cpus = machine.get("load", 0.0), machine.get("cpus", 1)
+    if load < 0.25 * cpus:
+        return ""
+    return (
+        f"The machine was busy (load {load:.1f} on {cpus} CPUs): expect better and steadier figures without."
+    )
+
+
 def describe() -> dict[str, Any]:
     """All of it, for the results."""
     return {
         "cpu": cpu_model(),
         "architecture": platform.machine(),
         "cpus": usable_cpus(),
+        "load": os.getloadavg()[0],
         "caches": caches(),
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",

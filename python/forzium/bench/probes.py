@@ -112,7 +112,7 @@ def _measure_gil(quick: bool, advance: Advance) -> Figures:
     found = {}
     for operation in ("matmul", "add", "conv2d", "max_pool2d", "sum"):
         advance(f"GIL: counting during {operation}")
-        found[operation] = _probe("gil", operation, 0.2 if quick else 0.5)
+        found[operation] = _probe("gil", operation, 0.1 if quick else 0.3)
     return found
 
 

@@ -11,6 +11,7 @@ import jinja2
 
 from .claims import pool_work, tables
 from .libraries import LIBRARIES
+from .machine import busy
 from .results import Results, Row
 from .runner import count_threads
 from .units import format_bytes, format_percent, format_ratio, format_seconds
@@ -38,6 +39,7 @@ def write_report(results: Results, charts: Sequence[Chart], folder: Path) -> Non
     page = environment.get_template("report.html.j2").render(
         results=results,
         tables=tables(results),
+        busy=busy(results.machine),
         charts=[(chart, _inlined(folder / f"{chart.name}.svg")) for chart in charts],
         groups=_groups(results),
         libraries=LIBRARIES,

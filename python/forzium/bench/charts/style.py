@@ -113,8 +113,11 @@ def legend_below(panels: Sequence[Any]) -> None:
 
 
 def log_sizes(axes: Any, sizes: Iterable[float]) -> None:
-    """A logarithmic axis of sizes, each measured one named."""
-    ticks = sorted(set(sizes))
+    """A logarithmic axis of sizes, the measured ones named."""
+    ticks: list[float] = []
+    for size in sorted(set(sizes)):
+        if not ticks or size > 1.1 * ticks[-1]:  # names of closer ones would overlap
+            ticks.append(size)
     axes.set_xscale("log")
     axes.set_xticks(ticks, [format_count(tick) for tick in ticks])
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import forzium
 import forzium_engine
 import numpy as np
+
+import forzium
 
 from . import Timed
 
