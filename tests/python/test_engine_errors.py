@@ -10,7 +10,6 @@ import tracemalloc
 import forzium_engine as engine
 import numpy as np
 import pytest
-
 from oracle import outcome
 
 # ---- bad input ------------------------------------------------------------------------------------------

@@ -15,10 +15,9 @@ from forzium._ffi import zero_copy
 from forzium_engine import numpy_ops
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.signal import correlate2d
-
 from layouts import DTYPES, awkward_values, dtypes, seeds
 from oracle import assert_same, assert_same_values
+from scipy.signal import correlate2d
 
 MULTIPLIERS = [
     pytest.param(zero_copy.matrix_multiply_inplace, id="matrix_multiply_inplace"),
