@@ -23,3 +23,12 @@ def zero_copy_multiply(
 def convolve2d(array: ArrayLike, kernel: ArrayLike) -> NDArray[Any]: ...
 def elementwise_operation(a: ArrayLike, b: ArrayLike, op: _Operation) -> NDArray[Any]: ...
 def get_operations_count() -> int: ...
+
+__all__ = [
+    "PoolAllocator",
+    "convolve2d",
+    "elementwise_operation",
+    "get_operations_count",
+    "matrix_multiply_inplace",
+    "zero_copy_multiply",
+]

@@ -1,0 +1,347 @@
+from collections.abc import Sequence
+from typing import (
+    Any,
+    Final,
+    Literal,
+    Protocol,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    final,
+    overload,
+    type_check_only,
+)
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from typing_extensions import Self
+
+__version__: Final[str]
+
+@type_check_only
+class _SupportsDLPack(Protocol):
+    def __dlpack__(self) -> Any: ...
+
+@type_check_only
+class _SupportsArrayInterface(Protocol):
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+_Input: TypeAlias = ArrayLike | _SupportsDLPack | _SupportsArrayInterface
+_Floating: TypeAlias = np.float32 | np.float64
+_Scalar = TypeVar("_Scalar", np.float32, np.float64)
+_Out = TypeVar("_Out", bound=NDArray[_Floating])
+_AnyScalar = TypeVar("_AnyScalar", bound=np.generic)
+_DType: TypeAlias = type[_Scalar] | np.dtype[_Scalar]
+_Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...]
+_Simd: TypeAlias = Literal["sse2", "avx2", "avx512", "neon", "generic"]
+
+# ---- operations -------------------------------------------------------------------------------------------
+
+# An operation is an object that can be called. A call that these overloads cannot tell from its types alone
+# (a 0-d array gives a scalar, a list of any depth an array) is Any.
+
+@type_check_only
+class _Operation:
+    __name__: str
+    __qualname__: str
+
+@final
+@type_check_only
+class _Unary(_Operation):
+    @overload
+    def __call__(self, x: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
+    @overload
+    def __call__(self, x: float, /, out: None = None, *, dtype: None = None) -> np.float64: ...
+    @overload
+    def __call__(
+        self, x: NDArray[_Scalar], /, out: None = None, *, dtype: None = None
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(
+        self, x: NDArray[Any], /, out: None = None, *, dtype: _DType[_Scalar]
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(self, x: _Input, /, out: None = None, *, dtype: DTypeLike | None = None) -> Any: ...
+
+@final
+@type_check_only
+class _Binary(_Operation):
+    @overload
+    def __call__(self, x: _Input, y: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
+    @overload
+    def __call__(self, x: float, y: float, /, out: None = None, *, dtype: None = None) -> np.float64: ...
+    @overload
+    def __call__(
+        self, x: NDArray[_Scalar], y: NDArray[_Scalar] | float, /, out: None = None, *, dtype: None = None
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(
+        self, x: float, y: NDArray[_Scalar], /, out: None = None, *, dtype: None = None
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(
+        self, x: NDArray[Any], y: _Input, /, out: None = None, *, dtype: _DType[_Scalar]
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(
+        self, x: _Input, y: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Sum(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        out: _Out,
+        keepdims: bool = False,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: _Input, axis: _Axis | None, dtype: DTypeLike | None, out: _Out, keepdims: bool = False
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: NDArray[_Scalar],
+        axis: None = None,
+        dtype: None = None,
+        out: None = None,
+        keepdims: Literal[False] = False,
+    ) -> _Scalar: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        out: None = None,
+        keepdims: bool = False,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Extreme(_Operation):
+    @overload
+    def __call__(
+        self, x: _Input, axis: _Axis | None = None, *, out: _Out, keepdims: bool = False
+    ) -> _Out: ...
+    @overload
+    def __call__(self, x: _Input, axis: _Axis | None, out: _Out, keepdims: bool = False) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: NDArray[_Scalar], axis: None = None, out: None = None, keepdims: Literal[False] = False
+    ) -> _Scalar: ...
+    @overload
+    def __call__(
+        self, x: _Input, axis: _Axis | None = None, out: None = None, keepdims: bool = False
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Matmul(_Operation):
+    @overload
+    def __call__(self, a: _Input, b: _Input, out: _Out) -> _Out: ...
+    @overload
+    def __call__(self, a: NDArray[_Scalar], b: NDArray[_Scalar], out: None = None) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(self, a: _Input, b: _Input, out: None = None) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _Transpose(_Operation):
+    @overload
+    def __call__(self, x: _Input, axes: Sequence[SupportsIndex] | None = None, *, out: _Out) -> _Out: ...
+    @overload
+    def __call__(self, x: _Input, axes: Sequence[SupportsIndex] | None, out: _Out) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: NDArray[_Scalar], axes: Sequence[SupportsIndex] | None = None, out: None = None
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(self, x: _Input, axes: Sequence[SupportsIndex] | None = None, out: None = None) -> Any: ...
+
+@final
+@type_check_only
+class _Conv2d(_Operation):
+    @overload
+    def __call__(self, x: _Input, weight: _Input, *, out: _Out) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: NDArray[_Scalar], weight: NDArray[_Scalar], *, out: None = None
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(self, x: _Input, weight: _Input, *, out: None = None) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _MaxPool2d(_Operation):
+    @overload
+    def __call__(
+        self, x: _Input, window: SupportsIndex, *, stride: SupportsIndex | None = None, out: _Out
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: NDArray[_Scalar],
+        window: SupportsIndex,
+        *,
+        stride: SupportsIndex | None = None,
+        out: None = None,
+    ) -> NDArray[_Scalar]: ...
+    @overload
+    def __call__(
+        self, x: _Input, window: SupportsIndex, *, stride: SupportsIndex | None = None, out: None = None
+    ) -> NDArray[Any]: ...
+
+add: Final[_Binary]
+subtract: Final[_Binary]
+multiply: Final[_Binary]
+divide: Final[_Binary]
+maximum: Final[_Binary]
+minimum: Final[_Binary]
+
+negative: Final[_Unary]
+absolute: Final[_Unary]
+sqrt: Final[_Unary]
+square: Final[_Unary]
+
+sum: Final[_Sum]
+mean: Final[_Sum]
+max: Final[_Extreme]
+min: Final[_Extreme]
+
+matmul: Final[_Matmul]
+transpose: Final[_Transpose]
+conv2d: Final[_Conv2d]
+max_pool2d: Final[_MaxPool2d]
+
+# ---- memory -----------------------------------------------------------------------------------------------
+
+@type_check_only
+class _PoolStats(TypedDict):
+    capacity: int
+    bytes_in_use: int
+    bytes_peak: int
+    bytes_reserved: int
+    blocks_in_use: int
+    alloc_count: int
+    dealloc_count: int
+    reuse_count: int
+
+@final
+class PoolBlock:
+    def __len__(self) -> int: ...
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+    def __release_buffer__(self, buffer: memoryview, /) -> None: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+class PoolAllocator:
+    def __init__(self, capacity: SupportsIndex) -> None: ...
+    @property
+    def capacity(self) -> int: ...
+    def allocate(self, nbytes: SupportsIndex) -> PoolBlock: ...
+    def deallocate(self, block: PoolBlock) -> None: ...
+    @overload
+    def empty(
+        self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: None = None
+    ) -> NDArray[np.float64]: ...
+    @overload
+    def empty(
+        self,
+        shape: SupportsIndex | Sequence[SupportsIndex],
+        dtype: type[_AnyScalar] | np.dtype[_AnyScalar],
+    ) -> NDArray[_AnyScalar]: ...
+    @overload
+    def empty(self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> NDArray[Any]: ...
+    def available(self) -> int: ...
+    def get_stats(self) -> _PoolStats: ...
+    def trim(self) -> int: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+# ---- threads and the machine ------------------------------------------------------------------------------
+
+@type_check_only
+class _ThreadMetrics(TypedDict):
+    observed_threads: int
+    max_active_threads: int
+    mean_active_threads: float
+    utilization_percent: float
+    peak_saturation: float
+    total_tasks_started: int
+    total_tasks_completed: int
+    mean_task_duration_us: float
+    max_task_duration_us: float
+    min_task_duration_us: float
+    busy_time_seconds: float
+    observation_seconds: float
+
+@type_check_only
+class _CacheBytes(TypedDict):
+    l1: int
+    l2: int
+    l3: int
+
+@type_check_only
+class _Kernels(TypedDict):
+    vector_bytes: int
+    matmul_tile: dict[Literal["float32", "float64"], tuple[int, int]]
+
+@type_check_only
+class _Info(TypedDict):
+    version: str
+    simd: _Simd
+    simd_detected: _Simd
+    num_threads: int
+    cache_bytes: _CacheBytes
+    kernels: _Kernels
+
+def info() -> _Info: ...
+def detect_simd_support() -> _Simd: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: SupportsIndex) -> None: ...
+def thread_pool_metrics(reset: bool = False) -> _ThreadMetrics: ...
+
+__all__ = [
+    "PoolAllocator",
+    "PoolBlock",
+    "__version__",
+    "absolute",
+    "add",
+    "conv2d",
+    "detect_simd_support",
+    "divide",
+    "get_num_threads",
+    "info",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "set_num_threads",
+    "sqrt",
+    "square",
+    "subtract",
+    "sum",
+    "thread_pool_metrics",
+    "transpose",
+]
