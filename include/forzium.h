@@ -224,7 +224,8 @@ FZ_API int fz_usable_cpus(void);
 
 /** The size of the pool, callers' own part included: at first FORZIUM_NUM_THREADS, or fz_usable_cpus(). */
 FZ_API int fz_get_num_threads(void);
-/** 1 <= n <= 256; takes effect at the next call that is split. FZ_ERROR_VALUE. */
+#define FZ_MAX_THREADS 256
+/** 1 <= n <= FZ_MAX_THREADS; takes effect at the next call that is split. FZ_ERROR_VALUE. */
 FZ_API fz_status fz_set_num_threads(int n);
 
 typedef struct fz_thread_metrics {

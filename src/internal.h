@@ -95,8 +95,6 @@ void fz__finish_results(const fz__reduction *reduction, size_t n, void *results)
 
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 
-#define FZ_MAX_THREADS 256
-
 /* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
    tasks that run at one moment share it: it indexes per-participant scratch. */
 typedef void fz__task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant);

@@ -187,6 +187,14 @@ static bool steal_chunk(job *j, int thief, uint32_t *chunk) {
     return false;
 }
 
+static bool has_chunks(const job *j) {
+    for (int p = 0; p < j->participants; p++) {
+        const uint64_t chunks = j->ranges[p].chunks;
+        if (range_begin(chunks) < range_end(chunks)) return true;
+    }
+    return false;
+}
+
 static void deal_ranges(job *j, uint64_t chunks) {
     const uint64_t participants = (uint64_t)j->participants;
     for (uint64_t p = 0; p < participants; p++) {
@@ -393,6 +401,8 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
     if (!s) return;
     atomic_fetch_and(&s->control, ~OPEN);
     wait_until_empty(s);
+    /* A worker may have stolen chunks behind the caller's look round, and left them for another job. */
+    if (has_chunks(&j)) participate(&j, 0, NULL);
     atomic_store(&s->control, 0);
 }
 

@@ -66,8 +66,9 @@ static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
         result = -1;
     }
     for (int d = 0; result > 0 && d < ndim; d++) {
-        const Py_ssize_t axis = PyNumber_AsSsize_t(PyTuple_GET_ITEM(items, d), NULL); /* clipped, then refused */
-        if (axis == -1 && PyErr_Occurred()) result = -1;
+        Py_ssize_t axis = 0;
+        result = fzpy_read_size("transpose", "axes", PyTuple_GET_ITEM(items, d), &axis) < 0 ? -1 : 1;
+        /* clipped, to be refused with its place */
         axes[d] = axis > FZ_MAX_NDIM ? FZ_MAX_NDIM : axis < -FZ_MAX_NDIM ? -FZ_MAX_NDIM - 1 : (int)axis;
     }
     Py_DECREF(items);

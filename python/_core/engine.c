@@ -63,7 +63,6 @@ static PyObject *echo_u64(PyObject *core, PyObject *const *args, Py_ssize_t narg
 
 /* ---- the size of the pool -------------------------------------------------------------------------------- */
 
-#define MOST_THREADS 256 /* fz_set_num_threads' limit */
 
 static const char optimize_thread_pools_doc[] =
     "optimize_thread_pools()\n--\n\n"
@@ -82,7 +81,7 @@ static PyObject *optimize_thread_pools(PyObject *core, PyObject *const *args, Py
     (void)core;
     PyObject *values[1];
     if (fzpy_parse(&signature, args, nargs, kwnames, values)) return NULL;
-    const int n = Py_MIN(fz_usable_cpus(), MOST_THREADS);
+    const int n = Py_MIN(fz_usable_cpus(), FZ_MAX_THREADS);
     fz_status status = fz_set_num_threads(n);
     return status != FZ_OK ? fzpy_raise(status) : PyLong_FromLong(n);
 }
@@ -112,9 +111,9 @@ static PyObject *configure_rayon_thread_pool(PyObject *core, PyObject *const *ar
     if (fzpy_parse(&signature, args, nargs, kwnames, values) ||
         fzpy_read_size(signature.function, "thread_count", values[0], &n))
         return NULL;
-    if (n < 1 || n > MOST_THREADS)
+    if (n < 1 || n > FZ_MAX_THREADS)
         return PyErr_Format(PyExc_ValueError, "%s: thread_count is %zd; 1 to %d would do", signature.function,
-                            n, MOST_THREADS);
+                            n, FZ_MAX_THREADS);
     fz_status status = fz_set_num_threads((int)n);
     return status != FZ_OK ? fzpy_raise(status) : PyLong_FromSsize_t(n);
 }

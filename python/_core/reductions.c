@@ -46,8 +46,8 @@ typedef struct axes {
 } axes;
 
 static int read_axis(const char *name, PyObject *object, axes *a) {
-    const Py_ssize_t axis = PyNumber_AsSsize_t(object, PyExc_ValueError);
-    if (axis == -1 && PyErr_Occurred()) return -1;
+    Py_ssize_t axis;
+    if (fzpy_read_size(name, "axis", object, &axis) < 0) return -1;
     if (a->count == FZ_MAX_NDIM || axis < -FZ_MAX_NDIM || axis >= FZ_MAX_NDIM) {
         PyErr_Format(PyExc_ValueError, "%s: axis %zd is out of bounds, or there are more than %d", name, axis,
                      FZ_MAX_NDIM);

@@ -86,9 +86,26 @@ static bool is_converted(PyObject *object, PyArrayObject *array) {
     return (PyList_Check(object) || PyTuple_Check(object)) && (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
 }
 
+/* NumPy's own words for what it could not read, behind the operation and the argument. */
+static void name_argument(const char *operation, const char *argument) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == PyExc_ValueError || type == PyExc_TypeError) {
+        PyErr_Format(type, "%s: %s: %S", operation, argument, value ? value : Py_None);
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+    } else {
+        PyErr_Restore(type, value, traceback);
+    }
+}
+
 static int view_array_like(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
     PyArrayObject *array = (PyArrayObject *)as_ndarray(object);
-    if (!array) return -1;
+    if (!array) {
+        name_argument(operation, argument);
+        return -1;
+    }
     if (is_converted(object, array)) {
         const int type = PyArray_ISFLOAT(array) ? PyArray_TYPE(array) : NPY_DOUBLE;
         PyObject *native = PyArray_FromArray(array, PyArray_DescrFromType(type), NPY_ARRAY_FORCECAST);
