@@ -132,16 +132,17 @@ typedef enum fz_reduction {
     FZ_REDUCTION_COUNT,
 } fz_reduction;
 
-#define FZ_REDUCTION(name, ...)                                                                           \
+#define FZ_REDUCTION(name, ...) \
     FZ_API fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out);
 #include "ops.def"
 
 /** The output's shape, with or without the reduced axes. FZ_ERROR_SHAPE. */
-FZ_API fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], int keepdims,
-                                 int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
+FZ_API fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                                 int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
 
 /** The same by number; its name and its line of documentation. */
-FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out);
+FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                           fz_array *out);
 FZ_API const char *fz_reduction_name(fz_reduction reduction);
 FZ_API const char *fz_reduction_doc(fz_reduction reduction);
 
@@ -174,7 +175,8 @@ FZ_API fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrd
     share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
     FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_max_pool2d(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, fz_array *out);
-FZ_API fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t shape[2]);
+FZ_API fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride,
+                                     ptrdiff_t shape[2]);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
@@ -251,9 +253,9 @@ FZ_API fz_status fz_init(void);
 FZ_API const char *fz_version(void);
 
 typedef struct fz_cpu_info {
-    const char *simd;      /* fz_simd_name() */
-    size_t vector_bytes;   /* of its vectors */
-    size_t l1, l2, l3;     /* data caches in bytes, as the system reports them */
+    const char *simd;                   /* fz_simd_name() */
+    size_t vector_bytes;                /* of its vectors */
+    size_t l1, l2, l3;                  /* data caches in bytes, as the system reports them */
     int matmul_tile[FZ_DTYPE_COUNT][2]; /* rows and columns of the matmul micro-kernel */
 } fz_cpu_info;
 /** What the kernels were chosen for. FZ_ERROR_VALUE where fz_init() fails. */

@@ -6,7 +6,8 @@
 fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x) {
     if (!x) return fz__fail(FZ_ERROR_VALUE, "%s: %s is NULL", operation, argument);
     if ((unsigned)x->dtype >= FZ_DTYPE_COUNT)
-        return fz__fail(FZ_ERROR_DTYPE, "%s: %s has the unknown dtype %d", operation, argument, (int)x->dtype);
+        return fz__fail(FZ_ERROR_DTYPE, "%s: %s has the unknown dtype %d", operation, argument,
+                        (int)x->dtype);
     if (x->ndim < 0 || x->ndim > FZ_MAX_NDIM)
         return fz__fail(FZ_ERROR_SHAPE, "%s: %s has %d axes; 0 to %d would do", operation, argument, x->ndim,
                         FZ_MAX_NDIM);
@@ -14,15 +15,15 @@ fz_status fz__check_array(const char *operation, const char *argument, const fz_
     bool empty = false, too_large = false;
     for (int d = 0; d < x->ndim; d++) {
         if (x->shape[d] < 0)
-            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d of %s has the negative length %td", operation, d, argument,
-                            x->shape[d]);
+            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d of %s has the negative length %td", operation, d,
+                            argument, x->shape[d]);
         empty |= x->shape[d] == 0;
         too_large |= __builtin_mul_overflow(bytes, x->shape[d], &bytes);
     }
     if (too_large && !empty) {
         fz__shape_text text;
-        return fz__fail(FZ_ERROR_SHAPE, "%s: %s of shape %s has more bytes than can be addressed", operation, argument,
-                        fz__format_shape(&text, x->ndim, x->shape));
+        return fz__fail(FZ_ERROR_SHAPE, "%s: %s of shape %s has more bytes than can be addressed", operation,
+                        argument, fz__format_shape(&text, x->ndim, x->shape));
     }
     if (!x->data && !empty) return fz__fail(FZ_ERROR_VALUE, "%s: %s has no data (NULL)", operation, argument);
     return FZ_OK;
@@ -112,8 +113,8 @@ bool fz__overlaps_itself(const fz_array *x) {
     return false;
 }
 
-fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape, int inputs,
-                           const fz_array *const arrays[]) {
+fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape,
+                           int inputs, const fz_array *const arrays[]) {
     fz_status status = fz__check_array(operation, "out", out);
     if (status) return status;
     bool fits = out->ndim == ndim;
@@ -121,18 +122,19 @@ fz_status fz__check_output(const char *operation, const fz_array *out, int ndim,
     fz__shape_text given, wanted;
     if (!fits)
         return fz__fail(FZ_ERROR_SHAPE, "%s: out is %s; it must be %s", operation,
-                        fz__format_shape(&given, out->ndim, out->shape), fz__format_shape(&wanted, ndim, shape));
+                        fz__format_shape(&given, out->ndim, out->shape),
+                        fz__format_shape(&wanted, ndim, shape));
     for (int k = 0; k < inputs; k++) {
         if (arrays[k]->dtype != out->dtype)
-            return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s and an input is %s; they must be of one dtype", operation,
-                            fz_dtype_name(out->dtype), fz_dtype_name(arrays[k]->dtype));
+            return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s and an input is %s; they must be of one dtype",
+                            operation, fz_dtype_name(out->dtype), fz_dtype_name(arrays[k]->dtype));
         if (fz_may_overlap(arrays[k], out))
-            return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with an input; a separate array would do",
-                            operation);
+            return fz__fail(FZ_ERROR_OVERLAP,
+                            "%s: out shares memory with an input; a separate array would do", operation);
     }
     if (fz__overlaps_itself(out))
-        return fz__fail(FZ_ERROR_OVERLAP, "%s: elements of out share memory; an array without overlap would do",
-                        operation);
+        return fz__fail(FZ_ERROR_OVERLAP,
+                        "%s: elements of out share memory; an array without overlap would do", operation);
     return FZ_OK;
 }
 
@@ -145,7 +147,8 @@ static fz_status fail_broadcast(const char *operation, int n, const fz_array *co
         if (k) strcat(shapes, k + 1 < n ? ", " : " and ");
         strcat(shapes, fz__format_shape(&text, arrays[k]->ndim, arrays[k]->shape));
     }
-    return fz__fail(FZ_ERROR_SHAPE, "%s: shapes %s do not broadcast; from the last axis on, lengths must be equal or 1",
+    return fz__fail(FZ_ERROR_SHAPE,
+                    "%s: shapes %s do not broadcast; from the last axis on, lengths must be equal or 1",
                     operation, shapes);
 }
 
@@ -169,7 +172,8 @@ fz_status fz_broadcast_shape(const char *operation, int n, const fz_array *const
 /* ---- loop nests ------------------------------------------------------------------------------------------ */
 
 /* Strides of x along the output's axes: 0 where x is broadcast. */
-static fz_status broadcast_strides(const fz_array *x, const fz_array *out, const char *operation, ptrdiff_t *strides) {
+static fz_status broadcast_strides(const fz_array *x, const fz_array *out, const char *operation,
+                                   ptrdiff_t *strides) {
     int missing = out->ndim - x->ndim;
     bool fits = missing >= 0;
     for (int d = 0; fits && d < out->ndim; d++) {
@@ -179,8 +183,9 @@ static fz_status broadcast_strides(const fz_array *x, const fz_array *out, const
     }
     if (fits) return FZ_OK;
     fz__shape_text from, to;
-    return fz__fail(FZ_ERROR_SHAPE, "%s: an input of shape %s does not broadcast to out's shape %s", operation,
-                    fz__format_shape(&from, x->ndim, x->shape), fz__format_shape(&to, out->ndim, out->shape));
+    return fz__fail(FZ_ERROR_SHAPE, "%s: an input of shape %s does not broadcast to out's shape %s",
+                    operation, fz__format_shape(&from, x->ndim, x->shape),
+                    fz__format_shape(&to, out->ndim, out->shape));
 }
 
 /* Should axis a be outside axis b? The output decides, then the inputs; equal axes keep their order. */
@@ -278,7 +283,8 @@ static void next_row(const fz__nest *nest, ptrdiff_t coordinates[], char *pointe
     }
 }
 
-void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit, void *context) {
+void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit,
+                   void *context) {
     const int inner = nest->ndim - 1;
     char *pointers[FZ_MAX_OPERANDS];
     ptrdiff_t coordinates[FZ_MAX_NDIM], strides[FZ_MAX_OPERANDS];

@@ -39,10 +39,11 @@ static void convolve_band(void *context, ptrdiff_t begin, ptrdiff_t end, int par
         result = scratch + j->x_bytes;
         out_stride = w * j->element;
     }
-    j->kernels->image->conv2d((size_t)rows, (size_t)w, x, x_stride, (size_t)j->kh, (size_t)j->kw, j->weight, result,
-                              out_stride);
+    j->kernels->image->conv2d((size_t)rows, (size_t)w, x, x_stride, (size_t)j->kh, (size_t)j->kw, j->weight,
+                              result, out_stride);
     for (ptrdiff_t i = 0; !j->out_gapless && i < rows; i++)
-        copy((size_t)w, result + i * out_stride, j->element, (char *)row_of(j->out, begin + i), j->out->strides[1]);
+        copy((size_t)w, result + i * out_stride, j->element, (char *)row_of(j->out, begin + i),
+             j->out->strides[1]);
 }
 
 fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]) {
@@ -53,10 +54,12 @@ fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t s
     fz__format_shape(&tx, x->ndim, x->shape);
     fz__format_shape(&tw, weight->ndim, weight->shape);
     if (x->ndim != 2 || weight->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "conv2d: x is %s and weight is %s; each must have 2 axes", tx.text, tw.text);
+        return fz__fail(FZ_ERROR_SHAPE, "conv2d: x is %s and weight is %s; each must have 2 axes", tx.text,
+                        tw.text);
     for (int d = 0; d < 2; d++) {
         if (weight->shape[d] == 0 || weight->shape[d] > x->shape[d])
-            return fz__fail(FZ_ERROR_SHAPE, "conv2d: weight is %s and x is %s; weight must not be empty nor larger than x",
+            return fz__fail(FZ_ERROR_SHAPE,
+                            "conv2d: weight is %s and x is %s; weight must not be empty nor larger than x",
                             tw.text, tx.text);
         shape[d] = x->shape[d] - weight->shape[d] + 1;
     }
@@ -70,7 +73,8 @@ fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out) {
     if (!status) status = fz_conv2d_shape(x, weight, shape);
     if (!status) status = fz__check_output("conv2d", out, 2, shape, 2, (const fz_array *const[]){x, weight});
     if (status) return status;
-    job j = {.kernels = fz__kernels(x->dtype), .x = x, .out = out, .kh = weight->shape[0], .kw = weight->shape[1]};
+    job j = {
+        .kernels = fz__kernels(x->dtype), .x = x, .out = out, .kh = weight->shape[0], .kw = weight->shape[1]};
     const ptrdiff_t h = out->shape[0], w = out->shape[1];
     j.element = (ptrdiff_t)fz_dtype_size(x->dtype);
     j.band = fz__max(1, BAND_ELEMENTS / w);
@@ -78,10 +82,12 @@ fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out) {
     j.out_gapless = out->strides[1] == j.element || w == 1;
     const int participants = fz__participants(h, j.band);
     const ptrdiff_t line = FZ_CACHE_LINE, weight_bytes = fz__ceil_div(j.kh * j.kw * j.element, line) * line;
-    if (!j.x_gapless) j.x_bytes = fz__ceil_div((fz__min(j.band, h) + j.kh - 1) * x->shape[1] * j.element, line) * line;
+    if (!j.x_gapless)
+        j.x_bytes = fz__ceil_div((fz__min(j.band, h) + j.kh - 1) * x->shape[1] * j.element, line) * line;
     j.scratch_bytes = j.x_bytes;
     if (!j.out_gapless) j.scratch_bytes += fz__ceil_div(fz__min(j.band, h) * w * j.element, line) * line;
-    char *workspace = fz__workspace_acquire("conv2d", (size_t)(weight_bytes + participants * j.scratch_bytes));
+    char *workspace =
+        fz__workspace_acquire("conv2d", (size_t)(weight_bytes + participants * j.scratch_bytes));
     if (!workspace) return FZ_ERROR_MEMORY;
     ptrdiff_t strides[2];
     fz_contiguous_strides(weight->dtype, 2, weight->shape, strides);

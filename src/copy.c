@@ -49,7 +49,8 @@ static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
 static bool extract_plane(job *j) {
     fz__nest *nest = &j->nest;
     const int inner = nest->ndim - 1;
-    if (inner < 1 || nest->strides[1][inner] != j->element || nest->strides[0][inner] == j->element) return false;
+    if (inner < 1 || nest->strides[1][inner] != j->element || nest->strides[0][inner] == j->element)
+        return false;
     int other = 0;
     while (other < inner && nest->strides[0][other] != j->element) other++;
     if (other == inner) return false;
@@ -90,8 +91,9 @@ static fz_status permute_axes(const fz_array *x, const int axes[], ptrdiff_t *sh
         int axis = axes ? axes[d] : x->ndim - 1 - d;
         if (axis < 0) axis += x->ndim;
         if (axis < 0 || axis >= x->ndim || seen[axis])
-            return fz__fail(FZ_ERROR_SHAPE, "transpose: axes[%d] is %d; each of the %d axes must be named once", d,
-                            axes[d], x->ndim);
+            return fz__fail(FZ_ERROR_SHAPE,
+                            "transpose: axes[%d] is %d; each of the %d axes must be named once", d, axes[d],
+                            x->ndim);
         seen[axis] = true;
         shape[d] = x->shape[axis];
         strides[d] = x->strides[axis];

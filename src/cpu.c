@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -42,9 +41,9 @@ typedef struct instruction_set {
     const fz_kernels *kernels[FZ_DTYPE_COUNT];
 } instruction_set;
 
-#define ROW(simd)                                                                                                  \
-    {#simd,                                                                                                        \
-     has_##simd,                                                                                                   \
+#define ROW(simd) \
+    {#simd,       \
+     has_##simd,  \
      {[FZ_FLOAT32] = &fz__kernels_##simd##_float32, [FZ_FLOAT64] = &fz__kernels_##simd##_float64}},
 static const instruction_set sets[] = {FOR_EACH_SIMD(ROW)};
 enum { SETS = sizeof sets / sizeof sets[0] };
@@ -71,7 +70,8 @@ static fz_status fail_simd(const char *text) {
         if (*names) strcat(names, ", ");
         strcat(names, sets[i].name);
     }
-    return fz__fail(FZ_ERROR_VALUE, "FORZIUM_SIMD is \"%.40s\"; this CPU and this build have %s", text, names);
+    return fz__fail(FZ_ERROR_VALUE, "FORZIUM_SIMD is \"%.40s\"; this CPU and this build have %s", text,
+                    names);
 }
 
 static fz_status choose_simd(const instruction_set **set) {
@@ -87,20 +87,32 @@ static fz_status choose_simd(const instruction_set **set) {
     return fail_simd(text);
 }
 
-static size_t cache_size(int name, size_t usual) {
-    const long size = name < 0 ? 0 : sysconf(name);
-    return size > 0 ? (size_t)size : usual;
+/* Virtual machines pass the host's whole L3 on in CPUID, which sysconf reads; Linux knows better. */
+static size_t cache_in_sysfs(int index, int *level) {
+    char path[96], type[16] = "";
+    size_t kilobytes = 0;
+    const char *const names[] = {"type", "level", "size"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, names[i]);
+        FILE *file = fopen(path, "re");
+        if (!file) return 0;
+        const bool found = i == 0   ? fscanf(file, "%15s", type) == 1
+                           : i == 1 ? fscanf(file, "%d", level) == 1
+                                    : fscanf(file, "%zuK", &kilobytes) == 1;
+        fclose(file);
+        if (!found || strcmp(type, "Instruction") == 0) return 0;
+    }
+    return kilobytes << 10;
 }
 
 static void read_caches(void) {
-#ifdef _SC_LEVEL1_DCACHE_SIZE
-    const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
-#else
-    const int names[] = {-1, -1, -1};
-#endif
-    caches.l1 = cache_size(names[0], 32 << 10);
-    caches.l2 = cache_size(names[1], 512 << 10);
-    caches.l3 = cache_size(names[2], 4 << 20);
+    caches = (fz__caches){32 << 10, 512 << 10, 4 << 20}; /* where nobody tells */
+    size_t *const levels[] = {&caches.l1, &caches.l2, &caches.l3};
+    for (int index = 0; index < 4; index++) {
+        int level = 0;
+        const size_t size = cache_in_sysfs(index, &level);
+        if (size && level >= 1 && level <= 3) *levels[level - 1] = size;
+    }
 }
 
 static void init_once(void) {

@@ -10,11 +10,11 @@ enum { GRAIN = 16384, PARALLEL_FROM = 3 * GRAIN };
 typedef struct job {
     fz__nest nest;
     fz_loop *loop;
-    size_t size;                        /* bytes of an element of the compute dtype */
-    size_t sizes[FZ_MAX_OPERANDS];      /* bytes of an operand's own element */
-    fz_cast *cast[FZ_MAX_OPERANDS];     /* own dtype -> compute dtype; for the output, back */
-    bool in_place[FZ_MAX_OPERANDS];     /* rows may be read and written where they are */
-    bool in_blocks;                     /* some operand must be copied through a block buffer */
+    size_t size;                    /* bytes of an element of the compute dtype */
+    size_t sizes[FZ_MAX_OPERANDS];  /* bytes of an operand's own element */
+    fz_cast *cast[FZ_MAX_OPERANDS]; /* own dtype -> compute dtype; for the output, back */
+    bool in_place[FZ_MAX_OPERANDS]; /* rows may be read and written where they are */
+    bool in_blocks;                 /* some operand must be copied through a block buffer */
 } job;
 
 typedef struct buffers {
@@ -27,7 +27,8 @@ static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
 }
 
 /* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
-static void run_block(const job *j, size_t n, char *const pointers[], const ptrdiff_t strides[], buffers *scratch) {
+static void run_block(const job *j, size_t n, char *const pointers[], const ptrdiff_t strides[],
+                      buffers *scratch) {
     const int inputs = j->nest.operands - 1;
     const void *in[FZ_MAX_OPERANDS];
     unsigned char step[FZ_MAX_OPERANDS];
@@ -82,7 +83,8 @@ static void plan_operands(job *j, const fz_kernels *kernels, fz_dtype dtype, con
         const bool is_output = k == operands - 1;
         const fz_dtype own = arrays[k]->dtype;
         const ptrdiff_t stride = inner < 0 ? 0 : j->nest.strides[k][inner];
-        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[dtype] : kernels->elementwise->cast_from[own];
+        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[dtype]
+                               : kernels->elementwise->cast_from[own];
         j->in_place[k] = own == dtype && (stride == (ptrdiff_t)j->size || (is_output && inner < 0));
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
@@ -97,7 +99,8 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
     fz_status status = fz__check_array(name, "out", arrays[inputs]);
     if (status) return status;
     if (fz__overlaps_itself(arrays[inputs]))
-        return fz__fail(FZ_ERROR_OVERLAP, "%s: elements of out share memory; an array without overlap would do", name);
+        return fz__fail(FZ_ERROR_OVERLAP,
+                        "%s: elements of out share memory; an array without overlap would do", name);
     return FZ_OK;
 }
 
@@ -155,7 +158,8 @@ static bool same_or_apart(const fz_array *x, const fz_array *out, size_t bytes) 
 
 /* Few elements, gapless and of the compute dtype; each input a scalar, out itself or apart from it: work that
    costs less than its plan would. False where it is otherwise; then nothing is done. */
-static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[], const fz_array *out) {
+static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[],
+                      const fz_array *out) {
     const fz_elementwise_kernels *kernels = fz__kernels(dtype)->elementwise;
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
     const void *in[FZ_MAX_OPERANDS];
@@ -170,7 +174,8 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
         if (step[k] ? count_gapless(x, dtype, size) != n || !same_or_apart(x, out, (size_t)(n * size))
                     : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
             return false;
-        if (!step[k]) kernels->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
+        if (!step[k])
+            kernels->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
     }
     kernels->loops[op]((size_t)n, in, step, out->data);
     return true;
@@ -182,7 +187,8 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     if ((unsigned)op >= FZ_OP_COUNT) return fz__fail(FZ_ERROR_VALUE, "operation %d is unknown", (int)op);
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
-    if ((unsigned)dtype >= FZ_DTYPE_COUNT) return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", name, (int)dtype);
+    if ((unsigned)dtype >= FZ_DTYPE_COUNT)
+        return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", name, (int)dtype);
     if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
     const fz_kernels *kernels = fz__kernels(dtype);
     const fz_array *arrays[FZ_MAX_OPERANDS];
@@ -211,14 +217,14 @@ static fz_dtype widest(int arity, const fz_array *const inputs[]) {
     return dtype;
 }
 
-#define FZ_UNARY(name, ...)                                                                                          \
-    fz_status fz_##name(const fz_array *x, fz_array *out) {                                                           \
-        const fz_array *inputs[] = {x};                                                                               \
-        return fz_elementwise(FZ_OP_##name, widest(1, inputs), inputs, out);                                          \
+#define FZ_UNARY(name, ...)                                                  \
+    fz_status fz_##name(const fz_array *x, fz_array *out) {                  \
+        const fz_array *inputs[] = {x};                                      \
+        return fz_elementwise(FZ_OP_##name, widest(1, inputs), inputs, out); \
     }
-#define FZ_BINARY(name, ...)                                                                                         \
-    fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out) {                                        \
-        const fz_array *inputs[] = {x, y};                                                                            \
-        return fz_elementwise(FZ_OP_##name, widest(2, inputs), inputs, out);                                          \
+#define FZ_BINARY(name, ...)                                                   \
+    fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out) { \
+        const fz_array *inputs[] = {x, y};                                     \
+        return fz_elementwise(FZ_OP_##name, widest(2, inputs), inputs, out);   \
     }
 #include "ops.def"

@@ -49,8 +49,8 @@ typedef struct fz__nest {
 /* Multiplies lengths; FZ_ERROR_SHAPE for a negative length or a product of bytes past PTRDIFF_MAX. */
 fz_status fz__check_array(const char *operation, const char *argument, const fz_array *x);
 /* An output beside its inputs: the shape it must have, their dtype, no memory in common. */
-fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape, int inputs,
-                           const fz_array *const arrays[]);
+fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape,
+                           int inputs, const fz_array *const arrays[]);
 ptrdiff_t fz__array_size(const fz_array *x);
 bool fz__is_contiguous(const fz_array *x);
 /* Same memory, shape and strides: element i of one is element i of the other. */
@@ -123,7 +123,7 @@ void fz__workspace_release(void *workspace);
 const fz_kernels *fz__kernels(fz_dtype dtype);
 
 typedef struct fz__caches {
-    size_t l1, l2, l3; /* data bytes that one core can call its own share of; never 0 */
+    size_t l1, l2, l3; /* data bytes; never 0 */
 } fz__caches;
 const fz__caches *fz__cpu_caches(void);
 

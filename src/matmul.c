@@ -7,9 +7,9 @@
 #include "internal.h"
 
 enum {
-    PACKED_BYTES = 8 << 20,      /* most that the packed block of A, and that of B, may take */
-    PARALLEL_FROM = 1000000,     /* multiply-adds below which waking a thread does not pay */
-    TILES_PER_PARTICIPANT = 4,   /* so that uneven threads still end together */
+    PACKED_BYTES = 8 << 20,    /* most that the packed block of A, and that of B, may take */
+    PARALLEL_FROM = 1000000,   /* multiply-adds below which waking a thread does not pay */
+    TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
 };
 
 /* One operand as the packing sees it: byte strides along m or n, and along k. */
@@ -20,10 +20,10 @@ typedef struct matrix {
 
 typedef struct job {
     const fz_matmul_kernels *kernels;
-    ptrdiff_t element; /* bytes */
-    matrix a, b, c;    /* c's columns are contiguous */
-    ptrdiff_t mc, nc, kc;          /* sizes of a block */
-    ptrdiff_t tile_m, tile_n;      /* a task's part of a block of C */
+    ptrdiff_t element;        /* bytes */
+    matrix a, b, c;           /* c's columns are contiguous */
+    ptrdiff_t mc, nc, kc;     /* sizes of a block */
+    ptrdiff_t tile_m, tile_n; /* a task's part of a block of C */
     char *packed_a, *packed_b;
     /* the block at hand */
     ptrdiff_t i, j, p, m, n, k;
@@ -42,15 +42,15 @@ static void pack(void *context, ptrdiff_t begin, ptrdiff_t end, int participant)
     if (begin < a_end) {
         const ptrdiff_t row = begin * mr;
         t->kernels->pack_a((size_t)(fz__min(a_end * mr, t->m) - row), (size_t)t->k,
-                           t->a.data + (t->i + row) * t->a.row_stride + t->p * t->a.column_stride, t->a.row_stride,
-                           t->a.column_stride, t->packed_a + row * t->k * t->element);
+                           t->a.data + (t->i + row) * t->a.row_stride + t->p * t->a.column_stride,
+                           t->a.row_stride, t->a.column_stride, t->packed_a + row * t->k * t->element);
         begin = a_end;
     }
     if (begin < end) {
         const ptrdiff_t column = (begin - a_panels) * nr;
         t->kernels->pack_b((size_t)t->k, (size_t)(fz__min((end - a_panels) * nr, t->n) - column),
-                           t->b.data + t->p * t->b.row_stride + (t->j + column) * t->b.column_stride, t->b.row_stride,
-                           t->b.column_stride, t->packed_b + column * t->k * t->element);
+                           t->b.data + t->p * t->b.row_stride + (t->j + column) * t->b.column_stride,
+                           t->b.row_stride, t->b.column_stride, t->packed_b + column * t->k * t->element);
     }
 }
 
@@ -61,9 +61,10 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column) {
     char *c = (char *)t->c.data + t->i * c_stride + t->j * t->element;
     for (ptrdiff_t j = column; j < column_end; j += nr) {
         for (ptrdiff_t i = row; i < row_end; i += mr) {
-            t->kernels->tile((size_t)fz__min(mr, row_end - i), (size_t)fz__min(nr, column_end - j), (size_t)t->k,
-                             t->packed_a + i * t->k * t->element, t->packed_b + j * t->k * t->element,
-                             c + i * c_stride + j * t->element, c_stride, t->p > 0);
+            t->kernels->tile((size_t)fz__min(mr, row_end - i), (size_t)fz__min(nr, column_end - j),
+                             (size_t)t->k, t->packed_a + i * t->k * t->element,
+                             t->packed_b + j * t->k * t->element, c + i * c_stride + j * t->element, c_stride,
+                             t->p > 0);
         }
     }
 }
@@ -100,7 +101,8 @@ static void choose_blocks(job *t) {
 static void split_tiles(job *t, int participants) {
     const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr;
     const ptrdiff_t m = fz__min(t->mc, t->a.rows), n = fz__min(t->nc, t->b.columns);
-    while (fz__ceil_div(m, t->tile_m) * fz__ceil_div(n, t->tile_n) < (ptrdiff_t)participants * TILES_PER_PARTICIPANT) {
+    while (fz__ceil_div(m, t->tile_m) * fz__ceil_div(n, t->tile_n) <
+           (ptrdiff_t)participants * TILES_PER_PARTICIPANT) {
         if (t->tile_n >= 4 * nr && t->tile_n >= t->tile_m)
             t->tile_n = round_up(fz__ceil_div(t->tile_n, 2), nr);
         else if (t->tile_m >= 4 * mr)
@@ -111,7 +113,8 @@ static void split_tiles(job *t, int participants) {
 }
 
 static void run_blocks(job *t, int participants) {
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr, m = t->a.rows, n = t->b.columns, k = t->a.columns;
+    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr, m = t->a.rows, n = t->b.columns,
+                    k = t->a.columns;
     for (t->j = 0; t->j < n; t->j += t->nc) {
         for (t->i = 0; t->i < m; t->i += t->mc) {
             for (t->p = 0; t->p < k; t->p += t->kc) {
@@ -134,7 +137,11 @@ static int choose_participants(const job *t) {
 }
 
 static fz_status multiply_matrices(fz_dtype dtype, matrix a, matrix b, matrix c) {
-    job t = {.kernels = fz__kernels(dtype)->matmul, .element = (ptrdiff_t)fz_dtype_size(dtype), .a = a, .b = b, .c = c};
+    job t = {.kernels = fz__kernels(dtype)->matmul,
+             .element = (ptrdiff_t)fz_dtype_size(dtype),
+             .a = a,
+             .b = b,
+             .c = c};
     const int participants = choose_participants(&t);
     choose_blocks(&t);
     if (participants > 1) split_tiles(&t, participants);
@@ -157,9 +164,11 @@ fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[
     fz__format_shape(&ta, a->ndim, a->shape);
     fz__format_shape(&tb, b->ndim, b->shape);
     if (a->ndim != 2 || b->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; each must have 2 axes", ta.text, tb.text);
+        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; each must have 2 axes", ta.text,
+                        tb.text);
     if (a->shape[1] != b->shape[0])
-        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; a's last axis (%td) must equal b's first (%td)",
+        return fz__fail(FZ_ERROR_SHAPE,
+                        "matmul: a is %s and b is %s; a's last axis (%td) must equal b's first (%td)",
                         ta.text, tb.text, a->shape[1], b->shape[0]);
     shape[0] = a->shape[0];
     shape[1] = b->shape[1];

@@ -19,7 +19,8 @@ typedef struct job {
 static const char *read_row(const job *j, ptrdiff_t row, char *buffer) {
     const char *x = (const char *)j->x->data + row * j->x->strides[0];
     if (j->x->strides[1] == j->element) return x;
-    j->kernels->elementwise->cast_from[j->x->dtype]((size_t)j->columns, x, j->x->strides[1], buffer, j->element);
+    j->kernels->elementwise->cast_from[j->x->dtype]((size_t)j->columns, x, j->x->strides[1], buffer,
+                                                    j->element);
     return buffer;
 }
 
@@ -37,7 +38,8 @@ static void pool_row(const job *j, ptrdiff_t row, char *joined, char *copy, char
     char *out = (char *)j->out->data + row * j->out->strides[0];
     const bool gapless = j->out->strides[1] == j->element;
     k->image->max_windows((size_t)w, (size_t)j->window, (size_t)j->stride, rows, gapless ? out : results);
-    if (!gapless) k->elementwise->cast_from[j->out->dtype]((size_t)w, results, j->element, out, j->out->strides[1]);
+    if (!gapless)
+        k->elementwise->cast_from[j->out->dtype]((size_t)w, results, j->element, out, j->out->strides[1]);
 }
 
 static void pool_band(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
@@ -54,11 +56,12 @@ fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t str
     fz__format_shape(&text, x->ndim, x->shape);
     if (x->ndim != 2) return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: x is %s; it must have 2 axes", text.text);
     if (window < 1 || stride < 1)
-        return fz__fail(FZ_ERROR_VALUE, "max_pool2d: window is %td and stride is %td; each must be at least 1", window,
+        return fz__fail(FZ_ERROR_VALUE,
+                        "max_pool2d: window is %td and stride is %td; each must be at least 1", window,
                         stride);
     if (window > x->shape[0] || window > x->shape[1])
-        return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: window is %td and x is %s; window must fit into x", window,
-                        text.text);
+        return fz__fail(FZ_ERROR_SHAPE, "max_pool2d: window is %td and x is %s; window must fit into x",
+                        window, text.text);
     for (int d = 0; d < 2; d++) shape[d] = (x->shape[d] - window) / stride + 1;
     return FZ_OK;
 }

@@ -16,15 +16,16 @@ static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const
     for (int i = 0; axes && i < naxes; i++) {
         const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
         if (axis < 0 || axis >= x->ndim)
-            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, axes[i], x->ndim);
+            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, axes[i],
+                            x->ndim);
         if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", name, axes[i]);
         reduced[axis] = true;
     }
     return FZ_OK;
 }
 
-fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], int keepdims,
-                          int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
+fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                          int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
     if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
         return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
     const char *name = fz_reduction_name(reduction);
@@ -66,7 +67,8 @@ void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
     if (!r->divide) return;
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
     const double count = (double)r->count;
-    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &count, 0, splat, r->element);
+    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &count, 0, splat,
+                                                   r->element);
     const void *const in[] = {results, splat};
     r->kernels->elementwise->loops[FZ_OP_divide](n, in, (const unsigned char[]){1, 0}, results);
 }
@@ -74,7 +76,8 @@ void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
 /* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
 static fz_status reduce_nothing(const char *name, const fz__reduction *r, const fz_array *out) {
     if (r->combine != FZ_OP_add)
-        return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do", name);
+        return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
+                        name);
     _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES] = {0};
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
     fz__finish_results(r, 1, value); /* 0 / 0 */
@@ -87,7 +90,8 @@ static ptrdiff_t innermost_stride(const fz__nest *nest) {
     return stride < 0 ? -stride : stride;
 }
 
-static fz_status run(const char *name, fz__reduction *r, const fz_array *x, const fz_array *out, const split *s) {
+static fz_status run(const char *name, fz__reduction *r, const fz_array *x, const fz_array *out,
+                     const split *s) {
     const fz_array kept = {x->data, x->dtype, s->kept, s->kept_shape, s->kept_strides};
     const fz_array result = {out->data, x->dtype, s->kept, s->kept_shape, s->out_strides};
     const fz_array reduced = {x->data, x->dtype, s->reduced, s->reduced_shape, s->reduced_strides};
@@ -109,7 +113,8 @@ fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const 
     split s;
     int ndim;
     fz_status status = fz_init();
-    if (!status) status = fz_reduce_shape(reduction, x, naxes, axes, out && x && out->ndim == x->ndim, &ndim, shape);
+    if (!status)
+        status = fz_reduce_shape(reduction, x, naxes, axes, out && x && out->ndim == x->ndim, &ndim, shape);
     if (status) return status;
     const char *name = fz_reduction_name(reduction);
     if ((status = fz__check_output(name, out, ndim, shape, 1, &x))) return status;
@@ -126,8 +131,8 @@ fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const 
     return run(name, &r, x, out, &s);
 }
 
-#define FZ_REDUCTION(name, ...)                                                                                    \
-    fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out) {                           \
-        return fz_reduce(FZ_REDUCTION_##name, x, naxes, axes, out);                                                 \
+#define FZ_REDUCTION(name, ...)                                                          \
+    fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out) { \
+        return fz_reduce(FZ_REDUCTION_##name, x, naxes, axes, out);                      \
     }
 #include "ops.def"

@@ -8,9 +8,9 @@
 #include "internal.h"
 
 enum {
-    STRIP = 256,             /* results side by side */
-    GROUP = 32,              /* rows that one kernel call joins */
-    GATHERED = 8,            /* shorter runs of rows, or rows with gaps, are collected so many at a time */
+    STRIP = 256,  /* results side by side */
+    GROUP = 32,   /* rows that one kernel call joins */
+    GATHERED = 8, /* shorter runs of rows, or rows with gaps, are collected so many at a time */
     SEGMENT_ELEMENTS = 65536,
     JOINED_ELEMENTS = 4096, /* joined groups that a segment holds before it joins them */
 };
@@ -61,7 +61,8 @@ static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const p
     const fz__reduction *r = s->reduction;
     const char *x = pointers[0];
     if (n >= GATHERED && s->stride == r->element) {
-        for (; n; n -= fz__min(n, GROUP), x += GROUP * strides[0]) add_group(s, fz__min(n, GROUP), x, strides[0]);
+        for (; n; n -= fz__min(n, GROUP), x += GROUP * strides[0])
+            add_group(s, fz__min(n, GROUP), x, strides[0]);
         return;
     }
     for (; n; n--, x += strides[0]) {
@@ -102,7 +103,8 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
         nest.data[0] = pointers[0];
         fz__nest_walk(&nest, first, fz__min(first + j->segment_rows, r->count), add_rows, &s);
         flush_gathered(&s);
-        join_stack(r, s.joined, s.width, s.groups, j->partials ? j->partials + item * j->strip * r->element : values);
+        join_stack(r, s.joined, s.width, s.groups,
+                   j->partials ? j->partials + item * j->strip * r->element : values);
         if (!j->partials) store_results(r, s.width, values, pointers[1]);
     }
 }
@@ -115,7 +117,8 @@ static void join_segments(const job *j, ptrdiff_t strips) {
         _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP * sizeof(double)];
         const ptrdiff_t width = seek_strip(j, i, pointers);
         for (ptrdiff_t row = 1; row < j->segments && width < j->strip; row++)
-            memmove(stack + row * width * r->element, stack + row * j->strip * r->element, (size_t)(width * r->element));
+            memmove(stack + row * width * r->element, stack + row * j->strip * r->element,
+                    (size_t)(width * r->element));
         join_stack(r, j->segments, width, stack, values);
         store_results(r, width, values, pointers[1]);
     }
@@ -130,7 +133,8 @@ fz_status fz__reduce_columns(const fz__reduction *r) {
     j.segments = fz__ceil_div(r->count, j.segment_rows);
     const ptrdiff_t strips = r->kept.size / columns * j.strips, items = strips * j.segments;
     if (j.segments > 1) {
-        j.partials = fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * j.strip * r->element));
+        j.partials =
+            fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * j.strip * r->element));
         if (!j.partials) return FZ_ERROR_MEMORY;
     }
     const ptrdiff_t grain = fz__max(1, SEGMENT_ELEMENTS / 4 / (j.strip * fz__min(r->count, j.segment_rows)));

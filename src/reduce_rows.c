@@ -8,10 +8,10 @@
 #include "internal.h"
 
 enum {
-    SEGMENT = 32768,         /* elements */
-    GATHERED = 64,           /* rows shorter than this are collected into blocks */
+    SEGMENT = 32768,                 /* elements */
+    GATHERED = 64,                   /* rows shorter than this are collected into blocks */
     BLOCKS = 2 * SEGMENT / GATHERED, /* more than a segment can have: a long row ends in a short block */
-    GRAIN = 16384,           /* elements of a task */
+    GRAIN = 16384,                   /* elements of a task */
 };
 
 typedef struct job {
@@ -68,8 +68,8 @@ static void join_values(const fz__reduction *r, ptrdiff_t n, char *values, void 
 }
 
 /* Elements [begin, end) of the result whose first element is nest->data[0]. */
-static void reduce_segment(const fz__reduction *r, const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, segment *s,
-                           void *result) {
+static void reduce_segment(const fz__reduction *r, const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end,
+                           segment *s, void *result) {
     s->reduction = r;
     s->gathered = s->blocks = 0;
     fz__nest_walk(nest, begin, end, add_row, s);

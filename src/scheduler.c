@@ -16,10 +16,10 @@
 #include "internal.h"
 
 enum {
-    SLOTS = 64,               /* jobs announced at once; further callers work alone */
-    WORKER_SPIN_NS = 20000,   /* how long a worker looks for the next job before it sleeps */
-    CALLER_SPIN_NS = 50000,   /* how long a caller looks for the last chunks' end before it sleeps */
-    PAUSES_PER_CLOCK = 16,    /* a look at the clock costs about as much as a pause */
+    SLOTS = 64,             /* jobs announced at once; further callers work alone */
+    WORKER_SPIN_NS = 20000, /* how long a worker looks for the next job before it sleeps */
+    CALLER_SPIN_NS = 50000, /* how long a caller looks for the last chunks' end before it sleeps */
+    PAUSES_PER_CLOCK = 16,  /* a look at the clock costs about as much as a pause */
 };
 
 /* Chunks [begin, end) not yet taken, as begin << 32 | end, so that one compare-and-swap moves both. */
@@ -54,12 +54,12 @@ typedef struct slot {
 static struct {
     slot slots[SLOTS];
     _Atomic int64_t slots_used; /* none beyond was ever claimed */
-    atomic_uint epoch;      /* counts announcements */
-    atomic_int size;        /* threads wanted, callers' own included; 0: not known yet */
-    atomic_int workers;     /* threads created */
+    atomic_uint epoch;          /* counts announcements */
+    atomic_int size;            /* threads wanted, callers' own included; 0: not known yet */
+    atomic_int workers;         /* threads created */
     atomic_int sleepers;
-    atomic_bool exhausted;  /* a thread could not be created */
-    pthread_mutex_t mutex;  /* for sleeping and for creating threads */
+    atomic_bool exhausted; /* a thread could not be created */
+    pthread_mutex_t mutex; /* for sleeping and for creating threads */
     pthread_cond_t news;
 } pool = {
     .slots[0 ... SLOTS - 1] = {.mutex = PTHREAD_MUTEX_INITIALIZER, .empty = PTHREAD_COND_INITIALIZER},
@@ -176,8 +176,10 @@ static bool steal_chunk(job *j, int thief, uint32_t *chunk) {
         range *victim = &j->ranges[(thief + i) % j->participants];
         uint64_t chunks = atomic_load_explicit(&victim->chunks, memory_order_relaxed);
         while (range_begin(chunks) < range_end(chunks)) {
-            const uint32_t end = range_end(chunks), half = (end - range_begin(chunks) + 1) / 2, middle = end - half;
-            if (!atomic_compare_exchange_weak(&victim->chunks, &chunks, pack_range(range_begin(chunks), middle)))
+            const uint32_t end = range_end(chunks), half = (end - range_begin(chunks) + 1) / 2,
+                           middle = end - half;
+            if (!atomic_compare_exchange_weak(&victim->chunks, &chunks,
+                                              pack_range(range_begin(chunks), middle)))
                 continue;
             atomic_store(&j->ranges[thief].chunks, pack_range(middle + 1, end));
             *chunk = middle;
@@ -198,7 +200,8 @@ static bool has_chunks(const job *j) {
 static void deal_ranges(job *j, uint64_t chunks) {
     const uint64_t participants = (uint64_t)j->participants;
     for (uint64_t p = 0; p < participants; p++) {
-        atomic_init(&j->ranges[p].chunks, pack_range(p * chunks / participants, (p + 1) * chunks / participants));
+        atomic_init(&j->ranges[p].chunks,
+                    pack_range(p * chunks / participants, (p + 1) * chunks / participants));
         atomic_init(&j->ranges[p].taken, p == 0);
     }
 }
@@ -449,7 +452,8 @@ fz_status fz__scheduler_init(void) {
         errno = 0;
         const long n = strtol(text, &end, 10);
         if (*end || errno || n < 1 || n > FZ_MAX_THREADS)
-            return fz__fail(FZ_ERROR_VALUE, "FORZIUM_NUM_THREADS is \"%.40s\"; a number from 1 to %d would do", text,
+            return fz__fail(FZ_ERROR_VALUE,
+                            "FORZIUM_NUM_THREADS is \"%.40s\"; a number from 1 to %d would do", text,
                             FZ_MAX_THREADS);
         initial_size = (int)n;
     }

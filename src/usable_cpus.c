@@ -70,7 +70,8 @@ static double cgroup_quota(void) {
         if (!path) continue;
         *path++ = '\0';
         controllers++;
-        const bool v2 = *controllers == '\0', cpu = strncmp(controllers, "cpu", 3) == 0 || strstr(controllers, ",cpu");
+        const bool v2 = *controllers == '\0',
+                   cpu = strncmp(controllers, "cpu", 3) == 0 || strstr(controllers, ",cpu");
         if (!v2 && !cpu) continue;
         const double quota = smallest_quota(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu", path);
         smallest = quota < smallest ? quota : smallest;

@@ -5,7 +5,8 @@
 
 static int find_name(const fzpy_signature *s, PyObject *name) {
     Py_ssize_t length;
-    const char *text = PyUnicode_AsUTF8AndSize(name, &length); /* cached in the string, which is ASCII mostly */
+    const char *text =
+        PyUnicode_AsUTF8AndSize(name, &length); /* cached in the string, which is ASCII mostly */
     if (!text) return -1;
     for (int i = s->positional_only; i < s->count; i++) {
         if (strlen(s->names[i]) == (size_t)length && memcmp(s->names[i], text, (size_t)length) == 0) return i;
@@ -37,7 +38,8 @@ int fzpy_parse(const fzpy_signature *s, PyObject *const *args, Py_ssize_t nargs,
     }
     for (int i = 0; i < s->required; i++) {
         if (values[i]) continue;
-        PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", s->function, s->names[i], i + 1);
+        PyErr_Format(PyExc_TypeError, "%s() missing required argument '%s' (pos %d)", s->function,
+                     s->names[i], i + 1);
         return -1;
     }
     return 0;

@@ -19,8 +19,9 @@ typedef fz_status pair_shape(const fz_array *a, const fz_array *b, ptrdiff_t sha
 typedef fz_status pair_compute(const fz_array *a, const fz_array *b, fz_array *out);
 
 /* What matmul and conv2d have in common: two inputs, a matrix as result, work per element of it. */
-static PyObject *compute_pair(const fzpy_operation *row, PyObject *const *values, PyObject *given, pair_shape *get_shape,
-                              pair_compute *run, double (*work)(const fzpy_view views[2])) {
+static PyObject *compute_pair(const fzpy_operation *row, PyObject *const *values, PyObject *given,
+                              pair_shape *get_shape, pair_compute *run,
+                              double (*work)(const fzpy_view views[2])) {
     fzpy_view views[2];
     if (view_pair(row, values, views) < 0) return NULL;
     const fzpy_view *const inputs[] = {&views[0], &views[1]};
@@ -30,7 +31,8 @@ static PyObject *compute_pair(const fzpy_operation *row, PyObject *const *values
     fz_status status = get_shape(&views[0].array, &views[1].array, shape);
     if (status) {
         fzpy_raise(status);
-    } else if (fzpy_output_open(&out, row->signature.function, given, views[0].array.dtype, 2, shape, 2, inputs) == 0) {
+    } else if (fzpy_output_open(&out, row->signature.function, given, views[0].array.dtype, 2, shape, 2,
+                                inputs) == 0) {
         PyThreadState *released = fzpy_release_gil(work(views));
         status = run(&views[0].array, &views[1].array, &out.target->array);
         fzpy_retake_gil(released);
@@ -41,8 +43,12 @@ static PyObject *compute_pair(const fzpy_operation *row, PyObject *const *values
     return result;
 }
 
-static double matmul_work(const fzpy_view views[2]) { return fzpy_view_size(&views[0]) * (double)views[1].shape[1]; }
-static double conv2d_work(const fzpy_view views[2]) { return fzpy_view_size(&views[0]) * fzpy_view_size(&views[1]); }
+static double matmul_work(const fzpy_view views[2]) {
+    return fzpy_view_size(&views[0]) * (double)views[1].shape[1];
+}
+static double conv2d_work(const fzpy_view views[2]) {
+    return fzpy_view_size(&views[0]) * fzpy_view_size(&views[1]);
+}
 
 static PyObject *compute_matmul(const fzpy_operation *row, PyObject *const *values) {
     return compute_pair(row, values, values[2], fz_matmul_shape, fz_matmul, matmul_work);
@@ -61,7 +67,8 @@ static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
     if (!items) return -1;
     int result = 1;
     if (PyTuple_GET_SIZE(items) != ndim) {
-        PyErr_Format(PyExc_ValueError, "transpose: axes has %zd entries and x has %d axes; each must be named once",
+        PyErr_Format(PyExc_ValueError,
+                     "transpose: axes has %zd entries and x has %d axes; each must be named once",
                      PyTuple_GET_SIZE(items), ndim);
         result = -1;
     }
@@ -84,7 +91,8 @@ static PyObject *transpose_view(const fzpy_view *x, PyObject *permutation, PyObj
     fzpy_output out;
     fz_status status = fz_transpose_shape(&x->array, list, shape);
     if (status) return fzpy_raise(status);
-    if (fzpy_output_open(&out, "transpose", given, x->array.dtype, x->array.ndim, shape, 1, &x) < 0) return NULL;
+    if (fzpy_output_open(&out, "transpose", given, x->array.dtype, x->array.ndim, shape, 1, &x) < 0)
+        return NULL;
     PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
     status = fz_transpose(&x->array, list, &out.target->array);
     fzpy_retake_gil(released);
@@ -119,7 +127,8 @@ static PyObject *compute_max_pool2d(const fzpy_operation *row, PyObject *const *
     fzpy_view x;
     if (fzpy_read_size(name, "window", values[1], &window) < 0) return NULL;
     stride = window;
-    if (values[2] && values[2] != Py_None && fzpy_read_size(name, "stride", values[2], &stride) < 0) return NULL;
+    if (values[2] && values[2] != Py_None && fzpy_read_size(name, "stride", values[2], &stride) < 0)
+        return NULL;
     if (fzpy_view_input(&x, name, "x", values[0]) < 0) return NULL;
     PyObject *result = pool_view(&x, window, stride, values[3]);
     fzpy_view_clear(&x);
@@ -128,22 +137,22 @@ static PyObject *compute_max_pool2d(const fzpy_operation *row, PyObject *const *
 
 /* ---- the table ------------------------------------------------------------------------------------------ */
 
-#define OUT_AND_ERRORS                                                                                             \
-    "out : ndarray, optional\n"                                                                                    \
-    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n"        \
-    "    error.\n"                                                                                                 \
-    "\n"                                                                                                           \
-    "Returns\n"                                                                                                    \
-    "-------\n"                                                                                                    \
-    "ndarray\n"                                                                                                    \
-    "    out, or a new array.\n"                                                                                   \
-    "\n"                                                                                                           \
-    "Raises\n"                                                                                                     \
-    "------\n"                                                                                                     \
-    "ValueError\n"                                                                                                 \
-    "    For shapes that do not fit, and a read-only out.\n"                                                       \
-    "TypeError\n"                                                                                                  \
-    "    For dtypes other than float32 and float64.\n"                                                             \
+#define OUT_AND_ERRORS                                                                                      \
+    "out : ndarray, optional\n"                                                                             \
+    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n" \
+    "    error.\n"                                                                                          \
+    "\n"                                                                                                    \
+    "Returns\n"                                                                                             \
+    "-------\n"                                                                                             \
+    "ndarray\n"                                                                                             \
+    "    out, or a new array.\n"                                                                            \
+    "\n"                                                                                                    \
+    "Raises\n"                                                                                              \
+    "------\n"                                                                                              \
+    "ValueError\n"                                                                                          \
+    "    For shapes that do not fit, and a read-only out.\n"                                                \
+    "TypeError\n"                                                                                           \
+    "    For dtypes other than float32 and float64.\n"                                                      \
     "\n"
 
 static const char matmul_doc[] =
@@ -151,8 +160,7 @@ static const char matmul_doc[] =
     "Parameters\n"
     "----------\n"
     "a, b : array_like\n"
-    "    Matrices (m, k) and (k, n), any strides; float32 or float64.\n" OUT_AND_ERRORS
-    "Notes\n"
+    "    Matrices (m, k) and (k, n), any strides; float32 or float64.\n" OUT_AND_ERRORS "Notes\n"
     "-----\n"
     "Cache-blocked panels and a register-tiled micro-kernel after Goto and van de Geijn [1]_; the error is\n"
     "at most k * eps * (abs(a) @ abs(b)). Releases the GIL; the result does not depend on the number of\n"
@@ -178,8 +186,7 @@ static const char transpose_doc[] =
     "x : array_like\n"
     "    float32 or float64, any shape and strides.\n"
     "axes : sequence of ints, optional\n"
-    "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" OUT_AND_ERRORS
-    "Notes\n"
+    "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" OUT_AND_ERRORS "Notes\n"
     "-----\n"
     "A copy in memory order, in tiles that fit the cache; ``x.T`` is the view. Large calls release the GIL.\n"
     "\n"
@@ -200,8 +207,7 @@ static const char conv2d_doc[] =
     "x : array_like\n"
     "    An image (h, w) of one channel; float32 or float64.\n"
     "weight : array_like\n"
-    "    The kernel (kh, kw), not larger than x.\n" OUT_AND_ERRORS
-    "Notes\n"
+    "    The kernel (kh, kw), not larger than x.\n" OUT_AND_ERRORS "Notes\n"
     "-----\n"
     "Each result is one chain of fused multiply-adds in row order. Large calls release the GIL; the result\n"
     "does not depend on the number of threads.\n"
@@ -224,8 +230,7 @@ static const char max_pool2d_doc[] =
     "    Side of the square window in elements.\n"
     "stride : int, optional\n"
     "    Step from window to window; by default the window's side. What is left at the right and lower\n"
-    "    edge is not covered.\n" OUT_AND_ERRORS
-    "Notes\n"
+    "    edge is not covered.\n" OUT_AND_ERRORS "Notes\n"
     "-----\n"
     "NaN where a window holds one. Large calls release the GIL.\n"
     "\n"

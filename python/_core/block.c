@@ -21,8 +21,7 @@ typedef struct lease {
     Py_ssize_t nbytes;
 } lease;
 
-static lease *lease_new(fz_pool *pool, Py_ssize_t nbytes)
-{
+static lease *lease_new(fz_pool *pool, Py_ssize_t nbytes) {
     lease *l = malloc(sizeof *l);
     if (!l) {
         PyErr_NoMemory();
@@ -42,23 +41,18 @@ static lease *lease_new(fz_pool *pool, Py_ssize_t nbytes)
     return l;
 }
 
-static void lease_drop(lease *l)
-{
-    if (atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) != 1)
-        return;
-    if (atomic_load(&l->views) != CLOSED)
-        fz_pool_deallocate(l->pool, l->memory);
+static void lease_drop(lease *l) {
+    if (atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) != 1) return;
+    if (atomic_load(&l->views) != CLOSED) fz_pool_deallocate(l->pool, l->memory);
     fz_pool_release(l->pool);
     free(l);
 }
 
 /* One more view; false if the lease is closed. */
-static bool lease_look(lease *l)
-{
+static bool lease_look(lease *l) {
     Py_ssize_t views = atomic_load(&l->views);
     do {
-        if (views == CLOSED)
-            return false;
+        if (views == CLOSED) return false;
     } while (!atomic_compare_exchange_weak(&l->views, &views, views + 1));
     return true;
 }
@@ -66,27 +60,22 @@ static bool lease_look(lease *l)
 static void lease_look_away(lease *l) { atomic_fetch_sub(&l->views, 1); }
 
 /* Gives the memory back unless there are views; returns what `views` was: 0 if that was done. */
-static Py_ssize_t lease_close(lease *l)
-{
+static Py_ssize_t lease_close(lease *l) {
     Py_ssize_t views = 0;
-    if (atomic_compare_exchange_strong(&l->views, &views, CLOSED))
-        fz_pool_deallocate(l->pool, l->memory);
+    if (atomic_compare_exchange_strong(&l->views, &views, CLOSED)) fz_pool_deallocate(l->pool, l->memory);
     return views;
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 typedef struct block {
-    PyObject_HEAD
-    lease *lease;
+    PyObject_HEAD lease *lease;
     PyObject *weak_references;
 } block;
 
-PyObject *fzpy_block_new(PyTypeObject *type, fz_pool *pool, Py_ssize_t nbytes, void **data)
-{
+PyObject *fzpy_block_new(PyTypeObject *type, fz_pool *pool, Py_ssize_t nbytes, void **data) {
     lease *l = lease_new(pool, nbytes);
-    if (!l)
-        return NULL;
+    if (!l) return NULL;
     block *b = (block *)type->tp_alloc(type, 0);
     if (!b) {
         lease_drop(l);
@@ -97,8 +86,7 @@ PyObject *fzpy_block_new(PyTypeObject *type, fz_pool *pool, Py_ssize_t nbytes, v
     return (PyObject *)b;
 }
 
-int fzpy_block_deallocate(PyObject *self, const char *function, fz_pool *pool)
-{
+int fzpy_block_deallocate(PyObject *self, const char *function, fz_pool *pool) {
     lease *l = ((block *)self)->lease;
     if (l->pool != pool) {
         PyErr_Format(PyExc_ValueError, "%s: the block is another pool's", function);
@@ -114,26 +102,21 @@ int fzpy_block_deallocate(PyObject *self, const char *function, fz_pool *pool)
 }
 
 /* 0, and one more view; -1 with an exception if the block is deallocated. */
-static int look(lease *l)
-{
-    if (lease_look(l))
-        return 0;
+static int look(lease *l) {
+    if (lease_look(l)) return 0;
     PyErr_SetString(PyExc_ValueError, "PoolBlock: the block is deallocated");
     return -1;
 }
 
-static void block_dealloc(PyObject *self)
-{
+static void block_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
-    if (((block *)self)->weak_references)
-        PyObject_ClearWeakRefs(self);
+    if (((block *)self)->weak_references) PyObject_ClearWeakRefs(self);
     lease_drop(((block *)self)->lease);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-static PyObject *block_repr(PyObject *self)
-{
+static PyObject *block_repr(PyObject *self) {
     lease *l = ((block *)self)->lease;
     Py_ssize_t views = atomic_load(&l->views);
     if (views == CLOSED)
@@ -142,29 +125,23 @@ static PyObject *block_repr(PyObject *self)
                                 l->memory, views);
 }
 
-static Py_ssize_t block_length(PyObject *self)
-{
+static Py_ssize_t block_length(PyObject *self) {
     lease *l = ((block *)self)->lease;
-    if (look(l) < 0)
-        return -1;
+    if (look(l) < 0) return -1;
     lease_look_away(l);
     return l->nbytes;
 }
 
-static int block_get_buffer(PyObject *self, Py_buffer *view, int flags)
-{
+static int block_get_buffer(PyObject *self, Py_buffer *view, int flags) {
     lease *l = ((block *)self)->lease;
     view->obj = NULL;
-    if (look(l) < 0)
-        return -1;
-    if (PyBuffer_FillInfo(view, self, l->memory, l->nbytes, 0, flags) == 0)
-        return 0;
+    if (look(l) < 0) return -1;
+    if (PyBuffer_FillInfo(view, self, l->memory, l->nbytes, 0, flags) == 0) return 0;
     lease_look_away(l);
     return -1;
 }
 
-static void block_release_buffer(PyObject *self, Py_buffer *Py_UNUSED(view))
-{
+static void block_release_buffer(PyObject *self, Py_buffer *Py_UNUSED(view)) {
     lease_look_away(((block *)self)->lease);
 }
 
@@ -204,8 +181,7 @@ typedef struct tensor {
     lease *lease;
 } tensor;
 
-static void tensor_delete(tensor *t)
-{
+static void tensor_delete(tensor *t) {
     lease_look_away(t->lease);
     lease_drop(t->lease);
     free(t);
@@ -215,8 +191,7 @@ static void delete_plain(DLManagedTensor *plain) { tensor_delete(plain->manager_
 static void delete_versioned(DLManagedTensorVersioned *versioned) { tensor_delete(versioned->manager_ctx); }
 
 /* NULL with an exception. */
-static tensor *tensor_new(lease *l)
-{
+static tensor *tensor_new(lease *l) {
     tensor *t = malloc(sizeof *t);
     if (!t) {
         PyErr_NoMemory();
@@ -237,14 +212,11 @@ static tensor *tensor_new(lease *l)
 }
 
 /* A capsule that nobody consumed still has its first name. */
-static void delete_plain_capsule(PyObject *capsule)
-{
-    if (PyCapsule_IsValid(capsule, "dltensor"))
-        delete_plain(PyCapsule_GetPointer(capsule, "dltensor"));
+static void delete_plain_capsule(PyObject *capsule) {
+    if (PyCapsule_IsValid(capsule, "dltensor")) delete_plain(PyCapsule_GetPointer(capsule, "dltensor"));
 }
 
-static void delete_versioned_capsule(PyObject *capsule)
-{
+static void delete_versioned_capsule(PyObject *capsule) {
     if (PyCapsule_IsValid(capsule, "dltensor_versioned"))
         delete_versioned(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
 }
@@ -258,8 +230,7 @@ static const fzpy_signature dlpack_signature = {
     "PoolBlock.__dlpack__", 4, 0, 0, 0, {"stream", "max_version", "dl_device", "copy"}};
 
 /* 0, or -1 with BufferError for what a block in CPU memory, shared as it is, cannot satisfy. */
-static int check_dlpack_request(PyObject *stream, PyObject *device, PyObject *copy)
-{
+static int check_dlpack_request(PyObject *stream, PyObject *device, PyObject *copy) {
     if (stream && stream != Py_None) {
         PyErr_SetString(PyExc_BufferError,
                         "PoolBlock.__dlpack__: stream must be None, the block is in CPU memory");
@@ -282,8 +253,7 @@ static int check_dlpack_request(PyObject *stream, PyObject *device, PyObject *co
     return 0;
 }
 
-static PyObject *block_dlpack(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
-{
+static PyObject *block_dlpack(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     PyObject *values[4];
     if (fzpy_parse(&dlpack_signature, args, nargs, kwnames, values) < 0 ||
         check_dlpack_request(values[0], values[2], values[3]) < 0)
@@ -294,18 +264,15 @@ static PyObject *block_dlpack(PyObject *self, PyObject *const *args, Py_ssize_t 
         !PyArg_Parse(version, "(ii);PoolBlock.__dlpack__: max_version", &major, &minor))
         return NULL;
     tensor *t = tensor_new(((block *)self)->lease);
-    if (!t)
-        return NULL;
+    if (!t) return NULL;
     PyObject *capsule = major >= 1
                             ? PyCapsule_New(&t->versioned, "dltensor_versioned", delete_versioned_capsule)
                             : PyCapsule_New(&t->plain, "dltensor", delete_plain_capsule);
-    if (!capsule)
-        tensor_delete(t);
+    if (!capsule) tensor_delete(t);
     return capsule;
 }
 
-static PyObject *block_dlpack_device(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
-{
+static PyObject *block_dlpack_device(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored)) {
     return Py_BuildValue("(ii)", DL_CPU, 0);
 }
 
@@ -348,8 +315,7 @@ static PyType_Spec block_spec = {
     .slots = block_slots,
 };
 
-int fzpy_init_block(PyObject *core)
-{
+int fzpy_init_block(PyObject *core) {
     fzpy_state *state = fzpy_state_of(core);
     state->block_type = (PyTypeObject *)PyType_FromModuleAndSpec(core, &block_spec, NULL);
     return state->block_type ? PyModule_AddType(core, state->block_type) : -1;

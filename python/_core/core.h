@@ -36,15 +36,12 @@ int fzpy_init_zero_copy(PyObject *core);  /* zero_copy.c: adds the namespace `ze
 #define FZPY_KEEP_GIL_BELOW 10000
 
 /* Lets other Python threads run during `work` element-operations. Give the result back afterwards. */
-static inline PyThreadState *fzpy_release_gil(double work)
-{
+static inline PyThreadState *fzpy_release_gil(double work) {
     return work < FZPY_KEEP_GIL_BELOW ? NULL : PyEval_SaveThread();
 }
 
-static inline void fzpy_retake_gil(PyThreadState *released)
-{
-    if (released)
-        PyEval_RestoreThread(released);
+static inline void fzpy_retake_gil(PyThreadState *released) {
+    if (released) PyEval_RestoreThread(released);
 }
 
 /* ---- errors.c ------------------------------------------------------------------------------------------- */
@@ -117,8 +114,9 @@ int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype)
 /* ---- output.c: where the result of an operation goes that writes to separate memory only ------------------------ */
 
 typedef struct fzpy_output {
-    fzpy_view given, fresh; /* the out argument, and a new array where it is absent or cannot be written directly */
-    fzpy_view *target;      /* where to compute */
+    fzpy_view given,
+        fresh; /* the out argument, and a new array where it is absent or cannot be written directly */
+    fzpy_view *target; /* where to compute */
 } fzpy_output;
 
 /* out is NULL, None, or an ndarray of this shape; if it is of another dtype or overlaps an input, the
@@ -138,10 +136,10 @@ struct fzpy_operation {
     fzpy_signature signature;
     const char *parameters; /* the signature as Python writes it */
     const char *doc;        /* its line of documentation */
-    const char *family;     /* the rest, which a kind of operation may share: %name% stands for the operation */
+    const char *family; /* the rest, which a kind of operation may share: %name% stands for the operation */
     const char *example;
     fzpy_compute *compute;
-    int id;                 /* fz_op or fz_reduction */
+    int id; /* fz_op or fz_reduction */
 };
 
 /* Adds an object for each to the module. 0, or -1 with an exception. */
@@ -200,9 +198,12 @@ int fzpy_rows_open(fzpy_rows *rows, const char *function, const char *argument, 
 int fzpy_rows_read(const fzpy_rows *rows, double *out);
 void fzpy_rows_close(fzpy_rows *rows);
 
-int fzpy_doubles_new(fzpy_doubles *doubles, const char *function, int ndim, ptrdiff_t rows, ptrdiff_t columns);
-int fzpy_doubles_from_rows(fzpy_doubles *doubles, const char *function, const char *argument, PyObject *object);
-int fzpy_doubles_from_vector(fzpy_doubles *doubles, const char *function, const char *argument, PyObject *object);
+int fzpy_doubles_new(fzpy_doubles *doubles, const char *function, int ndim, ptrdiff_t rows,
+                     ptrdiff_t columns);
+int fzpy_doubles_from_rows(fzpy_doubles *doubles, const char *function, const char *argument,
+                           PyObject *object);
+int fzpy_doubles_from_vector(fzpy_doubles *doubles, const char *function, const char *argument,
+                             PyObject *object);
 void fzpy_doubles_clear(fzpy_doubles *doubles);
 
 /* A list of Python floats, or a list of lists of them. */

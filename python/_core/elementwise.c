@@ -38,7 +38,8 @@ static const char family[] =
     ">>> import numpy as np\n"
     ">>> x = np.array([[1.0, 4.0], [9.0, 16.0]])\n";
 static const char unary_example[] = ">>> bool(np.array_equal(forzium.%name%(x), np.%name%(x)))\nTrue\n";
-static const char binary_example[] = ">>> bool(np.array_equal(forzium.%name%(x, 2.0), np.%name%(x, 2.0)))\nTrue\n";
+static const char binary_example[] =
+    ">>> bool(np.array_equal(forzium.%name%(x, 2.0), np.%name%(x, 2.0)))\nTrue\n";
 
 /* NEP 50: the widest of the arrays; Python scalars count only among themselves. */
 static fz_dtype result_dtype(int inputs, const fzpy_view *views) {
@@ -52,8 +53,8 @@ static fz_dtype result_dtype(int inputs, const fzpy_view *views) {
     return strong ? dtype : FZ_FLOAT64;
 }
 
-static int make_output(const fzpy_operation *row, fz_dtype dtype, const fz_array *const inputs[], PyObject *given,
-                       fzpy_view *out) {
+static int make_output(const fzpy_operation *row, fz_dtype dtype, const fz_array *const inputs[],
+                       PyObject *given, fzpy_view *out) {
     const char *name = row->signature.function;
     if (given) return fzpy_view_output(out, name, "out", given);
     ptrdiff_t shape[FZ_MAX_NDIM];
@@ -81,7 +82,8 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     fzpy_view views[MAX_INPUTS];
     int viewed = 0;
     for (; viewed < inputs; viewed++) {
-        if (fzpy_view_input(&views[viewed], row->signature.function, row->signature.names[viewed], values[viewed]) < 0)
+        if (fzpy_view_input(&views[viewed], row->signature.function, row->signature.names[viewed],
+                            values[viewed]) < 0)
             goto done;
         arrays[viewed] = &views[viewed].array;
     }
@@ -94,21 +96,21 @@ done:
 }
 
 static const fzpy_operation rows[] = {
-#define FZ_UNARY(name, dtypes, lane, fill, text)                                                                   \
-    {.signature = {#name, 3, 1, 1, 2, {"x", "out", "dtype"}},                                                      \
-     .parameters = "x, /, out=None, *, dtype=None",                                                                \
-     .doc = text,                                                                                                  \
-     .family = family,                                                                                             \
-     .example = unary_example,                                                                                     \
-     .compute = compute,                                                                                           \
+#define FZ_UNARY(name, dtypes, lane, fill, text)              \
+    {.signature = {#name, 3, 1, 1, 2, {"x", "out", "dtype"}}, \
+     .parameters = "x, /, out=None, *, dtype=None",           \
+     .doc = text,                                             \
+     .family = family,                                        \
+     .example = unary_example,                                \
+     .compute = compute,                                      \
      .id = FZ_OP_##name},
-#define FZ_BINARY(name, dtypes, lane, fill, text)                                                                  \
-    {.signature = {#name, 4, 2, 2, 3, {"x", "y", "out", "dtype"}},                                                 \
-     .parameters = "x, y, /, out=None, *, dtype=None",                                                             \
-     .doc = text,                                                                                                  \
-     .family = family,                                                                                             \
-     .example = binary_example,                                                                                    \
-     .compute = compute,                                                                                           \
+#define FZ_BINARY(name, dtypes, lane, fill, text)                  \
+    {.signature = {#name, 4, 2, 2, 3, {"x", "y", "out", "dtype"}}, \
+     .parameters = "x, y, /, out=None, *, dtype=None",             \
+     .doc = text,                                                  \
+     .family = family,                                             \
+     .example = binary_example,                                    \
+     .compute = compute,                                           \
      .id = FZ_OP_##name},
 #include "ops.def"
 };

@@ -63,7 +63,6 @@ static PyObject *echo_u64(PyObject *core, PyObject *const *args, Py_ssize_t narg
 
 /* ---- the size of the pool -------------------------------------------------------------------------------- */
 
-
 static const char optimize_thread_pools_doc[] =
     "optimize_thread_pools()\n--\n\n"
     "Sets the pool's size to the number of CPUs that this process may use now: its affinity and its\n"

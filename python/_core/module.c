@@ -64,12 +64,8 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "forzium._core",
-    .m_size = sizeof(fzpy_state),
-    .m_slots = slots,
-    .m_traverse = traverse,
-    .m_clear = clear,
+    PyModuleDef_HEAD_INIT, .m_name = "forzium._core", .m_size = sizeof(fzpy_state),
+    .m_slots = slots,      .m_traverse = traverse,    .m_clear = clear,
     .m_free = release,
 };
 

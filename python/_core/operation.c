@@ -7,8 +7,7 @@
 enum { MAX_ARGUMENTS = sizeof(((fzpy_signature *)0)->names) / sizeof(char *) };
 
 typedef struct operation {
-    PyObject_HEAD
-    vectorcallfunc vectorcall;
+    PyObject_HEAD vectorcallfunc vectorcall;
     const fzpy_operation *row;
     PyObject *weak_references;
 } operation;
@@ -38,8 +37,8 @@ static PyObject *get_doc(PyObject *self, void *closure) {
     (void)closure;
     const fzpy_operation *row = row_of(self);
     const char *name = row->signature.function;
-    PyObject *text = PyUnicode_FromFormat("%s(%s)\n\n%s%s%s", name, row->parameters, row->doc, row->family,
-                                          row->example);
+    PyObject *text =
+        PyUnicode_FromFormat("%s(%s)\n\n%s%s%s", name, row->parameters, row->doc, row->family, row->example);
     PyObject *filled = text ? PyObject_CallMethod(text, "replace", "ss", "%name%", name) : NULL;
     Py_XDECREF(text);
     return filled;
@@ -79,8 +78,8 @@ static void deallocate(PyObject *self) {
 }
 
 static PyGetSetDef attributes[] = {
-    {"__name__", get_name, NULL, NULL, NULL},   {"__qualname__", get_name, NULL, NULL, NULL},
-    {"__module__", get_module, NULL, NULL, NULL}, {"__doc__", get_doc, NULL, NULL, NULL},
+    {"__name__", get_name, NULL, NULL, NULL},           {"__qualname__", get_name, NULL, NULL, NULL},
+    {"__module__", get_module, NULL, NULL, NULL},       {"__doc__", get_doc, NULL, NULL, NULL},
     {"__signature__", get_signature, NULL, NULL, NULL}, {NULL},
 };
 
@@ -93,8 +92,12 @@ static PyMemberDef members[] = {
 static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, deallocate}, {Py_tp_repr, repr},
-    {Py_tp_getset, attributes},      {Py_tp_members, members},    {Py_tp_methods, methods},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, deallocate},
+    {Py_tp_repr, repr},
+    {Py_tp_getset, attributes},
+    {Py_tp_members, members},
+    {Py_tp_methods, methods},
     {0, NULL},
 };
 

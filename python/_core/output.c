@@ -1,7 +1,8 @@
 /* Where the result of an operation goes that writes to separate memory only. */
 #include "core.h"
 
-static int check_shape(const char *operation, PyObject *out, const fz_array *array, int ndim, const ptrdiff_t *shape) {
+static int check_shape(const char *operation, PyObject *out, const fz_array *array, int ndim,
+                       const ptrdiff_t *shape) {
     bool fits = array->ndim == ndim;
     for (int d = 0; fits && d < ndim; d++) fits = array->shape[d] == shape[d];
     if (fits) return 0;

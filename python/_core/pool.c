@@ -12,18 +12,15 @@ typedef struct allocator {
 } allocator;
 
 /* The pool of a PoolAllocator; NULL with an exception where a subclass forgot to initialise it. */
-static fz_pool *pool_of(PyObject *self)
-{
+static fz_pool *pool_of(PyObject *self) {
     fz_pool *pool = atomic_load(&((allocator *)self)->pool);
-    if (!pool)
-        PyErr_SetString(PyExc_ValueError, "PoolAllocator: __init__ has not been called");
+    if (!pool) PyErr_SetString(PyExc_ValueError, "PoolAllocator: __init__ has not been called");
     return pool;
 }
 
 /* ---- the object's life ----------------------------------------------------------------------- */
 
-static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs)
-{
+static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"capacity", NULL};
     PyObject *object;
     Py_ssize_t capacity;
@@ -41,31 +38,25 @@ static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs)
         fzpy_raise(status);
         return -1;
     }
-    if (atomic_compare_exchange_strong(&((allocator *)self)->pool, &initialised, pool))
-        return 0;
+    if (atomic_compare_exchange_strong(&((allocator *)self)->pool, &initialised, pool)) return 0;
     fz_pool_release(pool);
     PyErr_SetString(PyExc_ValueError, "PoolAllocator: __init__ has been called already");
     return -1;
 }
 
-static void allocator_dealloc(PyObject *self)
-{
+static void allocator_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     allocator *a = (allocator *)self;
-    if (a->weak_references)
-        PyObject_ClearWeakRefs(self);
+    if (a->weak_references) PyObject_ClearWeakRefs(self);
     fz_pool *pool = atomic_load(&a->pool);
-    if (pool)
-        fz_pool_release(pool);
+    if (pool) fz_pool_release(pool);
     type->tp_free(self);
     Py_DECREF(type);
 }
 
-static PyObject *allocator_repr(PyObject *self)
-{
+static PyObject *allocator_repr(PyObject *self) {
     fz_pool *pool = pool_of(self);
-    if (!pool)
-        return NULL;
+    if (!pool) return NULL;
     fz_pool_stats stats;
     fz_pool_get_stats(pool, &stats);
     return PyUnicode_FromFormat("<%s of %zu bytes, %zu in use>", Py_TYPE(self)->tp_name, stats.capacity,
@@ -75,12 +66,11 @@ static PyObject *allocator_repr(PyObject *self)
 /* ---- blocks and figures ---------------------------------------------------------------------- */
 
 /* A method whose class is given, as a subclass's instance does not lead to the module's state. */
-#define METHOD(name)                                                                                         \
-    static PyObject *name(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t nargs,      \
+#define METHOD(name)                                                                                    \
+    static PyObject *name(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t nargs, \
                           PyObject *kwnames)
 
-PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *object, Py_ssize_t nbytes, void **data)
-{
+PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *object, Py_ssize_t nbytes, void **data) {
     if (!PyObject_TypeCheck(object, state->pool_type)) {
         PyErr_Format(PyExc_TypeError, "pool must be a PoolAllocator, not %.100s", Py_TYPE(object)->tp_name);
         return NULL;
@@ -103,8 +93,7 @@ PyDoc_STRVAR(allocate_doc, "allocate($self, /, nbytes)\n--\n\n"
                            "...     view[:] = bytes(10)\n"
                            ">>> bytes(block) == bytes(10)\nTrue\n");
 
-METHOD(allocator_allocate)
-{
+METHOD(allocator_allocate) {
     static const fzpy_signature signature = {"PoolAllocator.allocate", 1, 1, 0, 1, {"nbytes"}};
     PyObject *object;
     Py_ssize_t nbytes;
@@ -130,18 +119,15 @@ PyDoc_STRVAR(
     "    tensor still looks at it.\n"
     "TypeError\n    If it is no block.\n");
 
-METHOD(allocator_deallocate)
-{
+METHOD(allocator_deallocate) {
     static const fzpy_signature signature = {"PoolAllocator.deallocate", 1, 1, 0, 1, {"block"}};
     PyObject *block;
     fz_pool *pool = pool_of(self);
-    if (!pool || fzpy_parse(&signature, args, nargs, kwnames, &block) < 0)
-        return NULL;
+    if (!pool || fzpy_parse(&signature, args, nargs, kwnames, &block) < 0) return NULL;
     if (!Py_IS_TYPE(block, fzpy_state_of_type(class)->block_type))
         return PyErr_Format(PyExc_TypeError, "%s: block must be a PoolBlock, not %.100s", signature.function,
                             Py_TYPE(block)->tp_name);
-    if (fzpy_block_deallocate(block, signature.function, pool) < 0)
-        return NULL;
+    if (fzpy_block_deallocate(block, signature.function, pool) < 0) return NULL;
     Py_RETURN_NONE;
 }
 
@@ -149,8 +135,7 @@ PyDoc_STRVAR(available_doc,
              "available($self, /)\n--\n\n"
              "The capacity less what is out, in bytes: the largest block that could be had now.\n");
 
-static PyObject *allocator_available(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *allocator_available(PyObject *self, PyObject *Py_UNUSED(ignored)) {
     fz_pool *pool = pool_of(self);
     return pool ? PyLong_FromSize_t(fz_pool_available(pool)) : NULL;
 }
@@ -164,11 +149,9 @@ PyDoc_STRVAR(
     "    ``bytes_reserved`` (kept for reuse, in rounded sizes) in bytes; ``blocks_in_use``;\n"
     "    ``alloc_count``, ``dealloc_count`` and ``reuse_count`` (allocations served from the reserve).\n");
 
-static PyObject *allocator_get_stats(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *allocator_get_stats(PyObject *self, PyObject *Py_UNUSED(ignored)) {
     fz_pool *pool = pool_of(self);
-    if (!pool)
-        return NULL;
+    if (!pool) return NULL;
     fz_pool_stats s;
     fz_pool_get_stats(pool, &s);
     return Py_BuildValue("{sn sn sn sn sn sn sn sn}", "capacity", s.capacity, "bytes_in_use", s.bytes_in_use,
@@ -181,22 +164,18 @@ PyDoc_STRVAR(trim_doc,
              "trim($self, /)\n--\n\n"
              "Gives all memory kept for reuse back to the system; returns how many bytes that were.\n");
 
-static PyObject *allocator_trim(PyObject *self, PyObject *Py_UNUSED(ignored))
-{
+static PyObject *allocator_trim(PyObject *self, PyObject *Py_UNUSED(ignored)) {
     fz_pool *pool = pool_of(self);
-    if (!pool)
-        return NULL;
+    if (!pool) return NULL;
     PyThreadState *released = PyEval_SaveThread();
     size_t trimmed = fz_pool_trim(pool);
     PyEval_RestoreThread(released);
     return PyLong_FromSize_t(trimmed);
 }
 
-static PyObject *allocator_capacity(PyObject *self, void *Py_UNUSED(closure))
-{
+static PyObject *allocator_capacity(PyObject *self, void *Py_UNUSED(closure)) {
     fz_pool *pool = pool_of(self);
-    if (!pool)
-        return NULL;
+    if (!pool) return NULL;
     fz_pool_stats stats;
     fz_pool_get_stats(pool, &stats);
     return PyLong_FromSize_t(stats.capacity);
@@ -204,45 +183,38 @@ static PyObject *allocator_capacity(PyObject *self, void *Py_UNUSED(closure))
 
 /* ---- NumPy's memory from a pool -------------------------------------------------------------- */
 
-static void *handler_malloc(void *pool, size_t nbytes)
-{
+static void *handler_malloc(void *pool, size_t nbytes) {
     void *memory = NULL;
     fz_pool_allocate(pool, nbytes, &memory);
     return memory;
 }
 
-static void *handler_calloc(void *pool, size_t count, size_t size)
-{
+static void *handler_calloc(void *pool, size_t count, size_t size) {
     size_t nbytes;
     void *memory = __builtin_mul_overflow(count, size, &nbytes) ? NULL : handler_malloc(pool, nbytes);
     return memory ? memset(memory, 0, nbytes) : NULL;
 }
 
-static void *handler_realloc(void *pool, void *memory, size_t nbytes)
-{
+static void *handler_realloc(void *pool, void *memory, size_t nbytes) {
     void *moved = NULL;
     fz_pool_reallocate(pool, memory, nbytes, &moved);
     return moved;
 }
 
-static void handler_free(void *pool, void *memory, size_t Py_UNUSED(nbytes))
-{
+static void handler_free(void *pool, void *memory, size_t Py_UNUSED(nbytes)) {
     fz_pool_deallocate(pool, memory);
 }
 
-static void delete_handler(PyObject *capsule)
-{
+static void delete_handler(PyObject *capsule) {
     PyDataMem_Handler *handler = PyCapsule_GetPointer(capsule, "mem_handler");
     fz_pool_release(handler->allocator.ctx);
     free(handler);
 }
 
 /* The capsule that NumPy keeps with every array it allocates by it; it holds a reference to the pool. */
-static PyObject *new_handler(fz_pool *pool)
-{
+static PyObject *new_handler(fz_pool *pool) {
     PyDataMem_Handler *handler = malloc(sizeof *handler);
-    if (!handler)
-        return PyErr_NoMemory();
+    if (!handler) return PyErr_NoMemory();
     *handler = (PyDataMem_Handler){
         "forzium_pool", 1, {pool, handler_malloc, handler_calloc, handler_realloc, handler_free}};
     PyObject *capsule = PyCapsule_New(handler, "mem_handler", delete_handler);
@@ -255,39 +227,33 @@ static PyObject *new_handler(fz_pool *pool)
 }
 
 /* Makes `handler` this context's; 0, or -1 with an exception. */
-static int set_handler(PyObject *handler)
-{
+static int set_handler(PyObject *handler) {
     PyObject *replaced = PyDataMem_SetHandler(handler);
     Py_XDECREF(replaced);
     return replaced ? 0 : -1;
 }
 
 /* This context's `with pool:` blocks, the innermost first: (handler, replaced handler, the rest) or None. */
-static PyObject *get_chain(fzpy_state *state)
-{
+static PyObject *get_chain(fzpy_state *state) {
     PyObject *chain;
     return PyContextVar_Get(state->pool_handlers, Py_None, &chain) < 0 ? NULL : chain;
 }
 
-static int set_chain(fzpy_state *state, PyObject *chain)
-{
+static int set_chain(fzpy_state *state, PyObject *chain) {
     PyObject *token = PyContextVar_Set(state->pool_handlers, chain);
     Py_XDECREF(token);
     return token ? 0 : -1;
 }
 
-METHOD(allocator_enter)
-{
+METHOD(allocator_enter) {
     (void)args, (void)nargs, (void)kwnames;
     fzpy_state *state = fzpy_state_of_type(class);
     fz_pool *pool = pool_of(self);
-    if (!pool || fzpy_load_numpy() < 0)
-        return NULL;
+    if (!pool || fzpy_load_numpy() < 0) return NULL;
     PyObject *handler = new_handler(pool), *replaced = PyDataMem_GetHandler(), *rest = get_chain(state);
     PyObject *chain = handler && replaced && rest ? PyTuple_Pack(3, handler, replaced, rest) : NULL;
     int status = chain ? set_chain(state, chain) : -1;
-    if (status == 0)
-        status = set_handler(handler);
+    if (status == 0) status = set_handler(handler);
     Py_XDECREF(chain);
     Py_XDECREF(rest);
     Py_XDECREF(replaced);
@@ -295,22 +261,18 @@ METHOD(allocator_enter)
     return status < 0 ? NULL : Py_NewRef(self);
 }
 
-static bool is_entered(PyObject *chain, fz_pool *pool)
-{
-    if (chain == Py_None)
-        return false;
+static bool is_entered(PyObject *chain, fz_pool *pool) {
+    if (chain == Py_None) return false;
     PyDataMem_Handler *handler = PyCapsule_GetPointer(PyTuple_GET_ITEM(chain, 0), "mem_handler");
     return handler->allocator.ctx == pool;
 }
 
-METHOD(allocator_exit)
-{
+METHOD(allocator_exit) {
     (void)args, (void)nargs, (void)kwnames;
     fzpy_state *state = fzpy_state_of_type(class);
     fz_pool *pool = pool_of(self);
     PyObject *chain = pool ? get_chain(state) : NULL;
-    if (!chain)
-        return NULL;
+    if (!chain) return NULL;
     int status = -1;
     if (!is_entered(chain, pool))
         PyErr_SetString(
@@ -319,14 +281,12 @@ METHOD(allocator_exit)
     else if (set_chain(state, PyTuple_GET_ITEM(chain, 2)) == 0)
         status = set_handler(PyTuple_GET_ITEM(chain, 1));
     Py_DECREF(chain);
-    if (status < 0)
-        return NULL;
+    if (status < 0) return NULL;
     Py_RETURN_NONE;
 }
 
 /* np.empty with the pool's handler in force. Takes over the reference to dtype. */
-static PyObject *empty_from(fz_pool *pool, PyArray_Dims *shape, PyArray_Descr *dtype)
-{
+static PyObject *empty_from(fz_pool *pool, PyArray_Dims *shape, PyArray_Descr *dtype) {
     PyObject *handler = new_handler(pool), *replaced = handler ? PyDataMem_SetHandler(handler) : NULL;
     Py_XDECREF(handler);
     if (!replaced) {
@@ -367,8 +327,7 @@ PyDoc_STRVAR(
     ">>> image = pool.empty((3, 4), \"float32\")\n"
     ">>> image.shape, pool.get_stats()[\"bytes_in_use\"]\n((3, 4), 48)\n");
 
-METHOD(allocator_empty)
-{
+METHOD(allocator_empty) {
     (void)class;
     static const fzpy_signature signature = {"PoolAllocator.empty", 2, 1, 0, 2, {"shape", "dtype"}};
     PyObject *values[2];
@@ -456,12 +415,10 @@ static PyType_Spec allocator_spec = {
     .slots = allocator_slots,
 };
 
-int fzpy_init_pool(PyObject *core)
-{
+int fzpy_init_pool(PyObject *core) {
     fzpy_state *state = fzpy_state_of(core);
     state->pool_handlers = PyContextVar_New("forzium.pool_handlers", NULL);
     state->pool_type = (PyTypeObject *)PyType_FromModuleAndSpec(core, &allocator_spec, NULL);
-    if (!state->pool_handlers || !state->pool_type || fzpy_init_block(core) < 0)
-        return -1;
+    if (!state->pool_handlers || !state->pool_type || fzpy_init_block(core) < 0) return -1;
     return PyModule_AddType(core, state->pool_type);
 }

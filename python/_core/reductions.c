@@ -38,7 +38,8 @@ static const char family[] =
     ">>> import forzium\n"
     ">>> import numpy as np\n"
     ">>> x = np.array([[1.0, 2.0], [3.0, 6.0]])\n";
-static const char example[] = ">>> bool(np.array_equal(forzium.%name%(x, axis=0), np.%name%(x, axis=0)))\nTrue\n";
+static const char example[] =
+    ">>> bool(np.array_equal(forzium.%name%(x, axis=0), np.%name%(x, axis=0)))\nTrue\n";
 
 typedef struct axes {
     int count, list[FZ_MAX_NDIM];
@@ -87,7 +88,8 @@ static PyObject *reduce_view(const fzpy_operation *row, const fzpy_view *x, cons
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     fzpy_output out;
-    fz_status status = fz_reduce_shape((fz_reduction)row->id, &x->array, a->count, list, keepdims, &ndim, shape);
+    fz_status status =
+        fz_reduce_shape((fz_reduction)row->id, &x->array, a->count, list, keepdims, &ndim, shape);
     if (status) return fzpy_raise(status);
     if (fzpy_output_open(&out, name, given, x->array.dtype, ndim, shape, 1, &x) < 0) return NULL;
     PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
@@ -106,7 +108,8 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     if (fzpy_view_input(&x, name, "x", given.x) < 0) return NULL;
     PyObject *result = NULL;
     fz_dtype dtype = x.array.dtype;
-    if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype) == 0) && fzpy_view_cast(&x, dtype) == 0)
+    if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype) == 0) &&
+        fzpy_view_cast(&x, dtype) == 0)
         result = reduce_view(row, &x, &a, given.out, keepdims);
     fzpy_view_clear(&x);
     return result;
@@ -120,13 +123,13 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
 #define PARAMETERS_minimum PARAMETERS_maximum
 
 static const fzpy_operation rows[] = {
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, text)                                                 \
-    {.signature = SIGNATURE_##combine(name),                                                                       \
-     .parameters = PARAMETERS_##combine,                                                                           \
-     .doc = text,                                                                                                  \
-     .family = family,                                                                                             \
-     .example = example,                                                                                           \
-     .compute = compute,                                                                                           \
+#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, text) \
+    {.signature = SIGNATURE_##combine(name),                       \
+     .parameters = PARAMETERS_##combine,                           \
+     .doc = text,                                                  \
+     .family = family,                                             \
+     .example = example,                                           \
+     .compute = compute,                                           \
      .id = FZ_REDUCTION_##name},
 #include "ops.def"
 };

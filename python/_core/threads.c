@@ -17,7 +17,8 @@ PyObject *fzpy_thread_metrics(bool reset) {
         set_item(dict, "max_active_threads", PyLong_FromLong(m.max_active_threads)) < 0 ||
         set_item(dict, "mean_active_threads", PyFloat_FromDouble(mean)) < 0 ||
         set_item(dict, "utilization_percent", PyFloat_FromDouble(100 * mean / m.pool_size)) < 0 ||
-        set_item(dict, "peak_saturation", PyFloat_FromDouble((double)m.max_active_threads / m.pool_size)) < 0 ||
+        set_item(dict, "peak_saturation", PyFloat_FromDouble((double)m.max_active_threads / m.pool_size)) <
+            0 ||
         set_item(dict, "total_tasks_started", PyLong_FromUnsignedLongLong(m.tasks_started)) < 0 ||
         set_item(dict, "total_tasks_completed", PyLong_FromUnsignedLongLong(m.tasks_completed)) < 0 ||
         set_item(dict, "mean_task_duration_us", PyFloat_FromDouble(m.mean_task_us)) < 0 ||
@@ -29,7 +30,8 @@ PyObject *fzpy_thread_metrics(bool reset) {
     return dict;
 }
 
-static PyObject *thread_pool_metrics(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+static PyObject *thread_pool_metrics(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                     PyObject *kwnames) {
     static const fzpy_signature signature = {"thread_pool_metrics", 1, 0, 0, 1, {"reset"}};
     PyObject *values[1];
     (void)self;
@@ -77,29 +79,31 @@ static PyObject *info(PyObject *self, PyObject *ignored) {
     if (status) return fzpy_raise(status);
     PyObject *tiles = list_tiles(&cpu);
     if (!tiles) return NULL;
-    return Py_BuildValue("{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N}}", "version", fz_version(), "simd", cpu.simd,
-                         "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(), "cache_bytes", "l1",
-                         (Py_ssize_t)cpu.l1, "l2", (Py_ssize_t)cpu.l2, "l3", (Py_ssize_t)cpu.l3, "kernels",
-                         "vector_bytes", (Py_ssize_t)cpu.vector_bytes, "matmul_tile", tiles);
+    return Py_BuildValue("{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N}}", "version", fz_version(), "simd",
+                         cpu.simd, "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(),
+                         "cache_bytes", "l1", (Py_ssize_t)cpu.l1, "l2", (Py_ssize_t)cpu.l2, "l3",
+                         (Py_ssize_t)cpu.l3, "kernels", "vector_bytes", (Py_ssize_t)cpu.vector_bytes,
+                         "matmul_tile", tiles);
 }
 
-PyDoc_STRVAR(thread_pool_metrics_doc,
-             "thread_pool_metrics($module, /, reset=False)\n--\n\n"
-             "What the pool of threads has done since the first split call, or since the last reset.\n\n"
-             "Parameters\n----------\n"
-             "reset : bool, optional\n"
-             "    Start anew after reading.\n\n"
-             "Returns\n-------\n"
-             "dict\n"
-             "    observed_threads, max_active_threads (callers included), mean_active_threads,\n"
-             "    utilization_percent, peak_saturation (max_active_threads over the pool's size),\n"
-             "    total_tasks_started, total_tasks_completed, mean_task_duration_us, max_task_duration_us,\n"
-             "    min_task_duration_us, busy_time_seconds, observation_seconds. A task is one range of a call\n"
-             "    that is split.\n\n"
-             "Examples\n--------\n"
-             ">>> import forzium\n"
-             ">>> forzium.thread_pool_metrics()['total_tasks_started'] >= 0\n"
-             "True\n");
+PyDoc_STRVAR(
+    thread_pool_metrics_doc,
+    "thread_pool_metrics($module, /, reset=False)\n--\n\n"
+    "What the pool of threads has done since the first split call, or since the last reset.\n\n"
+    "Parameters\n----------\n"
+    "reset : bool, optional\n"
+    "    Start anew after reading.\n\n"
+    "Returns\n-------\n"
+    "dict\n"
+    "    observed_threads, max_active_threads (callers included), mean_active_threads,\n"
+    "    utilization_percent, peak_saturation (max_active_threads over the pool's size),\n"
+    "    total_tasks_started, total_tasks_completed, mean_task_duration_us, max_task_duration_us,\n"
+    "    min_task_duration_us, busy_time_seconds, observation_seconds. A task is one range of a call\n"
+    "    that is split.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium\n"
+    ">>> forzium.thread_pool_metrics()['total_tasks_started'] >= 0\n"
+    "True\n");
 PyDoc_STRVAR(set_num_threads_doc,
              "set_num_threads($module, /, n)\n--\n\n"
              "Set the size of the pool that all calls share, callers' own part included.\n\n"
@@ -116,17 +120,18 @@ PyDoc_STRVAR(set_num_threads_doc,
              ">>> forzium.get_num_threads()\n"
              "2\n"
              ">>> forzium.set_num_threads(before)\n");
-PyDoc_STRVAR(get_num_threads_doc,
-             "get_num_threads($module, /)\n--\n\n"
-             "The size of the pool that all calls share.\n\n"
-             "Returns\n-------\n"
-             "int\n"
-             "    At first the smaller of the CPU affinity and the container's CPU quota, or the environment\n"
-             "    variable FORZIUM_NUM_THREADS.\n\n"
-             "Examples\n--------\n"
-             ">>> import forzium\n"
-             ">>> forzium.get_num_threads() >= 1\n"
-             "True\n");
+PyDoc_STRVAR(
+    get_num_threads_doc,
+    "get_num_threads($module, /)\n--\n\n"
+    "The size of the pool that all calls share.\n\n"
+    "Returns\n-------\n"
+    "int\n"
+    "    At first the smaller of the CPU affinity and the container's CPU quota, or the environment\n"
+    "    variable FORZIUM_NUM_THREADS.\n\n"
+    "Examples\n--------\n"
+    ">>> import forzium\n"
+    ">>> forzium.get_num_threads() >= 1\n"
+    "True\n");
 PyDoc_STRVAR(detect_simd_support_doc,
              "detect_simd_support($module, /)\n--\n\n"
              "The highest instruction set that this CPU and this build have.\n\n"
@@ -151,7 +156,8 @@ PyDoc_STRVAR(info_doc,
 
 #define WITH_NAMES METH_FASTCALL | METH_KEYWORDS
 static PyMethodDef functions[] = {
-    {"thread_pool_metrics", (PyCFunction)(void (*)(void))thread_pool_metrics, WITH_NAMES, thread_pool_metrics_doc},
+    {"thread_pool_metrics", (PyCFunction)(void (*)(void))thread_pool_metrics, WITH_NAMES,
+     thread_pool_metrics_doc},
     {"set_num_threads", (PyCFunction)(void (*)(void))set_num_threads, WITH_NAMES, set_num_threads_doc},
     {"get_num_threads", get_num_threads, METH_NOARGS, get_num_threads_doc},
     {"detect_simd_support", detect_simd_support, METH_NOARGS, detect_simd_support_doc},

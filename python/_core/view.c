@@ -33,7 +33,8 @@ static void fill_view(fzpy_view *view, PyArrayObject *array) {
         view->shape[d] = PyArray_DIMS(array)[d];
         view->strides[d] = PyArray_STRIDES(array)[d];
     }
-    view->array = (fz_array){PyArray_DATA(array), dtype_of(PyArray_DESCR(array)), ndim, view->shape, view->strides};
+    view->array =
+        (fz_array){PyArray_DATA(array), dtype_of(PyArray_DESCR(array)), ndim, view->shape, view->strides};
     view->owner = (PyObject *)array;
     view->weak = false;
 }
@@ -50,7 +51,8 @@ static int view_scalar(fzpy_view *view, double value) {
 }
 
 static bool is_masked(PyObject *object) {
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed; where there is a masked array, numpy.ma is in it */
+    PyObject *modules =
+        PyImport_GetModuleDict(); /* borrowed; where there is a masked array, numpy.ma is in it */
     PyObject *ma = modules ? PyDict_GetItemString(modules, "numpy.ma") : NULL;
     PyObject *type = ma ? PyObject_GetAttrString(ma, "MaskedArray") : NULL;
     const int masked = type ? PyObject_IsInstance(object, type) : 0;
@@ -61,8 +63,9 @@ static bool is_masked(PyObject *object) {
 
 static int refuse_masked(const char *operation, const char *argument, PyObject *object) {
     if (PyArray_CheckExact(object) || !is_masked(object)) return 0;
-    PyErr_Format(PyExc_TypeError, "%s: %s is a masked array, whose mask would be lost; %s.filled(value) would do",
-                 operation, argument, argument);
+    PyErr_Format(PyExc_TypeError,
+                 "%s: %s is a masked array, whose mask would be lost; %s.filled(value) would do", operation,
+                 argument, argument);
     return -1;
 }
 
@@ -71,7 +74,8 @@ static int refuse_masked(const char *operation, const char *argument, PyObject *
 static PyObject *as_ndarray(PyObject *object) {
     if (PyArray_Check(object)) return Py_NewRef(object);
     const bool exports_dlpack = PyObject_HasAttrString(object, "__dlpack__");
-    if (exports_dlpack && !PyObject_CheckBuffer(object) && !PyObject_HasAttrString(object, "__array_interface__")) {
+    if (exports_dlpack && !PyObject_CheckBuffer(object) &&
+        !PyObject_HasAttrString(object, "__array_interface__")) {
         PyObject *numpy = PyImport_ImportModule("numpy");
         PyObject *array = numpy ? PyObject_CallMethod(numpy, "from_dlpack", "O", object) : NULL;
         Py_XDECREF(numpy);
@@ -83,7 +87,8 @@ static PyObject *as_ndarray(PyObject *object) {
 /* Lists of ints are numbers like lists of floats; ndarrays of ints have a dtype that somebody chose. */
 static bool is_converted(PyObject *object, PyArrayObject *array) {
     if (!PyArray_ISNOTSWAPPED(array)) return true;
-    return (PyList_Check(object) || PyTuple_Check(object)) && (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
+    return (PyList_Check(object) || PyTuple_Check(object)) &&
+           (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
 }
 
 /* NumPy's own words for what it could not read, behind the operation and the argument. */

@@ -7,8 +7,8 @@ enum { UNROLL = 4 };
 typedef vec unary_lane(vec x);
 typedef vec binary_lane(vec x, vec y);
 
-FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char step[], void *out, unary_lane *lane,
-                          T fill) {
+FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                          unary_lane *lane, T fill) {
     const char *x = in[0];
     char *z = out;
     const size_t dx = step[0] * sizeof(vec);
@@ -21,8 +21,8 @@ FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char 
     if (n) vstore_part(z, lane(vload_part(x, n, fill)), n);
 }
 
-FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char step[], void *out, binary_lane *lane,
-                           T fill) {
+FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                           binary_lane *lane, T fill) {
     const char *x = in[0], *y = in[1];
     char *z = out;
     const size_t dx = step[0] * sizeof(vec), dy = step[1] * sizeof(vec);
@@ -35,15 +35,15 @@ FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char
     if (n) vstore_part(z, lane(vload_part(x, n, fill), vload_part(y, n, fill)), n);
 }
 
-#define FZ_UNARY(name, dtypes, expression, fill, doc)                                                              \
-    FZ_INLINE vec name##_lane(vec x) { return expression; }                                                          \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) {                \
-        unary_loop(n, in, step, out, name##_lane, fill);                                                              \
+#define FZ_UNARY(name, dtypes, expression, fill, doc)                                                  \
+    FZ_INLINE vec name##_lane(vec x) { return expression; }                                            \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
+        unary_loop(n, in, step, out, name##_lane, fill);                                               \
     }
-#define FZ_BINARY(name, dtypes, expression, fill, doc)                                                             \
-    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                                   \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) {                \
-        binary_loop(n, in, step, out, name##_lane, fill);                                                             \
+#define FZ_BINARY(name, dtypes, expression, fill, doc)                                                 \
+    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                     \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
+        binary_loop(n, in, step, out, name##_lane, fill);                                              \
     }
 #include "ops.def"
 

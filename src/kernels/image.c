@@ -6,8 +6,8 @@ enum { ROWS = 4, VECTORS = 2 }; /* the block of outputs held in registers */
 /* ---- convolution ------------------------------------------------------------------------------------------ */
 
 /* A block of outputs: every weight is broadcast once for all of it. `lanes` of the last vector exist. */
-FZ_INLINE void conv2d_block(const char *x, ptrdiff_t x_stride, size_t kh, size_t kw, const char *weight, char *out,
-                            ptrdiff_t out_stride, int rows, int vectors) {
+FZ_INLINE void conv2d_block(const char *x, ptrdiff_t x_stride, size_t kh, size_t kw, const char *weight,
+                            char *out, ptrdiff_t out_stride, int rows, int vectors) {
     vec sum[ROWS][VECTORS];
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) sum[r][v] = (vec){0};
@@ -17,12 +17,14 @@ FZ_INLINE void conv2d_block(const char *x, ptrdiff_t x_stride, size_t kh, size_t
             const vec w = vsplat(load_one(weight));
             const char *at = x + (ptrdiff_t)p * x_stride + q * sizeof(T);
             for (int r = 0; r < rows; r++) {
-                for (int v = 0; v < vectors; v++) sum[r][v] += w * vload(at + r * x_stride + v * (ptrdiff_t)sizeof(vec));
+                for (int v = 0; v < vectors; v++)
+                    sum[r][v] += w * vload(at + r * x_stride + v * (ptrdiff_t)sizeof(vec));
             }
         }
     }
     for (int r = 0; r < rows; r++) {
-        for (int v = 0; v < vectors; v++) vstore(out + r * out_stride + v * (ptrdiff_t)sizeof(vec), sum[r][v]);
+        for (int v = 0; v < vectors; v++)
+            vstore(out + r * out_stride + v * (ptrdiff_t)sizeof(vec), sum[r][v]);
     }
 }
 
@@ -37,13 +39,14 @@ static void conv2d_edge(size_t n, const char *x, ptrdiff_t x_stride, size_t kh, 
     vstore_part(out, sum, n);
 }
 
-FZ_INLINE void conv2d_rows(size_t w, const char *x, ptrdiff_t x_stride, size_t kh, size_t kw, const char *weight,
-                           char *out, ptrdiff_t out_stride, int rows) {
+FZ_INLINE void conv2d_rows(size_t w, const char *x, ptrdiff_t x_stride, size_t kh, size_t kw,
+                           const char *weight, char *out, ptrdiff_t out_stride, int rows) {
     for (; w >= VECTORS * W; w -= VECTORS * W, x += VECTORS * sizeof(vec), out += VECTORS * sizeof(vec))
         conv2d_block(x, x_stride, kh, kw, weight, out, out_stride, rows, VECTORS);
     for (; w >= W; w -= W, x += sizeof(vec), out += sizeof(vec))
         conv2d_block(x, x_stride, kh, kw, weight, out, out_stride, rows, 1);
-    for (int r = 0; w && r < rows; r++) conv2d_edge(w, x + r * x_stride, x_stride, kh, kw, weight, out + r * out_stride);
+    for (int r = 0; w && r < rows; r++)
+        conv2d_edge(w, x + r * x_stride, x_stride, kh, kw, weight, out + r * out_stride);
 }
 
 /* For a height and width known to the compiler the loops over the window unroll. */
@@ -51,11 +54,12 @@ FZ_INLINE void conv2d_image(size_t h, size_t w, const char *x, ptrdiff_t x_strid
                             const char *weight, char *out, ptrdiff_t out_stride) {
     for (; h >= ROWS; h -= ROWS, x += ROWS * x_stride, out += ROWS * out_stride)
         conv2d_rows(w, x, x_stride, kh, kw, weight, out, out_stride, ROWS);
-    for (; h; h--, x += x_stride, out += out_stride) conv2d_rows(w, x, x_stride, kh, kw, weight, out, out_stride, 1);
+    for (; h; h--, x += x_stride, out += out_stride)
+        conv2d_rows(w, x, x_stride, kh, kw, weight, out, out_stride, 1);
 }
 
-static void conv2d(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw, const void *weight,
-                   void *out, ptrdiff_t out_stride) {
+static void conv2d(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw,
+                   const void *weight, void *out, ptrdiff_t out_stride) {
     if (kh == 3 && kw == 3)
         conv2d_image(h, w, x, x_stride, 3, 3, weight, out, out_stride);
     else

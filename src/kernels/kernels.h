@@ -26,15 +26,16 @@ typedef void fz_loop(size_t n, const void *const in[], const unsigned char step[
 typedef void fz_cast(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride);
 
 typedef struct fz_elementwise_kernels {
-    fz_loop *loops[FZ_OP_COUNT];         /* NULL where the row's mask lacks T */
-    fz_cast *cast_from[FZ_DTYPE_COUNT];  /* any dtype -> T; its own entry copies */
+    fz_loop *loops[FZ_OP_COUNT];        /* NULL where the row's mask lacks T */
+    fz_cast *cast_from[FZ_DTYPE_COUNT]; /* any dtype -> T; its own entry copies */
 } fz_elementwise_kernels;
 
 typedef struct fz_reduce_kernels {
     /* *result = x[0] op x[1] ... over n >= 1 contiguous elements. */
     void (*row[FZ_REDUCTION_COUNT])(size_t n, const void *x, void *result);
     /* result[j] = x[0][j] op x[1][j] ... over rows >= 1 of n contiguous elements. */
-    void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result);
+    void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
+                                        void *result);
 } fz_reduce_kernels;
 
 /* Matrix multiplication on packed panels (Goto & van de Geijn, "Anatomy of high-performance matrix
@@ -43,18 +44,21 @@ typedef struct fz_reduce_kernels {
    zeros. */
 typedef struct fz_matmul_kernels {
     int mr, nr;
-    void (*pack_a)(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
-    void (*pack_b)(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels);
+    void (*pack_a)(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                   void *panels);
+    void (*pack_b)(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                   void *panels);
     /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n, 1 <= m <= mr, 1 <= n <= nr; row_stride in
        bytes, columns contiguous. Adds to c where accumulate, else overwrites it. */
-    void (*tile)(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride, bool accumulate);
+    void (*tile)(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride,
+                 bool accumulate);
 } fz_matmul_kernels;
 
 typedef struct fz_image_kernels {
     /* out[i][j] = sum over p < kh, q < kw of x[i + p][j + q] * weight[p * kw + q] for i < h, j < w. Columns
        contiguous, row strides in bytes. */
-    void (*conv2d)(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw, const void *weight,
-                   void *out, ptrdiff_t out_stride);
+    void (*conv2d)(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw,
+                   const void *weight, void *out, ptrdiff_t out_stride);
     /* out[j] = max over q < window of x[j * stride + q] for j < n. */
     void (*max_windows)(size_t n, size_t window, size_t stride, const void *x, void *out);
 } fz_image_kernels;

@@ -82,7 +82,8 @@ static void tile3(size_t k, const T *a, const T *b, char *c, ptrdiff_t row_strid
 
 static void tile(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride,
                  bool accumulate) {
-    static void (*const whole[])(size_t, const T *, const T *, char *, ptrdiff_t, bool) = {tile1, tile2, tile3};
+    static void (*const whole[])(size_t, const T *, const T *, char *, ptrdiff_t, bool) = {tile1, tile2,
+                                                                                           tile3};
     const size_t vectors = (n + W - 1) / W;
     if (m == MR && n == vectors * W)
         whole[vectors - 1](k, a, b, c, row_stride, accumulate);
@@ -135,13 +136,16 @@ FZ_INLINE void pack_panels(size_t n, size_t k, const char *x, ptrdiff_t stride, 
     }
 }
 
-static void pack_a(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels) {
+static void pack_a(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                   void *panels) {
     pack_panels(m, k, a, row_stride, column_stride, panels, MR);
 }
 
-static void pack_b(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride, void *panels) {
+static void pack_b(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                   void *panels) {
     pack_panels(n, k, b, column_stride, row_stride, panels, NR);
 }
 
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
-const fz_matmul_kernels FZ_KERNEL(matmul) = {.mr = MR, .nr = NR, .pack_a = pack_a, .pack_b = pack_b, .tile = tile};
+const fz_matmul_kernels FZ_KERNEL(matmul) = {
+    .mr = MR, .nr = NR, .pack_a = pack_a, .pack_b = pack_b, .tile = tile};

@@ -8,7 +8,7 @@ enum {
 
 typedef vec lane_function(vec x, vec y);
 
-#define FZ_BINARY(name, dtypes, expression, fill, doc)                                                             \
+#define FZ_BINARY(name, dtypes, expression, fill, doc) \
     FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }
 #include "ops.def"
 
@@ -41,7 +41,8 @@ FZ_INLINE vec join_stack(const char *x, ptrdiff_t row_stride, lane_function *lan
 }
 
 /* z = z op one more row, or the joined rows of a stack, n columns wide. */
-FZ_INLINE void join_rows(size_t n, const char *x, ptrdiff_t row_stride, char *z, lane_function *lane, int rows) {
+FZ_INLINE void join_rows(size_t n, const char *x, ptrdiff_t row_stride, char *z, lane_function *lane,
+                         int rows) {
     for (; n >= W; n -= W, x += sizeof(vec), z += sizeof(vec))
         vstore(z, lane(vload(z), rows == STACK ? join_stack(x, row_stride, lane) : vload(x)));
     for (int r = 0; n && r < rows; r++, x += row_stride)
@@ -57,14 +58,14 @@ FZ_INLINE void reduce_columns(size_t rows, size_t n, const void *stack, ptrdiff_
     for (; rows; x += row_stride, rows--) join_rows(n, x, row_stride, result, lane, 1);
 }
 
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc)                                                  \
-    static void name##_row(size_t n, const void *x, void *result) {                                                \
-        const T first = load_one(x);                                                                                \
-        (void)first;                                                                                                \
-        reduce_row(n, x, result, combine##_lane, (T)(neutral));                                                     \
-    }                                                                                                               \
-    static void name##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result) {           \
-        reduce_columns(rows, n, x, row_stride, result, combine##_lane);                                             \
+#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc)                                          \
+    static void name##_row(size_t n, const void *x, void *result) {                                        \
+        const T first = load_one(x);                                                                       \
+        (void)first;                                                                                       \
+        reduce_row(n, x, result, combine##_lane, (T)(neutral));                                            \
+    }                                                                                                      \
+    static void name##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result) { \
+        reduce_columns(rows, n, x, row_stride, result, combine##_lane);                                    \
     }
 #include "ops.def"
 

@@ -12,8 +12,8 @@ static void transpose_edge(size_t rows, size_t columns, const char *src, ptrdiff
                            ptrdiff_t dst_stride) {
     for (size_t j = 0; j < columns; j++) {
         for (size_t i = 0; i < rows; i++)
-            memcpy(dst + (ptrdiff_t)j * dst_stride + i * sizeof(T), src + (ptrdiff_t)i * src_stride + j * sizeof(T),
-                   sizeof(T));
+            memcpy(dst + (ptrdiff_t)j * dst_stride + i * sizeof(T),
+                   src + (ptrdiff_t)i * src_stride + j * sizeof(T), sizeof(T));
     }
 }
 

@@ -126,7 +126,8 @@ FZ_INLINE vec vsqrt(vec x) { return (vec)vsqrtq_f32((float32x4_t)x); }
 FZ_INLINE vec vsqrt(vec x) { return (vec)vsqrtq_f64((float64x2_t)x); }
 #else
 FZ_INLINE vec vsqrt(vec x) {
-    for (int lane = 0; lane < W; lane++) x[lane] = (T)sqrt((double)x[lane]); /* exact twice over: Figueroa 1995 */
+    for (int lane = 0; lane < W; lane++)
+        x[lane] = (T)sqrt((double)x[lane]); /* exact twice over: Figueroa 1995 */
     return x;
 }
 #endif

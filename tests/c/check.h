@@ -28,8 +28,9 @@ static char check__case[256];
    Any thread may check. */
 #define CHECK(condition, ...) check__that((condition), __FILE__, __LINE__, #condition, " " __VA_ARGS__)
 
-__attribute__((format(printf, 5, 6))) static inline bool
-check__that(bool holds, const char *file, int line, const char *condition, const char *format, ...) {
+__attribute__((format(printf, 5, 6))) static inline bool check__that(bool holds, const char *file, int line,
+                                                                     const char *condition,
+                                                                     const char *format, ...) {
     if (holds) {
         atomic_fetch_add_explicit(&check__passed, 1, memory_order_relaxed);
         return true;
@@ -130,9 +131,7 @@ static inline double random_unit(uint64_t *state) {
 }
 
 /* In [0, n). */
-static inline size_t random_below(uint64_t *state, size_t n) {
-    return (size_t)(random_bits(state) % n);
-}
+static inline size_t random_below(uint64_t *state, size_t n) { return (size_t)(random_bits(state) % n); }
 
 /* Mostly ordinary numbers; one in four is a NaN, an infinity, a zero, a subnormal or an extreme. */
 static inline double random_double(uint64_t *state) {

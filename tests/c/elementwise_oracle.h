@@ -22,9 +22,7 @@ static inline double rounded(fz_dtype dtype, double value) {
     return dtype == FZ_FLOAT32 ? (double)(float)value : value;
 }
 
-static inline double larger(double x, double y) {
-    return isnan(x) || isnan(y) ? NAN : x < y ? y : x;
-}
+static inline double larger(double x, double y) { return isnan(x) || isnan(y) ? NAN : x < y ? y : x; }
 
 /* In double; for float32 operands the caller rounds once more, which gives the float32 result exactly
    (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). */

@@ -49,7 +49,8 @@ static inline void operand_place(operand *o, fz_dtype dtype, int ndim, const ptr
     for (int d = 0; d < ndim; d++) o->shape[d] = shape[d];
     if (strides)
         for (int d = 0; d < ndim; d++) o->strides[d] = strides[d];
-    else fz_contiguous_strides(dtype, ndim, shape, o->strides);
+    else
+        fz_contiguous_strides(dtype, ndim, shape, o->strides);
     o->view = (fz_array){.dtype = dtype, .ndim = ndim, .shape = o->shape, .strides = o->strides};
     ptrdiff_t low, high;
     view_extent(&o->view, &low, &high);
@@ -98,9 +99,7 @@ static inline char *element(const fz_array *x, ptrdiff_t index) {
     return (char *)x->data + broadcast_offset(x, x->ndim, x->shape, index);
 }
 
-static inline double get(const fz_array *x, ptrdiff_t index) {
-    return load(x->dtype, element(x, index));
-}
+static inline double get(const fz_array *x, ptrdiff_t index) { return load(x->dtype, element(x, index)); }
 
 static inline void put(const fz_array *x, ptrdiff_t index, double value) {
     store(x->dtype, element(x, index), value);
@@ -169,8 +168,6 @@ static inline bool operand_unchanged_around(operand *o) {
 }
 
 /* FLT_EPSILON or DBL_EPSILON. */
-static inline double epsilon(fz_dtype dtype) {
-    return dtype == FZ_FLOAT32 ? 0x1p-23 : 0x1p-52;
-}
+static inline double epsilon(fz_dtype dtype) { return dtype == FZ_FLOAT32 ? 0x1p-23 : 0x1p-52; }
 
 #endif

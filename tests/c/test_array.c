@@ -206,9 +206,7 @@ typedef struct tuple {
     const char *pointers[FZ_MAX_OPERANDS];
 } tuple;
 
-static int compare_tuples(const void *a, const void *b) {
-    return memcmp(a, b, sizeof(tuple));
-}
+static int compare_tuples(const void *a, const void *b) { return memcmp(a, b, sizeof(tuple)); }
 
 /* The tuples of pointers that a walk passes, in its order. */
 typedef struct trace {

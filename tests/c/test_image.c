@@ -149,8 +149,10 @@ static void test_max_pool2d(fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, ptrdiff_t 
                stride);
     place(&x, dtype, h, w, NULL, where);
     place(&out, dtype, (h - window) / stride + 1, (w - window) / stride + 1, NULL, where);
-    if (w % 3) fill_unit(&x.view, &state);
-    else fill_any(&x.view, &state);
+    if (w % 3)
+        fill_unit(&x.view, &state);
+    else
+        fill_any(&x.view, &state);
     check_max_pool2d(window, stride);
 }
 

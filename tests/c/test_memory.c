@@ -135,7 +135,8 @@ static void test_capacity(void) {
     void *kept = allocate(pool, 3000), *refused = kept;
     CHECK(fz_pool_allocate(pool, 2001, &refused) == FZ_ERROR_MEMORY);
     CHECK(strstr(fz_error_message(), "2001") && strstr(fz_error_message(), "2000") &&
-              strstr(fz_error_message(), "5000"), "%s", fz_error_message());
+              strstr(fz_error_message(), "5000"),
+          "%s", fz_error_message());
     CHECK(fz_pool_available(pool) == 2000);
     void *rest = allocate(pool, 2000);
     CHECK(fz_pool_available(pool) == 0, "the last byte can be had");
@@ -253,7 +254,11 @@ static void test_random_traffic(size_t capacity, size_t longest, int steps) {
     enum { SLOTS = 200 };
     check_case("random traffic, capacity %zu", capacity);
     fz_pool *pool = new_pool(capacity);
-    struct { void *block; size_t nbytes; unsigned char value; } slots[SLOTS] = {0};
+    struct {
+        void *block;
+        size_t nbytes;
+        unsigned char value;
+    } slots[SLOTS] = {0};
     uint64_t random = capacity;
     size_t out = 0, peak = 0, refused = 0;
     for (int step = 0; step < steps; step++) {
@@ -303,7 +308,10 @@ typedef struct traffic {
 static void *run_traffic(void *context) {
     enum { SLOTS = 16 };
     traffic *t = context;
-    struct { void *block; size_t nbytes; } slots[SLOTS] = {0};
+    struct {
+        void *block;
+        size_t nbytes;
+    } slots[SLOTS] = {0};
     unsigned char mark = (unsigned char)t->random;
     for (int step = 0; t->stop != NULL ? !atomic_load(t->stop) : step < t->steps; step++) {
         size_t i = random_below(&t->random, SLOTS);

@@ -85,8 +85,10 @@ static void fill_special(void) {
 static int reduced_shape(const fz_array *from, unsigned reduced, bool keep, ptrdiff_t shape[]) {
     int ndim = 0;
     for (int d = 0; d < from->ndim; d++) {
-        if (!(reduced >> d & 1)) shape[ndim++] = from->shape[d];
-        else if (keep) shape[ndim++] = 1;
+        if (!(reduced >> d & 1))
+            shape[ndim++] = from->shape[d];
+        else if (keep)
+            shape[ndim++] = 1;
     }
     return ndim;
 }
@@ -149,8 +151,10 @@ static void test_every_length(fz_dtype dtype) {
         for (int variant = 0; variant < 4; variant++) {
             placement where = variant % 2 ? AT_BEGIN : AT_END;
             operand_line(&x, dtype, n, where, variant < 2 ? 0 : 1 + n % 7);
-            if (variant == 3) fill_special();
-            else fill_unit(&x.view, &state);
+            if (variant == 3)
+                fill_special();
+            else
+                fill_unit(&x.view, &state);
             check_all_reductions(where);
         }
     }
@@ -182,8 +186,10 @@ static void test_axes(fz_dtype dtype) {
         }
         operand_place(&x, dtype, ndim, shape, trial % 4 ? strides : NULL, trial % 2 ? AT_BEGIN : AT_END, 0);
         check_case("%s, trial %d of axes, ndim %d", fz_dtype_name(dtype), trial, ndim);
-        if (trial % 5 == 4) fill_special();
-        else fill_unit(&x.view, &state);
+        if (trial % 5 == 4)
+            fill_special();
+        else
+            fill_unit(&x.view, &state);
         check_all_reductions(trial % 2 ? AT_END : AT_BEGIN);
     }
 }

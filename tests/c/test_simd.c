@@ -66,8 +66,10 @@ static void test_every_instruction_set(void) {
     for (int i = 0; i < BUILT; i++) {
         report r = report_under(built[i], NULL);
         CHECK(strcmp(r.detected, highest()) == 0, "detected '%s'", r.detected);
-        if (cpu_has(built[i])) CHECK(r.status == FZ_OK && strcmp(r.simd, built[i]) == 0, "'%s'", r.message);
-        else CHECK(r.status == FZ_ERROR_VALUE && r.simd[0] == 0, "status %d, '%s'", r.status, r.simd);
+        if (cpu_has(built[i]))
+            CHECK(r.status == FZ_OK && strcmp(r.simd, built[i]) == 0, "'%s'", r.message);
+        else
+            CHECK(r.status == FZ_ERROR_VALUE && r.simd[0] == 0, "status %d, '%s'", r.status, r.simd);
     }
 }
 
