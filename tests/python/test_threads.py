@@ -14,6 +14,7 @@ RANDOM = np.random.default_rng(0)
 A, B = RANDOM.standard_normal((2, 700, 700))
 IMAGE = RANDOM.standard_normal((1200, 1300))
 WEIGHT = RANDOM.standard_normal((5, 5))
+LONG_ROWS = RANDOM.standard_normal((3, 300_000))
 LONG = awkward_values(1, 2_000_003, "float64")
 LONG32 = LONG.astype(np.float32)
 
@@ -32,9 +33,7 @@ WORK = {
     "max": lambda: forzium.max(IMAGE),
     "matmul": lambda: forzium.matmul(A, B),
     "matmul of float32": lambda: forzium.matmul(A.astype(np.float32), B.T.astype(np.float32)),
-    "matmul of long rows": lambda: forzium.matmul(
-        LONG32[:300_000].reshape(3, -1) * 0 + 1, np.ones((100_000, 2), "f")
-    ),
+    "matmul of long rows": lambda: forzium.matmul(LONG_ROWS, LONG_ROWS.T),
     "transpose": lambda: forzium.transpose(IMAGE),
     "conv2d": lambda: forzium.conv2d(IMAGE, WEIGHT),
     "max_pool2d": lambda: forzium.max_pool2d(IMAGE, 3, stride=2),
@@ -175,7 +174,7 @@ def test_errors_belong_to_their_thread():
 
 @pytest.mark.parametrize(
     ("n", "kind"),
-    [(0, ValueError), (-1, ValueError), (1025, ValueError), (10**30, (ValueError, OverflowError)),
+    [(0, ValueError), (-1, ValueError), (257, ValueError), (10**30, (ValueError, OverflowError)),
      (2.0, TypeError), ("2", TypeError), (None, TypeError), ([2], TypeError)],
     ids=repr,
 )  # fmt: skip
@@ -189,8 +188,9 @@ def test_bad_numbers_of_threads(threads, n, kind):
 def test_more_threads_than_processors(threads):
     threads(64)
     np.testing.assert_array_equal(forzium.add(LONG, 1.0), LONG + 1.0)
-    threads(1024)
-    assert forzium.get_num_threads() == 1024
+    threads(256)
+    np.testing.assert_array_equal(forzium.add(LONG, 2.0), LONG + 2.0)
+    assert forzium.get_num_threads() == 256
 
 
 METRICS = {
@@ -293,8 +293,8 @@ FORK = """
     import forzium
 
     warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork in a threaded process
-    a = np.random.default_rng(0).standard_normal((600, 600))
-    x = np.arange(1e6)
+    a = np.random.default_rng(0).standard_normal((400, 400))
+    x = np.arange(5e5)
     want = forzium.matmul(a, a).tobytes(), forzium.add(x, 1.0).tobytes(), float(forzium.sum(x))
     stop = threading.Event()
     wrong = []
@@ -310,7 +310,7 @@ FORK = """
     callers = [threading.Thread(target=compute) for _ in range(2)]
     for caller in callers:
         caller.start()
-    for step in range(15):
+    for step in range(9):
         child = os.fork()
         if child == 0:
             signal.alarm(60)
