@@ -316,32 +316,3 @@ def detect_simd_support() -> _Simd: ...
 def get_num_threads() -> int: ...
 def set_num_threads(n: SupportsIndex) -> None: ...
 def thread_pool_metrics(reset: bool = False) -> _ThreadMetrics: ...
-
-__all__ = [
-    "PoolAllocator",
-    "PoolBlock",
-    "__version__",
-    "absolute",
-    "add",
-    "conv2d",
-    "detect_simd_support",
-    "divide",
-    "get_num_threads",
-    "info",
-    "matmul",
-    "max",
-    "max_pool2d",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "set_num_threads",
-    "sqrt",
-    "square",
-    "subtract",
-    "sum",
-    "thread_pool_metrics",
-    "transpose",
-]
