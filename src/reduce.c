@@ -97,9 +97,9 @@ static fz_status run(const char *name, fz__reduction *r, const fz_array *x, cons
     const fz_array reduced = {x->data, x->dtype, s->reduced, s->reduced_shape, s->reduced_strides};
     fz_status status = fz__nest_init(&r->kept, name, 2, (const fz_array *const[]){&kept, &result});
     if (!status) status = fz__nest_init(&r->reduced, name, 1, (const fz_array *const[]){&reduced});
-    if (status || r->kept.size == 0) return status;
     r->count = r->reduced.size;
-    if (r->count == 0) return reduce_nothing(name, r, out);
+    if (!status && r->count == 0) return reduce_nothing(name, r, out);
+    if (status || r->kept.size == 0) return status;
     const ptrdiff_t shift = r->reduced.data[0] - (char *)x->data; /* of flipped axes */
     r->kept.data[0] += shift;
     r->reduced.data[0] = r->kept.data[0];

@@ -63,6 +63,10 @@ static PyObject *compute_conv2d(const fzpy_operation *row, PyObject *const *valu
 /* 1 with axes filled, 0 where they are to be reversed, -1 with an exception. */
 static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
     if (!object || object == Py_None) return 0;
+    if (!fzpy_is_sequence(object)) {
+        PyErr_Format(PyExc_TypeError, "transpose: axes is a %s; a sequence of ints would do", Py_TYPE(object)->tp_name);
+        return -1;
+    }
     PyObject *items = PySequence_Tuple(object);
     if (!items) return -1;
     int result = 1;

@@ -84,18 +84,27 @@ static PyObject *as_ndarray(PyObject *object) {
     return PyArray_FROM_O(object);
 }
 
+/* NumPy makes objects of integers beyond 64 bits; such a list is still one of numbers. */
+static bool holds_numbers(PyArrayObject *array) {
+    PyObject **items = PyArray_DATA(array);
+    for (npy_intp i = 0; i < PyArray_SIZE(array); i++) {
+        if (!PyLong_Check(items[i]) && !PyFloat_Check(items[i])) return false;
+    }
+    return true;
+}
+
 /* Lists of ints are numbers like lists of floats; ndarrays of ints have a dtype that somebody chose. */
 static bool is_converted(PyObject *object, PyArrayObject *array) {
     if (!PyArray_ISNOTSWAPPED(array)) return true;
-    return (PyList_Check(object) || PyTuple_Check(object)) &&
-           (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
+    if (!PyList_Check(object) && !PyTuple_Check(object)) return false;
+    return PyArray_ISINTEGER(array) || PyArray_ISBOOL(array) || (PyArray_ISOBJECT(array) && holds_numbers(array));
 }
 
 /* NumPy's own words for what it could not read, behind the operation and the argument. */
 static void name_argument(const char *operation, const char *argument) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    if (type == PyExc_ValueError || type == PyExc_TypeError) {
+    if (type == PyExc_ValueError || type == PyExc_TypeError || type == PyExc_OverflowError) {
         PyErr_Format(type, "%s: %s: %S", operation, argument, value ? value : Py_None);
         Py_XDECREF(type);
         Py_XDECREF(value);
@@ -115,7 +124,10 @@ static int view_array_like(fzpy_view *view, const char *operation, const char *a
         const int type = PyArray_ISFLOAT(array) ? PyArray_TYPE(array) : NPY_DOUBLE;
         PyObject *native = PyArray_FromArray(array, PyArray_DescrFromType(type), NPY_ARRAY_FORCECAST);
         Py_SETREF(array, (PyArrayObject *)native);
-        if (!native) return -1;
+        if (!native) {
+            name_argument(operation, argument);
+            return -1;
+        }
     }
     if (dtype_of(PyArray_DESCR(array)) == FZ_DTYPE_COUNT) {
         fail_dtype(operation, argument, array);
@@ -129,7 +141,11 @@ static int view_array_like(fzpy_view *view, const char *operation, const char *a
 int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
     view->owner = NULL;
     if (PyFloat_CheckExact(object)) return view_scalar(view, PyFloat_AS_DOUBLE(object));
-    if (PyLong_Check(object)) return view_scalar(view, PyLong_AsDouble(object));
+    if (PyLong_Check(object)) {
+        if (view_scalar(view, PyLong_AsDouble(object)) == 0) return 0;
+        name_argument(operation, argument);
+        return -1;
+    }
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_CheckExact(object) && PyArray_ISNOTSWAPPED((PyArrayObject *)object) &&
         dtype_of(PyArray_DESCR((PyArrayObject *)object)) != FZ_DTYPE_COUNT) {

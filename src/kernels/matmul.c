@@ -41,7 +41,9 @@ FZ_INLINE void whole_tile(size_t k, const T *a, const T *b, char *c, ptrdiff_t r
                           int vectors) {
     vec acc[MR][NV];
 #pragma GCC unroll 8
-    for (int i = 0; i < MR; i++) __builtin_prefetch(c + i * row_stride, 1);
+    for (int i = 0; i < MR; i++) {
+        for (int line = 0; line < vectors * (int)sizeof(vec); line += 64) __builtin_prefetch(c + i * row_stride + line, 1);
+    }
     multiply_panels(k, a, b, acc, vectors);
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
