@@ -4,8 +4,11 @@
 
 #include "internal.h"
 
-/* Elements a task gets at once, and the size from which handing work to another thread pays. */
-enum { GRAIN = 16384, PARALLEL_FROM = 3 * GRAIN };
+enum {
+    GRAIN = 16384,             /* the fewest elements that a task gets at once */
+    PARALLEL_FROM = 3 * GRAIN, /* from here on handing work to another thread pays */
+    TASKS = 8,                 /* of a participant, so that uneven threads still end together */
+};
 
 typedef struct job {
     fz__nest nest;
@@ -67,10 +70,13 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
 
 static void run_nest(job *j) {
     const ptrdiff_t size = j->nest.size;
-    if (size < PARALLEL_FROM)
+    if (size < PARALLEL_FROM) {
         run_range(j, 0, size, 0);
-    else
-        fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, run_range, j);
+        return;
+    }
+    const int participants = fz__participants(size, GRAIN);
+    const ptrdiff_t grain = fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
+    fz__parallel_for(participants, size, grain, run_range, j);
 }
 
 /* How each operand reaches the loop: in place where its rows are gapless and of the compute dtype, as

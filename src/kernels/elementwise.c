@@ -34,25 +34,43 @@ FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char 
     if (n) vstore_part(z, lane(vload_part(x, n, fill)), n);
 }
 
+/* The whole blocks of UNROLL vectors in n >= UNROLL * W elements; returns how many elements that is. An
+   operand that does not move is loaded once: each load fewer counts even where memory is the limit. */
+FZ_INLINE size_t binary_blocks(size_t n, const char *x, bool x_moves, const char *y, bool y_moves, char *z,
+                               binary_lane *lane) {
+    const vec x_splat = vload(x), y_splat = vload(y);
+    const size_t whole = n - n % (UNROLL * W);
+    for (size_t i = 0; i < whole * sizeof(T); i += UNROLL * sizeof(vec)) {
+        vec v[UNROLL];
+        for (size_t u = 0; u < UNROLL; u++) {
+            const size_t at = i + u * sizeof(vec);
+            v[u] = lane(x_moves ? vload(x + at) : x_splat, y_moves ? vload(y + at) : y_splat);
+        }
+        for (size_t u = 0; u < UNROLL; u++) vstore(z + i + u * sizeof(vec), v[u]);
+    }
+    return whole;
+}
+
 FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
                            binary_lane *lane, T fill) {
     const char *x = in[0], *y = in[1];
     char *z = out;
-    const size_t dx = step[0] * sizeof(vec), dy = step[1] * sizeof(vec), head = lanes_to_boundary(n, out);
-    if (head) {
-        vstore_part(z, lane(vload_part(x, head, fill), vload_part(y, head, fill)), head);
-        n -= head;
-        x += head * step[0] * sizeof(T);
-        y += head * step[1] * sizeof(T);
-        z += head * sizeof(T);
+    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
+    size_t done = lanes_to_boundary(n, out);
+    if (done) vstore_part(z, lane(vload_part(x, done, fill), vload_part(y, done, fill)), done);
+    if (n - done >= UNROLL * W) {
+        const char *from_x = x + done * dx, *from_y = y + done * dy;
+        char *to = z + done * sizeof(T);
+        done += dx && dy ? binary_blocks(n - done, from_x, true, from_y, true, to, lane)
+                : dx     ? binary_blocks(n - done, from_x, true, from_y, false, to, lane)
+                         : binary_blocks(n - done, from_x, false, from_y, dy, to, lane);
     }
-    for (; n >= UNROLL * W; n -= UNROLL * W, z += UNROLL * sizeof(vec)) {
-        vec v[UNROLL];
-        for (int u = 0; u < UNROLL; u++, x += dx, y += dy) v[u] = lane(vload(x), vload(y));
-        for (int u = 0; u < UNROLL; u++) vstore(z + u * sizeof(vec), v[u]);
-    }
-    for (; n >= W; n -= W, x += dx, y += dy, z += sizeof(vec)) vstore(z, lane(vload(x), vload(y)));
-    if (n) vstore_part(z, lane(vload_part(x, n, fill), vload_part(y, n, fill)), n);
+    for (; done + W <= n; done += W)
+        vstore(z + done * sizeof(T), lane(vload(x + done * dx), vload(y + done * dy)));
+    const size_t rest = n - done;
+    if (rest)
+        vstore_part(z + done * sizeof(T),
+                    lane(vload_part(x + done * dx, rest, fill), vload_part(y + done * dy, rest, fill)), rest);
 }
 
 #define FZ_UNARY(name, dtypes, expression, fill, doc)                                                  \
