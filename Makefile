@@ -88,5 +88,5 @@ c_tests = $(call setup,$(1),-Dpython=false -Db_sanitize=$(2) -Db_lundef=false); 
 	touch $@
 
 .venv/lint: .venv/tools
-	$(PIP) install "clang-format==23.1.5" ruff mypy
+	$(PIP) install "clang-format==23.1.5" "ruff==0.17.6" "mypy==2.4.1"
 	touch $@

@@ -75,7 +75,8 @@ static void run_nest(job *j) {
         return;
     }
     const int participants = fz__participants(size, GRAIN);
-    const ptrdiff_t grain = fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
+    const ptrdiff_t grain =
+        fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
     fz__parallel_for(participants, size, grain, run_range, j);
 }
 

@@ -16,7 +16,9 @@ def unexpected(build: Path) -> dict[str, set[str]]:
     library = next(path for path in build.glob("libforzium.so*") if path.is_file() and not path.is_symlink())
     extension = next((build / "python").glob("_core*.so"))
     return {
-        library.name: {name for name in exported(library) if not name.startswith("fz_") or name.startswith("fz__")},
+        library.name: {
+            name for name in exported(library) if not name.startswith("fz_") or name.startswith("fz__")
+        },
         extension.name: exported(extension) - {"PyInit__core"},
     }
 

@@ -64,7 +64,8 @@ static PyObject *compute_conv2d(const fzpy_operation *row, PyObject *const *valu
 static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
     if (!object || object == Py_None) return 0;
     if (!fzpy_is_sequence(object)) {
-        PyErr_Format(PyExc_TypeError, "transpose: axes is a %s; a sequence of ints would do", Py_TYPE(object)->tp_name);
+        PyErr_Format(PyExc_TypeError, "transpose: axes is a %s; a sequence of ints would do",
+                     Py_TYPE(object)->tp_name);
         return -1;
     }
     PyObject *items = PySequence_Tuple(object);

@@ -97,7 +97,8 @@ static bool holds_numbers(PyArrayObject *array) {
 static bool is_converted(PyObject *object, PyArrayObject *array) {
     if (!PyArray_ISNOTSWAPPED(array)) return true;
     if (!PyList_Check(object) && !PyTuple_Check(object)) return false;
-    return PyArray_ISINTEGER(array) || PyArray_ISBOOL(array) || (PyArray_ISOBJECT(array) && holds_numbers(array));
+    return PyArray_ISINTEGER(array) || PyArray_ISBOOL(array) ||
+           (PyArray_ISOBJECT(array) && holds_numbers(array));
 }
 
 /* NumPy's own words for what it could not read, behind the operation and the argument. */

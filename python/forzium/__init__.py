@@ -5,10 +5,11 @@ pool of threads between all callers, and recycle their memory. Importing this pa
 """
 
 from forzium import _core
-from forzium._core import PoolAllocator, __version__
 
-# The operations and functions come from the extension's tables: a new row there is a new name here.
-_names = [name for name, value in vars(_core).items() if getattr(value, "__module__", None) == "forzium"]
-globals().update({name: getattr(_core, name) for name in _names})
+__version__ = _core.__version__
 
-__all__ = sorted({*_names, "PoolAllocator", "__version__"})  # noqa: PLE0605
+# What the extension's tables hold is public: a new row there is a new name here.
+_public = {name: item for name, item in vars(_core).items() if getattr(item, "__module__", None) == "forzium"}
+globals().update(_public)
+
+__all__ = sorted([*_public, "__version__"])

@@ -42,7 +42,8 @@ FZ_INLINE void whole_tile(size_t k, const T *a, const T *b, char *c, ptrdiff_t r
     vec acc[MR][NV];
 #pragma GCC unroll 8
     for (int i = 0; i < MR; i++) {
-        for (int line = 0; line < vectors * (int)sizeof(vec); line += 64) __builtin_prefetch(c + i * row_stride + line, 1);
+        for (int line = 0; line < vectors * (int)sizeof(vec); line += 64)
+            __builtin_prefetch(c + i * row_stride + line, 1);
     }
     multiply_panels(k, a, b, acc, vectors);
 #pragma GCC unroll 8

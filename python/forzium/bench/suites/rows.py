@@ -30,9 +30,9 @@ def stream(name: str, n: int, repeats: int) -> Case:
 
 def fma(dtype: str) -> Case:
     """The rate of a loop of nothing but fused multiply-adds."""
-    flops = 2 * 512**3
+    flops = 2 * 1024**3
     title, params = f"Plain loop of fused multiply-adds, {dtype}", {"flops": flops, "dtype": dtype}
-    return Case(f"machine.fma.{dtype}", "machine", title, "fma", params, 512, flops=flops, only=PLAIN)
+    return Case(f"machine.fma.{dtype}", "machine", title, "fma", params, 1024, flops=flops, only=PLAIN)
 
 
 def multiply_list(n: int) -> Case:
