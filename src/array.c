@@ -56,7 +56,9 @@ bool fz__is_contiguous(const fz_array *x) {
     return true;
 }
 
-static ptrdiff_t magnitude(ptrdiff_t stride) { return stride < 0 ? -stride : stride; }
+static ptrdiff_t magnitude(ptrdiff_t stride) {
+    return stride == PTRDIFF_MIN ? PTRDIFF_MAX : stride < 0 ? -stride : stride;
+}
 
 /* ---- overlap --------------------------------------------------------------------------------------------- */
 
@@ -64,11 +66,8 @@ static ptrdiff_t magnitude(ptrdiff_t stride) { return stride < 0 ? -stride : str
 static void find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
     *begin = *end = (uintptr_t)x->data;
     for (int d = 0; d < x->ndim; d++) {
-        ptrdiff_t reach = (x->shape[d] - 1) * x->strides[d];
-        if (reach < 0)
-            *begin += (uintptr_t)reach;
-        else
-            *end += (uintptr_t)reach;
+        const uintptr_t reach = (uintptr_t)(x->shape[d] - 1) * (uintptr_t)x->strides[d]; /* wraps if absurd */
+        *(x->strides[d] < 0 ? begin : end) += reach;
     }
     *end += fz_dtype_size(x->dtype);
 }
@@ -107,8 +106,10 @@ bool fz__overlaps_itself(const fz_array *x) {
     }
     ptrdiff_t reach = (ptrdiff_t)fz_dtype_size(x->dtype);
     for (int i = 0; i < axes; i++) {
-        if (steps[i] < reach) return true;
-        reach += steps[i] * (lengths[i] - 1);
+        ptrdiff_t length;
+        if (steps[i] < reach || __builtin_mul_overflow(steps[i], lengths[i] - 1, &length) ||
+            __builtin_add_overflow(reach, length, &reach))
+            return true;
     }
     return false;
 }
@@ -134,7 +135,7 @@ fz_status fz__check_output(const char *operation, const fz_array *out, int ndim,
     }
     if (fz__overlaps_itself(out))
         return fz__fail(FZ_ERROR_OVERLAP,
-                        "%s: elements of out share memory; an array without overlap would do", operation);
+                        "%s: elements of out may share memory; an array without overlap would do", operation);
     return FZ_OK;
 }
 

@@ -1,7 +1,5 @@
 /* Convolution of a one-channel image: rows of the output in ranges; an image without gapless rows is
    copied band by band into scratch of the participant. */
-#include <string.h>
-
 #include "internal.h"
 
 enum { BAND_ELEMENTS = 32768 }; /* outputs of a task */
@@ -86,8 +84,11 @@ fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out) {
         j.x_bytes = fz__ceil_div((fz__min(j.band, h) + j.kh - 1) * x->shape[1] * j.element, line) * line;
     j.scratch_bytes = j.x_bytes;
     if (!j.out_gapless) j.scratch_bytes += fz__ceil_div(fz__min(j.band, h) * w * j.element, line) * line;
-    char *workspace =
-        fz__workspace_acquire("conv2d", (size_t)(weight_bytes + participants * j.scratch_bytes));
+    ptrdiff_t bytes;
+    if (__builtin_mul_overflow(j.scratch_bytes, participants, &bytes) ||
+        __builtin_add_overflow(bytes, weight_bytes, &bytes))
+        bytes = PTRDIFF_MAX; /* more than there is */
+    char *workspace = fz__workspace_acquire("conv2d", (size_t)bytes);
     if (!workspace) return FZ_ERROR_MEMORY;
     ptrdiff_t strides[2];
     fz_contiguous_strides(weight->dtype, 2, weight->shape, strides);

@@ -2,6 +2,7 @@
    the scheduler, each a sequence of runs of the kernel. */
 #include <string.h>
 
+#include "float_environment.h"
 #include "internal.h"
 
 enum {
@@ -14,7 +15,6 @@ typedef struct job {
     fz__nest nest;
     fz_loop *loop;
     size_t size;                    /* bytes of an element of the compute dtype */
-    size_t sizes[FZ_MAX_OPERANDS];  /* bytes of an operand's own element */
     fz_cast *cast[FZ_MAX_OPERANDS]; /* own dtype -> compute dtype; for the output, back */
     bool in_place[FZ_MAX_OPERANDS]; /* rows may be read and written where they are */
     bool in_blocks;                 /* some operand must be copied through a block buffer */
@@ -107,34 +107,37 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
     if (status) return status;
     if (fz__overlaps_itself(arrays[inputs]))
         return fz__fail(FZ_ERROR_OVERLAP,
-                        "%s: elements of out share memory; an array without overlap would do", name);
+                        "%s: elements of out may share memory; an array without overlap would do", name);
     return FZ_OK;
 }
 
 /* Where out shares memory with an input in another arrangement, the input is copied first. */
 typedef struct shadows {
+    int count;
     fz_array array[FZ_MAX_OPERANDS];
     ptrdiff_t strides[FZ_MAX_OPERANDS][FZ_MAX_NDIM];
     void *memory[FZ_MAX_OPERANDS];
 } shadows;
 
 static fz_status shadow_overlapping(const char *name, int inputs, const fz_array *arrays[], shadows *copies) {
-    for (int k = 0; k < inputs; k++) copies->memory[k] = NULL;
+    copies->count = 0;
     for (int k = 0; k < inputs; k++) {
         const fz_array *x = arrays[k];
         if (fz__same_view(x, arrays[inputs]) || !fz_may_overlap(x, arrays[inputs])) continue;
-        copies->memory[k] = fz__workspace_acquire(name, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
-        if (!copies->memory[k]) return FZ_ERROR_MEMORY;
-        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[k]);
-        copies->array[k] = (fz_array){copies->memory[k], x->dtype, x->ndim, x->shape, copies->strides[k]};
-        fz__copy(x, &copies->array[k]);
-        arrays[k] = &copies->array[k];
+        void *memory = fz__workspace_acquire(name, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
+        if (!memory) return FZ_ERROR_MEMORY;
+        const int i = copies->count++;
+        copies->memory[i] = memory;
+        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[i]);
+        copies->array[i] = (fz_array){memory, x->dtype, x->ndim, x->shape, copies->strides[i]};
+        fz__copy(x, &copies->array[i]);
+        arrays[k] = &copies->array[i];
     }
     return FZ_OK;
 }
 
-static void release_shadows(int inputs, shadows *copies) {
-    for (int k = 0; k < inputs; k++) fz__workspace_release(copies->memory[k]);
+static void release_shadows(const shadows *copies) {
+    for (int i = 0; i < copies->count; i++) fz__workspace_release(copies->memory[i]);
 }
 
 /* ---- the plain case --------------------------------------------------------------------------------------- */
@@ -188,31 +191,40 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
     return true;
 }
 
+static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
+    const char *name = fz_op_name(op);
+    const int arity = fz_op_arity(op);
+    const fz_kernels *kernels = fz__kernels(dtype);
+    if (!kernels->elementwise->loops[op])
+        return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(dtype));
+    if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
+    const fz_array *arrays[FZ_MAX_OPERANDS];
+    for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
+    arrays[arity] = out;
+    job j;
+    shadows copies;
+    j.loop = kernels->elementwise->loops[op];
+    fz_status status = check_operands(name, arity, arrays);
+    if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
+    if (status || j.nest.size == 0) return status;
+    if (!(status = shadow_overlapping(name, arity, arrays, &copies))) {
+        if (copies.count) fz__nest_init(&j.nest, name, arity + 1, arrays);
+        plan_operands(&j, kernels, dtype, arrays);
+        run_nest(&j);
+    }
+    release_shadows(&copies);
+    return status;
+}
+
 fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     fz_status status = fz_init();
     if (status) return status;
     if ((unsigned)op >= FZ_OP_COUNT) return fz__fail(FZ_ERROR_VALUE, "operation %d is unknown", (int)op);
-    const char *name = fz_op_name(op);
-    const int arity = fz_op_arity(op);
     if ((unsigned)dtype >= FZ_DTYPE_COUNT)
-        return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", name, (int)dtype);
-    if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
-    const fz_kernels *kernels = fz__kernels(dtype);
-    const fz_array *arrays[FZ_MAX_OPERANDS];
-    for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
-    arrays[arity] = out;
-    if ((status = check_operands(name, arity, arrays))) return status;
-
-    job j;
-    shadows copies;
-    j.loop = kernels->elementwise->loops[op];
-    status = shadow_overlapping(name, arity, arrays, &copies);
-    if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
-    if (!status && j.nest.size) {
-        plan_operands(&j, kernels, dtype, arrays);
-        run_nest(&j);
-    }
-    release_shadows(arity, &copies);
+        return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", fz_op_name(op), (int)dtype);
+    const fz__float_environment environment = fz__save_float_environment();
+    status = compute(op, dtype, inputs, out);
+    fz__restore_float_environment(environment);
     return status;
 }
 

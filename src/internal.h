@@ -90,7 +90,7 @@ typedef struct fz__reduction {
 fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
-/* Divides n contiguous results where the reduction is a mean. */
+/* What remains to be done to n contiguous results: a mean's division, a sum's sign of zero. */
 void fz__finish_results(const fz__reduction *reduction, size_t n, void *results);
 
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */

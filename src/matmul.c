@@ -2,8 +2,6 @@
 
    For each block of k: A and B are packed into panels by all participants, then tiles of C are computed by
    all participants. Every element of C sums its products in one order, whatever the tiles and threads. */
-#include <string.h>
-
 #include "internal.h"
 
 enum {

@@ -1,4 +1,5 @@
 /* Reductions: which axes go and which stay, and which of the two ways through memory fits. */
+#include "float_environment.h"
 #include "internal.h"
 
 enum { FZ_FINISH_NONE, FZ_FINISH_DIVIDE };
@@ -15,6 +16,7 @@ static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const
     for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
     for (int i = 0; axes && i < naxes; i++) {
         const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
+        if (x->ndim == 0 && (axes[i] == 0 || axes[i] == -1)) continue; /* NumPy's scalars have that axis */
         if (axis < 0 || axis >= x->ndim)
             return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, axes[i],
                             x->ndim);
@@ -63,14 +65,18 @@ static void split_axes(const fz_array *x, const bool *reduced, const fz_array *o
     }
 }
 
-void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
-    if (!r->divide) return;
+/* results[i] = results[i] op value, for n contiguous results. */
+static void apply_scalar(const fz__reduction *r, fz_op op, double value, size_t n, void *results) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
-    const double count = (double)r->count;
-    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &count, 0, splat,
-                                                   r->element);
     const void *const in[] = {results, splat};
-    r->kernels->elementwise->loops[FZ_OP_divide](n, in, (const unsigned char[]){1, 0}, results);
+    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &value, 0, splat,
+                                                   r->element);
+    r->kernels->elementwise->loops[op](n, in, (const unsigned char[]){1, 0}, results);
+}
+
+void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
+    if (r->combine == FZ_OP_add) apply_scalar(r, FZ_OP_add, 0, n, results); /* a sum of -0 is 0, as NumPy's */
+    if (r->divide) apply_scalar(r, FZ_OP_divide, (double)r->count, n, results);
 }
 
 /* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
@@ -122,13 +128,18 @@ fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const 
     split_axes(x, reduced, out, &s);
     fz__reduction r;
     r.kernels = fz__kernels(x->dtype);
+    if (!r.kernels->reduce->row[reduction])
+        return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(x->dtype));
     r.kind = reduction;
     r.copy = r.kernels->elementwise->cast_from[x->dtype];
     r.combine = rows[reduction].combine;
     r.divide = rows[reduction].finish == FZ_FINISH_DIVIDE;
     r.element = (ptrdiff_t)fz_dtype_size(x->dtype);
     r.count = 0;
-    return run(name, &r, x, out, &s);
+    const fz__float_environment environment = fz__save_float_environment();
+    status = run(name, &r, x, out, &s);
+    fz__restore_float_environment(environment);
+    return status;
 }
 
 #define FZ_REDUCTION(name, ...)                                                          \

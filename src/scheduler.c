@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "float_environment.h"
 #include "internal.h"
 
 enum {
@@ -33,6 +34,7 @@ typedef struct job {
     void *context;
     ptrdiff_t n, grain;
     int participants;
+    fz__float_environment environment; /* the caller's, in which every task runs */
     range ranges[FZ_MAX_THREADS]; /* only the first `participants` are initialized */
 } job;
 
@@ -123,7 +125,6 @@ static void count_task(tally *t) {
 
 static void end_tally(const tally *t) {
     metrics.active--;
-    metrics.started += t->tasks;
     metrics.completed += t->tasks;
     metrics.busy_ns += t->busy_ns;
     raise_to(&metrics.max_ns, t->max_ns);
@@ -214,6 +215,7 @@ static bool participate(job *j, int participant, const unsigned *epoch) {
     bool dry = true;
     while (dry && (take_chunk(&j->ranges[participant], &chunk) || steal_chunk(j, participant, &chunk))) {
         const ptrdiff_t begin = (ptrdiff_t)chunk * j->grain;
+        metrics.started++;
         j->task(j->context, begin, fz__min(begin + j->grain, j->n), participant);
         count_task(&t);
         dry = !epoch || *epoch == pool.epoch;
@@ -320,7 +322,10 @@ static bool help(unsigned epoch) {
     if (!s) return false;
     job *j = s->job;
     const int participant = take_participant(j);
+    const fz__float_environment own = fz__save_float_environment();
+    fz__restore_float_environment(j->environment);
     if (participate(j, participant, &epoch)) atomic_fetch_and(&s->control, ~OPEN);
+    fz__restore_float_environment(own);
     atomic_store(&j->ranges[participant].taken, false);
     leave_slot(s);
     return true;
@@ -376,37 +381,47 @@ int fz__participants(ptrdiff_t n, ptrdiff_t grain) {
     return (int)fz__max(1, fz__min(fz_get_num_threads(), fz__ceil_div(n, grain)));
 }
 
+/* Announces the job, takes part in it, and waits for everybody else who did. */
+static void share(job *j) {
+    slot *s = NULL;
+    if (j->participants > 1) {
+        ensure_workers();
+        s = claim_slot();
+    }
+    if (s) {
+        s->job = j;
+        atomic_store(&s->control, CLAIMED | OPEN | (unsigned)(j->participants - 1) << ROOM_SHIFT);
+        announce(j->participants - 1);
+    }
+    participate(j, 0, NULL);
+    if (!s) return;
+    atomic_fetch_and(&s->control, ~OPEN);
+    wait_until_empty(s);
+    /* A worker may have stolen chunks behind the caller's look round, and left them for another job. */
+    if (has_chunks(j)) participate(j, 0, NULL);
+    atomic_store(&s->control, 0);
+}
+
 void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *task, void *context) {
     if (n <= 0) return;
+    const fz__float_environment environment = fz__save_float_environment();
     if (n <= grain) {
         task(context, 0, n, 0);
+        fz__restore_float_environment(environment);
         return;
     }
     while (fz__ceil_div(n, grain) > INT32_MAX) grain *= 2;
+    const ptrdiff_t chunks = fz__ceil_div(n, grain);
     job j; /* its ranges stay uninitialized beyond `participants` */
     j.task = task;
     j.context = context;
     j.n = n;
     j.grain = grain;
-    j.participants = participants;
-    slot *s = NULL;
-    deal_ranges(&j, (uint64_t)fz__ceil_div(n, grain));
-    if (participants > 1) {
-        ensure_workers();
-        s = claim_slot();
-    }
-    if (s) {
-        s->job = &j;
-        atomic_store(&s->control, CLAIMED | OPEN | (unsigned)(participants - 1) << ROOM_SHIFT);
-        announce(participants - 1);
-    }
-    participate(&j, 0, NULL);
-    if (!s) return;
-    atomic_fetch_and(&s->control, ~OPEN);
-    wait_until_empty(s);
-    /* A worker may have stolen chunks behind the caller's look round, and left them for another job. */
-    if (has_chunks(&j)) participate(&j, 0, NULL);
-    atomic_store(&s->control, 0);
+    j.participants = (int)fz__min(participants, chunks);
+    j.environment = environment;
+    deal_ranges(&j, (uint64_t)chunks);
+    share(&j);
+    fz__restore_float_environment(environment);
 }
 
 /* ---- size and life --------------------------------------------------------------------------------------- */
@@ -414,6 +429,7 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 int fz_get_num_threads(void) {
     int size = atomic_load_explicit(&pool.size, memory_order_relaxed);
     if (size) return size;
+    fz_init(); /* reads the environment; what it complains of is for the next call that can */
     const int wanted = initial_size ? initial_size : fz_usable_cpus();
     atomic_compare_exchange_strong(&pool.size, &size, wanted < FZ_MAX_THREADS ? wanted : FZ_MAX_THREADS);
     return pool.size;

@@ -58,6 +58,15 @@ static double smallest_quota(const char *mount, const char *path) {
     return smallest;
 }
 
+/* Is "cpu" among the names between commas? */
+static bool names_cpu(const char *controllers) {
+    for (const char *name = controllers; name; name = strchr(name, ',')) {
+        name += *name == ',';
+        if (strcspn(name, ",") == 3 && strncmp(name, "cpu", 3) == 0) return true;
+    }
+    return false;
+}
+
 /* A line of /proc/self/cgroup is "id:controllers:path"; v2 has no controllers. */
 static double cgroup_quota(void) {
     double smallest = 1e9;
@@ -70,9 +79,8 @@ static double cgroup_quota(void) {
         if (!path) continue;
         *path++ = '\0';
         controllers++;
-        const bool v2 = *controllers == '\0',
-                   cpu = strncmp(controllers, "cpu", 3) == 0 || strstr(controllers, ",cpu");
-        if (!v2 && !cpu) continue;
+        const bool v2 = *controllers == '\0';
+        if (!v2 && !names_cpu(controllers)) continue;
         const double quota = smallest_quota(v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu", path);
         smallest = quota < smallest ? quota : smallest;
     }

@@ -129,8 +129,8 @@ extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
     .loops =
         {
-#define FZ_UNARY(name, ...) [FZ_OP_##name] = name##_loop,
-#define FZ_BINARY(name, ...) [FZ_OP_##name] = name##_loop,
+#define FZ_UNARY(name, dtypes, ...) [FZ_OP_##name] = FZ_IF_DTYPE(dtypes, name##_loop),
+#define FZ_BINARY(name, dtypes, ...) [FZ_OP_##name] = FZ_IF_DTYPE(dtypes, name##_loop),
 #include "ops.def"
         },
     .cast_from = {[FZ_FLOAT32] = cast_float32, [FZ_FLOAT64] = cast_float64},

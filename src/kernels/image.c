@@ -5,7 +5,7 @@ enum { ROWS = 4, VECTORS = 2 }; /* the block of outputs held in registers */
 
 /* ---- convolution ------------------------------------------------------------------------------------------ */
 
-/* A block of outputs: every weight is broadcast once for all of it. `lanes` of the last vector exist. */
+/* A block of outputs: every weight is broadcast once for all of it. */
 FZ_INLINE void conv2d_block(const char *x, ptrdiff_t x_stride, size_t kh, size_t kw, const char *weight,
                             char *out, ptrdiff_t out_stride, int rows, int vectors) {
     vec sum[ROWS][VECTORS];

@@ -31,7 +31,7 @@ typedef struct fz_elementwise_kernels {
 } fz_elementwise_kernels;
 
 typedef struct fz_reduce_kernels {
-    /* *result = x[0] op x[1] ... over n >= 1 contiguous elements. */
+    /* NULL where the row's mask lacks T. *result = x[0] op x[1] ... over n >= 1 contiguous elements. */
     void (*row[FZ_REDUCTION_COUNT])(size_t n, const void *x, void *result);
     /* result[j] = x[0][j] op x[1][j] ... over rows >= 1 of n contiguous elements. */
     void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,

@@ -73,12 +73,12 @@ extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {
     .row =
         {
-#define FZ_REDUCTION(name, ...) [FZ_REDUCTION_##name] = name##_row,
+#define FZ_REDUCTION(name, dtypes, ...) [FZ_REDUCTION_##name] = FZ_IF_DTYPE(dtypes, name##_row),
 #include "ops.def"
         },
     .columns =
         {
-#define FZ_REDUCTION(name, ...) [FZ_REDUCTION_##name] = name##_columns,
+#define FZ_REDUCTION(name, dtypes, ...) [FZ_REDUCTION_##name] = FZ_IF_DTYPE(dtypes, name##_columns),
 #include "ops.def"
         },
 };

@@ -38,15 +38,19 @@
 #if defined(FZ_T_float32)
 typedef float T;
 typedef int32_t bits;
+#define FZ_DTYPE FZ_FLOAT32
 #elif defined(FZ_T_float64)
 typedef double T;
 typedef int64_t bits;
+#define FZ_DTYPE FZ_FLOAT64
 #endif
 
 /* A kernel's symbol: fz__<name>_<instruction set>_<dtype>. */
 #define FZ_JOIN_(name, simd, dtype) fz__##name##_##simd##_##dtype
 #define FZ_JOIN(name, simd, dtype) FZ_JOIN_(name, simd, dtype)
 #define FZ_KERNEL(name) FZ_JOIN(name, FZ_SIMD, FZ_T)
+/* An entry of a kernel table: NULL where the row's mask lacks T. */
+#define FZ_IF_DTYPE(dtypes, kernel) ((dtypes) >> FZ_DTYPE & 1 ? (kernel) : NULL)
 #define FZ_INLINE static inline __attribute__((always_inline, unused))
 
 enum { W = FZ_VECTOR_BYTES / sizeof(T) };
