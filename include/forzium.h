@@ -70,6 +70,8 @@ FZ_API void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *sha
 
 /** 0 if a and b share no byte for certain, 1 if they may. */
 FZ_API int fz_may_overlap(const fz_array *a, const fz_array *b);
+/** 0 if no two elements of x share a byte for certain, 1 if they may. */
+FZ_API int fz_overlaps_itself(const fz_array *x);
 
 /* Each operation has a function fz_<name>_shape() beside it: the shape that its output must have, or the
    error that its inputs deserve. It touches no data. */
@@ -155,6 +157,10 @@ FZ_API const char *fz_reduction_doc(fz_reduction reduction);
     FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
 FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
+
+/** out[i] = x[i] for each index i, converted to out's dtype.
+    One shape; out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP. */
+FZ_API fz_status fz_copy(const fz_array *x, fz_array *out);
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
     reverses them. A copy in tiles that fit the cache. x and out have one dtype and share no memory.

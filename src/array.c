@@ -89,7 +89,7 @@ bool fz__same_view(const fz_array *a, const fz_array *b) {
 }
 
 /* Sorted by size, each stride must step over everything that the smaller ones reach. */
-bool fz__overlaps_itself(const fz_array *x) {
+int fz_overlaps_itself(const fz_array *x) {
     ptrdiff_t steps[FZ_MAX_NDIM], lengths[FZ_MAX_NDIM];
     int axes = 0;
     for (int d = 0; d < x->ndim; d++) {
@@ -133,7 +133,7 @@ fz_status fz__check_output(const char *operation, const fz_array *out, int ndim,
             return fz__fail(FZ_ERROR_OVERLAP,
                             "%s: out shares memory with an input; a separate array would do", operation);
     }
-    if (fz__overlaps_itself(out))
+    if (fz_overlaps_itself(out))
         return fz__fail(FZ_ERROR_OVERLAP,
                         "%s: elements of out may share memory; an array without overlap would do", operation);
     return FZ_OK;

@@ -67,19 +67,30 @@ static bool extract_plane(job *j) {
 
 void fz__copy(const fz_array *src, const fz_array *dst) {
     const fz_kernels *kernels = fz__kernels(dst->dtype);
-    job j = {.copy_row = kernels->elementwise->cast_from[dst->dtype],
+    job j = {.copy_row = kernels->elementwise->cast_from[src->dtype],
              .transpose = kernels->transpose,
              .element = (ptrdiff_t)fz_dtype_size(dst->dtype)};
     fz__nest_init(&j.nest, "copy", 2, (const fz_array *const[]){src, dst}); /* equal shapes always fit */
     const ptrdiff_t size = j.nest.size;
     if (size == 0) return;
-    if (extract_plane(&j)) {
+    if (src->dtype == dst->dtype && extract_plane(&j)) {
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
         const ptrdiff_t grain = fz__max(1, GRAIN / (TILE * TILE));
         fz__parallel_for(fz__participants(tiles, grain), tiles, grain, copy_tiles, &j);
     } else {
         fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_rows, &j);
     }
+}
+
+fz_status fz_copy(const fz_array *x, fz_array *out) {
+    fz_status status = fz_init();
+    if (!status) status = fz__check_array("copy", "x", x);
+    if (status) return status;
+    status = fz__check_output("copy", out, x->ndim, x->shape, 0, NULL); /* no inputs: any dtypes do */
+    if (!status && fz_may_overlap(x, out))
+        status = fz__fail(FZ_ERROR_OVERLAP, "copy: out shares memory with x; a separate array would do");
+    if (!status) fz__copy(x, out);
+    return status;
 }
 
 /* ---- transpose ------------------------------------------------------------------------------------------ */

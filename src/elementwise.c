@@ -105,7 +105,7 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
     }
     fz_status status = fz__check_array(name, "out", arrays[inputs]);
     if (status) return status;
-    if (fz__overlaps_itself(arrays[inputs]))
+    if (fz_overlaps_itself(arrays[inputs]))
         return fz__fail(FZ_ERROR_OVERLAP,
                         "%s: elements of out may share memory; an array without overlap would do", name);
     return FZ_OK;

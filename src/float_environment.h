@@ -13,7 +13,9 @@
 typedef uint32_t fz__float_environment;
 
 static inline fz__float_environment fz__save_float_environment(void) { return __builtin_ia32_stmxcsr(); }
-static inline void fz__restore_float_environment(fz__float_environment saved) { __builtin_ia32_ldmxcsr(saved); }
+static inline void fz__restore_float_environment(fz__float_environment saved) {
+    __builtin_ia32_ldmxcsr(saved);
+}
 
 #elif defined(__aarch64__)
 

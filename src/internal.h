@@ -55,8 +55,6 @@ ptrdiff_t fz__array_size(const fz_array *x);
 bool fz__is_contiguous(const fz_array *x);
 /* Same memory, shape and strides: element i of one is element i of the other. */
 bool fz__same_view(const fz_array *a, const fz_array *b);
-/* Do two elements of x share memory? "Yes" if not certain. */
-bool fz__overlaps_itself(const fz_array *x);
 /* arrays[operands - 1] is the output, to whose shape the others broadcast. */
 fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
 void fz__nest_remove_axis(fz__nest *nest, int axis);
@@ -69,7 +67,7 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 
 /* ---- copy.c: strided and transposing copies --------------------------------------------------------- */
 
-/* dst[i] = src[i] for two views of one shape and dtype without common memory. */
+/* dst[i] = src[i], converted to dst's dtype, for two views of one shape without common memory. */
 void fz__copy(const fz_array *src, const fz_array *dst);
 
 /* ---- reduce.c: what is reduced, and how; reduce_rows.c, reduce_columns.c: the two ways -------------------- */

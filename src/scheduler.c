@@ -35,7 +35,7 @@ typedef struct job {
     ptrdiff_t n, grain;
     int participants;
     fz__float_environment environment; /* the caller's, in which every task runs */
-    range ranges[FZ_MAX_THREADS]; /* only the first `participants` are initialized */
+    range ranges[FZ_MAX_THREADS];      /* only the first `participants` are initialized */
 } job;
 
 /* control: OPEN while there may be chunks to take, CLAIMED while a caller owns the slot, WAITING while

@@ -8,7 +8,9 @@ static int view_pair(const fzpy_operation *row, PyObject *const *values, fzpy_vi
     if (fzpy_view_input(&views[1], s->function, s->names[1], values[1]) == 0) {
         const bool wide = views[0].array.dtype == FZ_FLOAT64 || views[1].array.dtype == FZ_FLOAT64;
         const fz_dtype dtype = wide ? FZ_FLOAT64 : FZ_FLOAT32;
-        if (fzpy_view_cast(&views[0], dtype) == 0 && fzpy_view_cast(&views[1], dtype) == 0) return 0;
+        if (fzpy_view_cast(&views[0], s->function, dtype) == 0 &&
+            fzpy_view_cast(&views[1], s->function, dtype) == 0)
+            return 0;
         fzpy_view_clear(&views[1]);
     }
     fzpy_view_clear(&views[0]);

@@ -48,6 +48,9 @@ static inline void fzpy_retake_gil(PyThreadState *released) {
 
 /* Raises what status stands for, with the library's message; returns NULL. */
 PyObject *fzpy_raise(fz_status status);
+/* Puts operation and argument before the words of the exception that is set, and makes it one of
+   ValueError, TypeError or MemoryError; leaves any other kind as it is. Returns -1. */
+int fzpy_name_argument(const char *operation, const char *argument);
 
 /* ---- numpy_api.c: NumPy's C API, loaded at first need ----------------------------------------------------- */
 
@@ -99,12 +102,10 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
 /* A writable ndarray, as an output: refuses read-only, masked and foreign dtypes. */
 int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object);
 /* A new C-ordered ndarray and its view. */
-int fzpy_view_new(fzpy_view *view, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
+int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 void fzpy_view_clear(fzpy_view *view);
 /* The view of a copy in another dtype, in place of this one. */
-int fzpy_view_cast(fzpy_view *view, fz_dtype dtype);
-/* Copies values between two ndarrays of one shape, converting. */
-int fzpy_view_assign(const fzpy_view *to, const fzpy_view *from);
+int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
 /* Gives the ndarray away as a call's result: `given` as out, as it is; else a scalar where it is 0-d. */
 PyObject *fzpy_view_result(fzpy_view *view, bool given);
 double fzpy_view_size(const fzpy_view *view);

@@ -60,7 +60,7 @@ static int make_output(const fzpy_operation *row, fz_dtype dtype, const fz_array
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     const fz_status status = fz_broadcast_shape(name, row->signature.required, inputs, &ndim, shape);
-    return status ? (fzpy_raise(status), -1) : fzpy_view_new(out, dtype, ndim, shape);
+    return status ? (fzpy_raise(status), -1) : fzpy_view_new(out, name, dtype, ndim, shape);
 }
 
 static PyObject *compute_views(const fzpy_operation *row, const fz_array *const inputs[], fz_dtype dtype,

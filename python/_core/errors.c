@@ -1,10 +1,44 @@
 /* Status codes to exceptions. */
 #include "core.h"
 
+#include <string.h>
+
 PyObject *fzpy_raise(fz_status status) {
     PyObject *type = status == FZ_ERROR_DTYPE    ? PyExc_TypeError
                      : status == FZ_ERROR_MEMORY ? PyExc_MemoryError
                                                  : PyExc_ValueError;
-    PyErr_SetString(type, fz_error_message());
+    const char *text =
+        fz_error_message(); /* may quote bytes that are no UTF-8, or be cut within a character */
+    PyObject *message = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+    if (message) PyErr_SetObject(type, message);
+    Py_XDECREF(message);
     return NULL;
+}
+
+/* What is raised anew for an exception of NumPy's or Python's: DESIGN.md's kinds; NULL leaves it alone. */
+static PyObject *kind_of(PyObject *type) {
+    PyObject *const kinds[][2] = {{PyExc_MemoryError, PyExc_MemoryError},
+                                  {PyExc_OverflowError, PyExc_ValueError},
+                                  {PyExc_BufferError, PyExc_ValueError},
+                                  {PyExc_ValueError, PyExc_ValueError},
+                                  {PyExc_TypeError, PyExc_TypeError}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (PyErr_GivenExceptionMatches(type, kinds[i][0])) return kinds[i][1];
+    }
+    return NULL;
+}
+
+int fzpy_name_argument(const char *operation, const char *argument) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *kind = kind_of(type);
+    if (!kind) {
+        PyErr_Restore(type, value, traceback);
+        return -1;
+    }
+    PyErr_Format(kind, "%s: %s: %S", operation, argument, value ? value : Py_None);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return -1;
 }

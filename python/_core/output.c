@@ -19,13 +19,19 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
                      const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]) {
     output->given.owner = output->fresh.owner = NULL;
     output->target = &output->fresh;
-    if (!out || out == Py_None) return fzpy_view_new(&output->fresh, dtype, ndim, shape);
+    if (!out || out == Py_None) return fzpy_view_new(&output->fresh, operation, dtype, ndim, shape);
     if (fzpy_view_output(&output->given, operation, "out", out) < 0) return -1;
+    if (fz_overlaps_itself(&output->given.array)) {
+        PyErr_Format(PyExc_ValueError,
+                     "%s: elements of out may share memory; an array without overlap would do", operation);
+        fzpy_view_clear(&output->given);
+        return -1;
+    }
     bool direct = output->given.array.dtype == dtype;
     for (int k = 0; k < inputs; k++) direct &= !fz_may_overlap(&views[k]->array, &output->given.array);
     if (direct) output->target = &output->given;
     if (check_shape(operation, out, &output->given.array, ndim, shape) < 0 ||
-        (!direct && fzpy_view_new(&output->fresh, dtype, ndim, shape) < 0)) {
+        (!direct && fzpy_view_new(&output->fresh, operation, dtype, ndim, shape) < 0)) {
         fzpy_view_clear(&output->given);
         return -1;
     }
@@ -34,13 +40,12 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
 
 PyObject *fzpy_output_close(fzpy_output *output, fz_status status) {
     PyObject *result = NULL;
-    const bool beside = output->given.owner && output->fresh.owner;
+    const bool given = output->given.owner != NULL;
+    if (!status && given && output->fresh.owner) status = fz_copy(&output->fresh.array, &output->given.array);
     if (status)
         fzpy_raise(status);
-    else if (!beside)
-        result = fzpy_view_result(output->target, output->given.owner != NULL);
-    else if (fzpy_view_assign(&output->given, &output->fresh) == 0)
-        result = fzpy_view_result(&output->given, true);
+    else
+        result = fzpy_view_result(given ? &output->given : &output->fresh, given);
     fzpy_view_clear(&output->given);
     fzpy_view_clear(&output->fresh);
     return result;

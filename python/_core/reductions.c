@@ -49,9 +49,12 @@ typedef struct axes {
 static int read_axis(const char *name, PyObject *object, axes *a) {
     Py_ssize_t axis;
     if (fzpy_read_size(name, "axis", object, &axis) < 0) return -1;
-    if (a->count == FZ_MAX_NDIM || axis < -FZ_MAX_NDIM || axis >= FZ_MAX_NDIM) {
-        PyErr_Format(PyExc_ValueError, "%s: axis %zd is out of bounds, or there are more than %d", name, axis,
-                     FZ_MAX_NDIM);
+    if (a->count == FZ_MAX_NDIM) {
+        PyErr_Format(PyExc_ValueError, "%s: axis names more than %d axes", name, FZ_MAX_NDIM);
+        return -1;
+    }
+    if (axis != (int)axis) {
+        PyErr_Format(PyExc_ValueError, "%s: axis %zd is out of bounds", name, axis);
         return -1;
     }
     a->list[a->count++] = (int)axis;
@@ -104,12 +107,13 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     const int keepdims = given.keepdims ? PyObject_IsTrue(given.keepdims) : 0;
     axes a;
     fzpy_view x;
+    if (keepdims < 0) fzpy_name_argument(name, "keepdims");
     if (keepdims < 0 || read_axes(name, given.axis, &a) < 0) return NULL;
     if (fzpy_view_input(&x, name, "x", given.x) < 0) return NULL;
     PyObject *result = NULL;
     fz_dtype dtype = x.array.dtype;
     if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype) == 0) &&
-        fzpy_view_cast(&x, dtype) == 0)
+        fzpy_view_cast(&x, name, dtype) == 0)
         result = reduce_view(row, &x, &a, given.out, keepdims);
     fzpy_view_clear(&x);
     return result;

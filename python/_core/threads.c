@@ -47,7 +47,10 @@ static PyObject *set_num_threads(PyObject *self, PyObject *const *args, Py_ssize
     (void)self;
     if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0) return NULL;
     if (fzpy_read_size("set_num_threads", "n", values[0], &n) < 0) return NULL;
-    const fz_status status = fz_set_num_threads(n > INT_MAX ? INT_MAX : n < 0 ? 0 : (int)n);
+    if (n < 1 || n > FZ_MAX_THREADS)
+        return PyErr_Format(PyExc_ValueError, "set_num_threads: n is %zd; 1 to %d would do", n,
+                            FZ_MAX_THREADS);
+    const fz_status status = fz_set_num_threads((int)n);
     return status ? fzpy_raise(status) : Py_NewRef(Py_None);
 }
 

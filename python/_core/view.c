@@ -86,48 +86,33 @@ static PyObject *as_ndarray(PyObject *object) {
 
 /* NumPy makes objects of integers beyond 64 bits; such a list is still one of numbers. */
 static bool holds_numbers(PyArrayObject *array) {
-    PyObject **items = PyArray_DATA(array);
+    if (!PyArray_ISCARRAY_RO(array)) return false; /* gapless, as NumPy makes them of sequences */
+    PyObject *const *items = PyArray_DATA(array);
     for (npy_intp i = 0; i < PyArray_SIZE(array); i++) {
-        if (!PyLong_Check(items[i]) && !PyFloat_Check(items[i])) return false;
+        if (!items[i] || (!PyLong_Check(items[i]) && !PyFloat_Check(items[i]))) return false;
     }
     return true;
 }
 
 /* Lists of ints are numbers like lists of floats; ndarrays of ints have a dtype that somebody chose. */
 static bool is_converted(PyObject *object, PyArrayObject *array) {
-    if (!PyArray_ISNOTSWAPPED(array)) return true;
-    if (!PyList_Check(object) && !PyTuple_Check(object)) return false;
+    if (!PyArray_ISNOTSWAPPED(array)) return dtype_of(PyArray_DESCR(array)) != FZ_DTYPE_COUNT;
+    if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return false;
     return PyArray_ISINTEGER(array) || PyArray_ISBOOL(array) ||
            (PyArray_ISOBJECT(array) && holds_numbers(array));
-}
-
-/* NumPy's own words for what it could not read, behind the operation and the argument. */
-static void name_argument(const char *operation, const char *argument) {
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    if (type == PyExc_ValueError || type == PyExc_TypeError || type == PyExc_OverflowError) {
-        PyErr_Format(type, "%s: %s: %S", operation, argument, value ? value : Py_None);
-        Py_XDECREF(type);
-        Py_XDECREF(value);
-        Py_XDECREF(traceback);
-    } else {
-        PyErr_Restore(type, value, traceback);
-    }
 }
 
 static int view_array_like(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
     PyArrayObject *array = (PyArrayObject *)as_ndarray(object);
     if (!array) {
-        name_argument(operation, argument);
-        return -1;
+        return fzpy_name_argument(operation, argument);
     }
     if (is_converted(object, array)) {
         const int type = PyArray_ISFLOAT(array) ? PyArray_TYPE(array) : NPY_DOUBLE;
         PyObject *native = PyArray_FromArray(array, PyArray_DescrFromType(type), NPY_ARRAY_FORCECAST);
         Py_SETREF(array, (PyArrayObject *)native);
         if (!native) {
-            name_argument(operation, argument);
-            return -1;
+            return fzpy_name_argument(operation, argument);
         }
     }
     if (dtype_of(PyArray_DESCR(array)) == FZ_DTYPE_COUNT) {
@@ -144,8 +129,7 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
     if (PyFloat_CheckExact(object)) return view_scalar(view, PyFloat_AS_DOUBLE(object));
     if (PyLong_Check(object)) {
         if (view_scalar(view, PyLong_AsDouble(object)) == 0) return 0;
-        name_argument(operation, argument);
-        return -1;
+        return fzpy_name_argument(operation, argument);
     }
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_CheckExact(object) && PyArray_ISNOTSWAPPED((PyArrayObject *)object) &&
@@ -179,11 +163,11 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
     return 0;
 }
 
-int fzpy_view_new(fzpy_view *view, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
+int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
     view->owner = NULL;
     if (fzpy_load_numpy() < 0) return -1;
     PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)shape, npy_type_of(dtype));
-    if (!array) return -1;
+    if (!array) return fzpy_name_argument(operation, "out");
     fill_view(view, (PyArrayObject *)array);
     return 0;
 }
@@ -192,7 +176,8 @@ void fzpy_view_clear(fzpy_view *view) { Py_CLEAR(view->owner); }
 
 int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype) {
     PyArray_Descr *descr = NULL;
-    if (fzpy_load_numpy() < 0 || PyArray_DescrConverter(object, &descr) == NPY_FAIL) return -1;
+    if (fzpy_load_numpy() < 0) return -1;
+    if (PyArray_DescrConverter(object, &descr) == NPY_FAIL) return fzpy_name_argument(operation, "dtype");
     *dtype = PyArray_ISNBO(descr->byteorder) ? dtype_of(descr) : FZ_DTYPE_COUNT;
     if (*dtype == FZ_DTYPE_COUNT)
         PyErr_Format(PyExc_TypeError, "%s: dtype is %S; float32 and float64 would do", operation, descr);
@@ -201,21 +186,16 @@ int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype)
 }
 
 /* Replaces the view by one of a new array of another dtype. */
-int fzpy_view_cast(fzpy_view *view, fz_dtype dtype) {
+int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype) {
     if (view->array.dtype == dtype) return 0;
-    PyObject *from = view->owner ? Py_NewRef(view->owner) : PyFloat_FromDouble(view->scalar);
-    PyObject *cast = from && fzpy_load_numpy() == 0
-                         ? PyArray_FROM_OTF(from, npy_type_of(dtype), NPY_ARRAY_FORCECAST)
-                         : NULL;
-    Py_XDECREF(from);
-    if (!cast) return -1;
-    Py_CLEAR(view->owner);
-    fill_view(view, (PyArrayObject *)cast);
-    return 0;
-}
-
-int fzpy_view_assign(const fzpy_view *to, const fzpy_view *from) {
-    return PyArray_CopyInto((PyArrayObject *)to->owner, (PyArrayObject *)from->owner);
+    fzpy_view cast;
+    if (fzpy_view_new(&cast, operation, dtype, view->array.ndim, view->shape) < 0) return -1;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(view));
+    const fz_status status = fz_copy(&view->array, &cast.array);
+    fzpy_retake_gil(released);
+    Py_XSETREF(view->owner, cast.owner);
+    fill_view(view, (PyArrayObject *)cast.owner);
+    return status ? (fzpy_raise(status), -1) : 0;
 }
 
 PyObject *fzpy_view_result(fzpy_view *view, bool given) {

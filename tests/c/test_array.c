@@ -142,7 +142,7 @@ static void test_random_views(void) {
         CHECK(extents_meet(&a.array, &b.array) || !fz_may_overlap(&a.array, &b.array),
               "extents are disjoint");
         CHECK(fz_may_overlap(&a.array, &b.array) == fz_may_overlap(&b.array, &a.array), "not symmetric");
-        CHECK(!twice || fz__overlaps_itself(&a.array), "missed an overlap of a view with itself");
+        CHECK(!twice || fz_overlaps_itself(&a.array), "missed an overlap of a view with itself");
         CHECK(fz__same_view(&a.array, &a.array));
     }
 }
@@ -163,7 +163,7 @@ static void test_ordinary_outputs_do_not_overlap_themselves(void) {
     double data[1];
     for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
         fz_array x = plane(data, shape, strides[i]);
-        CHECK(!fz__overlaps_itself(&x), "strides %td, %td", strides[i][0], strides[i][1]);
+        CHECK(!fz_overlaps_itself(&x), "strides %td, %td", strides[i][0], strides[i][1]);
     }
     fz_array lines[] = {
         plane(data, (ptrdiff_t[]){1, 5}, (ptrdiff_t[]){0, 8}), /* the stride of one element does not matter */
@@ -171,7 +171,7 @@ static void test_ordinary_outputs_do_not_overlap_themselves(void) {
         {data, FZ_FLOAT64, 0, NULL, NULL},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        CHECK(!fz__overlaps_itself(&lines[i]), "line %zu", i);
+        CHECK(!fz_overlaps_itself(&lines[i]), "line %zu", i);
 }
 
 static void test_repeated_elements_overlap(void) {
@@ -181,7 +181,7 @@ static void test_repeated_elements_overlap(void) {
     double data[1];
     for (size_t i = 0; i < sizeof strides / sizeof *strides; i++) {
         fz_array x = plane(data, shape, strides[i]);
-        CHECK(fz__overlaps_itself(&x), "strides %td, %td", strides[i][0], strides[i][1]);
+        CHECK(fz_overlaps_itself(&x), "strides %td, %td", strides[i][0], strides[i][1]);
     }
 }
 
