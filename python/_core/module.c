@@ -54,8 +54,8 @@ int fzpy_add_functions(PyObject *core, PyObject *target, const char *module_name
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #ifdef Py_mod_multiple_interpreters
-    /* NumPy, whose types the views need, lives in interpreters that share the main one's GIL only. */
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+    /* Even those with a GIL of their own; NumPy, which refuses them, is asked at the first array only. */
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #ifdef Py_mod_gil
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},

@@ -60,7 +60,7 @@ def test_the_first_array_made_of_a_list_loads_numpy_itself(run_python):
 
 
 def test_without_numpy_the_error_is_an_import_error(run_python):
-    run_python(
+    process = run_python(
         """
         import sys
         sys.modules["numpy"] = None  # what Python does for a package that is not there
@@ -73,6 +73,22 @@ def test_without_numpy_the_error_is_an_import_error(run_python):
             else:
                 raise AssertionError("no ImportError")
         assert forzium_engine.multiply([[1.0]], 2.0) == [[2.0]]
+        """
+    )
+    assert process.stderr == ""
+
+
+def test_the_first_array_may_come_from_many_threads(run_python):
+    run_python(
+        """
+        import concurrent.futures, threading
+        import forzium
+        barrier = threading.Barrier(8)
+        def first(number):
+            barrier.wait()
+            return forzium.add([float(number)], 1.0).tolist()
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(first, range(8))) == [[number + 1.0] for number in range(8)]
         """
     )
 
@@ -162,8 +178,10 @@ SUBINTERPRETERS = """
     except ImportError:
         import _xxsubinterpreters as interpreters
     import forzium
+    forzium.add([1.0], 2.0)  # NumPy's C API is there, but of use to this interpreter only
 
     code = '''if True:
+        import sys
         import forzium, forzium_engine
         assert forzium_engine.multiply([[1.0, 2.0]], 2.0) == [[2.0, 4.0]]
         try:
@@ -173,6 +191,13 @@ SUBINTERPRETERS = """
         else:
             raise AssertionError("no ValueError")
         assert forzium.get_num_threads() >= 1
+        try:
+            result = forzium.add([1.0], 2.0)
+        except ImportError as error:  # as NumPy refuses it
+            assert "forzium._core" not in str(error)
+        else:
+            assert isinstance(result, sys.modules["numpy"].ndarray)
+            assert result.tolist() == [3.0]
     '''
 
     def run(interpreter):
@@ -185,6 +210,7 @@ SUBINTERPRETERS = """
         run(interpreter)
         interpreters.destroy(interpreter)
     assert forzium.info()
+    assert forzium.add([1.0], 2.0).tolist() == [3.0]
     import forzium_engine
     assert forzium_engine.multiply([[1.0]], 2.0) == [[2.0]]
 """
@@ -203,6 +229,34 @@ def test_subinterpreters_with_one_gil(run_python):
         else "interpreters.create(isolated=False)"
     )
     run_python(SUBINTERPRETERS.replace("interpreters.create()", create))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="one GIL for all interpreters before 3.12")
+def test_subinterpreters_at_once(run_python):
+    """Each with a GIL of its own, sharing the pool of threads."""
+    run_python(
+        """
+        import concurrent.futures
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        code = '''if True:
+            import forzium_engine
+            for size in (2, 30, 200):
+                rows = [[float(i * j) for j in range(size)] for i in range(size)]
+                for _ in range(5):
+                    assert forzium_engine.multiply(rows, 2.0) == [[2 * x for x in row] for row in rows]
+        '''
+        def run(_):
+            interpreter = interpreters.create()
+            problem = interpreters.run_string(interpreter, code)
+            interpreters.destroy(interpreter)
+            return problem
+        with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(run, range(8))) == [None] * 8
+        """
+    )
 
 
 def test_package_metadata(run_python):
