@@ -1,14 +1,17 @@
 # bench and test are all that a newcomer needs; each sets up what it uses below .venv and build*/.
 
 PYTHON ?= python3
+# Another Python beside the first: make test PYTHON=python3.12 VENV=build-3.12/venv BUILD=build-3.12/build
+VENV ?= .venv
+BUILD ?= build
 WERROR ?= false
 # What the benchmark compares with; any that cannot be installed is left out of the tables.
 PEERS ?= numexpr numba opencv-python-headless jax torch==2.13.0
 # Options of the benchmark, e.g. ARGS=--quick
 ARGS ?=
 
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
-BIN := .venv/bin
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
 	meson.build meson.options pyproject.toml
@@ -17,49 +20,50 @@ PY_FILES := python tests examples docs
 
 .PHONY: bench test check check-c check-python check-simd lint symbols docs clean
 
-bench: .venv/forzium .venv/peers
+bench: $(VENV)/forzium $(VENV)/peers
 	$(BIN)/python -m tests.benchmark.benchmark_rust_python $(ARGS)
 
-test: .venv/forzium
-	$(BIN)/meson test -C build --no-rebuild --print-errorlogs
+test: $(VENV)/forzium
+	$(BIN)/meson test -C $(BUILD) --no-rebuild --print-errorlogs
 	$(BIN)/python -m pytest -q
 
 # ---- slower checks ------------------------------------------------------------------------------------------
 
 check: check-c check-python check-simd
 
-check-c: .venv/tools
-	$(call c_tests,build-asan,address$(comma)undefined)
-	$(call c_tests,build-tsan,thread)
+check-c: $(VENV)/tools
+	$(call c_tests,$(BUILD)-asan,address$(comma)undefined)
+	$(call c_tests,$(BUILD)-tsan,thread)
 
 # The extension itself under AddressSanitizer; Python's own allocations are not its business.
-check-python: .venv/tools
-	$(call setup,build-asan-python,-Dtests=false -Db_sanitize=address$(comma)undefined -Db_lundef=false)
-	$(BIN)/meson install -C build-asan-python --quiet --destdir stage --tags python-runtime
+check-python: $(VENV)/tools
+	$(call setup,$(BUILD)-asan-python,-Dtests=false -Db_sanitize=address$(comma)undefined -Db_lundef=false)
+	$(BIN)/meson install -C $(BUILD)-asan-python --quiet --destdir stage --tags python-runtime
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	PYTHONMALLOC=malloc FORZIUM_SANITIZED=1 \
-	PYTHONPATH="$$(dirname "$$(find "$$PWD/build-asan-python/stage" -type d -name forzium_engine)")" \
+	PYTHONPATH="$$(dirname "$$(find "$(abspath $(BUILD)-asan-python/stage)" -type d -name forzium_engine)")" \
 	$(BIN)/python -m pytest -q -p no:cacheprovider
 
-check-simd: .venv/forzium
+check-simd: $(VENV)/forzium
 	for simd in $$($(BIN)/python tests/instruction_sets.py); do \
 		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(BIN)/python -m pytest -q || exit 1; done
 
-lint: .venv/forzium .venv/lint
+lint: $(VENV)/forzium $(VENV)/lint
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 	$(BIN)/ruff check $(PY_FILES)
 	$(BIN)/ruff format --check $(PY_FILES)
 	$(BIN)/python -m mypy
 
 # Only fz_ names leave the library, only the module's own leaves the extension.
-symbols: .venv/forzium
-	$(BIN)/python tests/symbols.py build
+symbols: $(VENV)/forzium
+	$(BIN)/python tests/symbols.py $(BUILD)
 
-docs: .venv/forzium
+docs: $(VENV)/forzium
 	$(PIP) install sphinx numpydoc
-	$(BIN)/python -m sphinx -W -b html docs build/docs
+	$(BIN)/python -m sphinx -W -b html docs $(BUILD)/docs
 
+# What VENV and BUILD named otherwise is theirs to remove who named it.
 clean:
 	rm -rf .venv build build-* metrics .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -71,22 +75,22 @@ setup = [ -f $(1)/build.ninja ] || $(BIN)/meson setup $(1) -Dwerror=$(WERROR) -D
 c_tests = $(call setup,$(1),-Dpython=false -Db_sanitize=$(2) -Db_lundef=false); \
 	$(BIN)/meson test -C $(1) --no-rebuild --print-errorlogs --timeout-multiplier 5
 
-.venv/tools:
-	$(PYTHON) -m venv .venv
+$(VENV)/tools:
+	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade "pip>=23.1"
 	$(PIP) install "meson-python>=0.16" "meson>=1.4" ninja "numpy>=2.0"
 	touch $@
 
-.venv/forzium: .venv/tools $(SOURCES)
-	$(PIP) install --no-build-isolation -Cbuild-dir=build -Csetup-args=-Dtests=true \
+$(VENV)/forzium: $(VENV)/tools $(SOURCES)
+	$(PIP) install --no-build-isolation -Cbuild-dir=$(BUILD) -Csetup-args=-Dtests=true \
 		-Csetup-args=-Dwerror=$(WERROR) ".[test]"
 	touch $@
 
-.venv/peers: .venv/forzium
+$(VENV)/peers: $(VENV)/forzium
 	$(PIP) install matplotlib rich jinja2 scipy scikit-image
 	for peer in $(PEERS); do $(PIP) install "$$peer" || echo "$$peer: not installed, left out"; done
 	touch $@
 
-.venv/lint: .venv/tools
+$(VENV)/lint: $(VENV)/tools
 	$(PIP) install "clang-format==23.1.5" "ruff==0.17.6" "mypy==2.4.1"
 	touch $@
