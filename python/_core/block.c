@@ -108,8 +108,14 @@ static int look(lease *l) {
     return -1;
 }
 
+static int block_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
 static void block_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     if (((block *)self)->weak_references) PyObject_ClearWeakRefs(self);
     lease_drop(((block *)self)->lease);
     type->tp_free(self);
@@ -299,6 +305,7 @@ static PyMemberDef block_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(block, weak_references), READONLY, NULL}, {NULL}};
 
 static PyType_Slot block_slots[] = {{Py_tp_doc, (void *)block_doc},
+                                    {Py_tp_traverse, block_traverse},
                                     {Py_tp_dealloc, block_dealloc},
                                     {Py_tp_repr, block_repr},
                                     {Py_sq_length, block_length},
@@ -311,7 +318,8 @@ static PyType_Slot block_slots[] = {{Py_tp_doc, (void *)block_doc},
 static PyType_Spec block_spec = {
     .name = "forzium.PoolBlock",
     .basicsize = sizeof(block),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
     .slots = block_slots,
 };
 

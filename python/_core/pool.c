@@ -44,9 +44,15 @@ static int allocator_init(PyObject *self, PyObject *args, PyObject *kwargs) {
     return -1;
 }
 
+static int allocator_traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
 static void allocator_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     allocator *a = (allocator *)self;
+    PyObject_GC_UnTrack(self);
     if (a->weak_references) PyObject_ClearWeakRefs(self);
     fz_pool *pool = atomic_load(&a->pool);
     if (pool) fz_pool_release(pool);
@@ -183,9 +189,12 @@ static PyObject *allocator_capacity(PyObject *self, void *Py_UNUSED(closure)) {
 
 /* ---- NumPy's memory from a pool -------------------------------------------------------------- */
 
+/* Whether a pool refused this thread's last handler_malloc, so that fz_error_message() speaks of it. */
+static _Thread_local bool malloc_refused;
+
 static void *handler_malloc(void *pool, size_t nbytes) {
     void *memory = NULL;
-    fz_pool_allocate(pool, nbytes, &memory);
+    malloc_refused = fz_pool_allocate(pool, nbytes, &memory) != FZ_OK;
     return memory;
 }
 
@@ -233,10 +242,10 @@ static int set_handler(PyObject *handler) {
     return replaced ? 0 : -1;
 }
 
-/* This context's `with pool:` blocks, the innermost first: (handler, replaced handler, the rest) or None. */
+/* This context's `with pool:` blocks, the innermost first: (handler, what it replaced, handler, ...). */
 static PyObject *get_chain(fzpy_state *state) {
     PyObject *chain;
-    return PyContextVar_Get(state->pool_handlers, Py_None, &chain) < 0 ? NULL : chain;
+    return PyContextVar_Get(state->pool_handlers, NULL, &chain) < 0 ? NULL : chain;
 }
 
 static int set_chain(fzpy_state *state, PyObject *chain) {
@@ -251,61 +260,75 @@ METHOD(allocator_enter) {
     fz_pool *pool = pool_of(self);
     if (!pool || fzpy_load_numpy() < 0) return NULL;
     PyObject *handler = new_handler(pool), *replaced = PyDataMem_GetHandler(), *rest = get_chain(state);
-    PyObject *chain = handler && replaced && rest ? PyTuple_Pack(3, handler, replaced, rest) : NULL;
+    PyObject *entry = handler && replaced && rest ? PyTuple_Pack(2, handler, replaced) : NULL;
+    PyObject *chain = entry ? PySequence_Concat(entry, rest) : NULL;
     int status = chain ? set_chain(state, chain) : -1;
     if (status == 0) status = set_handler(handler);
     Py_XDECREF(chain);
+    Py_XDECREF(entry);
     Py_XDECREF(rest);
     Py_XDECREF(replaced);
     Py_XDECREF(handler);
     return status < 0 ? NULL : Py_NewRef(self);
 }
 
-static bool is_entered(PyObject *chain, fz_pool *pool) {
-    if (chain == Py_None) return false;
-    PyDataMem_Handler *handler = PyCapsule_GetPointer(PyTuple_GET_ITEM(chain, 0), "mem_handler");
-    return handler->allocator.ctx == pool;
+/* Where the pool's innermost handler is in the chain; -1 with an exception if it has none. */
+static Py_ssize_t find_handler(PyObject *chain, fz_pool *pool) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(chain); i += 2) {
+        PyDataMem_Handler *handler = PyCapsule_GetPointer(PyTuple_GET_ITEM(chain, i), "mem_handler");
+        if (handler->allocator.ctx == pool) return i;
+    }
+    PyErr_SetString(PyExc_RuntimeError,
+                    "PoolAllocator: no `with pool:` of this thread or task is this pool's");
+    return -1;
 }
 
+/* A chain without the handler at i: what that replaced, the handler inside it replaces from now on. */
+static PyObject *chain_without(PyObject *chain, Py_ssize_t i) {
+    PyObject *inner = PyTuple_GetSlice(chain, 0, i ? i - 1 : 0);
+    PyObject *outer = PyTuple_GetSlice(chain, i ? i + 1 : 2, PyTuple_GET_SIZE(chain));
+    PyObject *rest = inner && outer ? PySequence_Concat(inner, outer) : NULL;
+    Py_XDECREF(inner);
+    Py_XDECREF(outer);
+    return rest;
+}
+
+/* Blocks need not end in the reverse order of their beginnings: those of generators and exit stacks do not. */
 METHOD(allocator_exit) {
     (void)args, (void)nargs, (void)kwnames;
     fzpy_state *state = fzpy_state_of_type(class);
     fz_pool *pool = pool_of(self);
     PyObject *chain = pool ? get_chain(state) : NULL;
-    if (!chain) return NULL;
-    int status = -1;
-    if (!is_entered(chain, pool))
-        PyErr_SetString(
-            PyExc_RuntimeError,
-            "PoolAllocator: the innermost `with pool:` of this thread or task is not this pool's");
-    else if (set_chain(state, PyTuple_GET_ITEM(chain, 2)) == 0)
-        status = set_handler(PyTuple_GET_ITEM(chain, 1));
-    Py_DECREF(chain);
+    Py_ssize_t i = chain ? find_handler(chain, pool) : -1;
+    PyObject *rest = i < 0 ? NULL : chain_without(chain, i);
+    int status = rest ? set_chain(state, rest) : -1;
+    if (status == 0 && i == 0) status = set_handler(PyTuple_GET_ITEM(chain, 1));
+    Py_XDECREF(rest);
+    Py_XDECREF(chain);
     if (status < 0) return NULL;
     Py_RETURN_NONE;
 }
 
-/* np.empty with the pool's handler in force. Takes over the reference to dtype. */
+/* np.empty with the pool's handler in force, in a context of its own: leaving that needs no memory. Takes
+   over the reference to dtype. */
 static PyObject *empty_from(fz_pool *pool, PyArray_Dims *shape, PyArray_Descr *dtype) {
-    PyObject *handler = new_handler(pool), *replaced = handler ? PyDataMem_SetHandler(handler) : NULL;
-    Py_XDECREF(handler);
-    if (!replaced) {
-        Py_DECREF(dtype);
-        return NULL;
-    }
-    PyObject *array = PyArray_Empty(shape->len, shape->ptr, dtype, 0);
-    if (!array && PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        PyErr_Clear(); /* NumPy's message does not know of the capacity */
-        fzpy_raise(FZ_ERROR_MEMORY);
-    }
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    int status = set_handler(replaced);
-    Py_DECREF(replaced);
-    if (status < 0)
-        Py_CLEAR(array);
-    else
+    PyObject *handler = new_handler(pool), *context = handler ? PyContext_CopyCurrent() : NULL, *array = NULL;
+    if (context && PyContext_Enter(context) == 0) {
+        malloc_refused = false;
+        if (set_handler(handler) == 0) {
+            array = PyArray_Empty(shape->len, shape->ptr, dtype, 0);
+            dtype = NULL;
+        }
+        if (!array && malloc_refused && PyErr_ExceptionMatches(PyExc_MemoryError))
+            fzpy_raise(FZ_ERROR_MEMORY); /* NumPy's message does not know of the capacity */
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        PyContext_Exit(context); /* cannot fail: it is this thread's current one */
         PyErr_Restore(type, value, traceback);
+    }
+    Py_XDECREF(context);
+    Py_XDECREF(handler);
+    Py_XDECREF(dtype);
     return array;
 }
 
@@ -327,6 +350,20 @@ PyDoc_STRVAR(
     ">>> image = pool.empty((3, 4), \"float32\")\n"
     ">>> image.shape, pool.get_stats()[\"bytes_in_use\"]\n((3, 4), 48)\n");
 
+/* Makes NumPy's exception about an argument name the function, the argument and what was given. */
+static void name_argument(const char *function, const char *argument, PyObject *given) {
+    PyObject *type, *error, *traceback;
+    bool type_error = PyErr_ExceptionMatches(PyExc_TypeError);
+    if (!type_error && !PyErr_ExceptionMatches(PyExc_ValueError)) return;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    PyErr_Format(type_error ? PyExc_TypeError : PyExc_ValueError, "%s: %s is %.200R: %S", function, argument,
+                 given, error);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+}
+
 METHOD(allocator_empty) {
     (void)class;
     static const fzpy_signature signature = {"PoolAllocator.empty", 2, 1, 0, 2, {"shape", "dtype"}};
@@ -337,15 +374,18 @@ METHOD(allocator_empty) {
     PyArray_Descr *dtype = NULL;
     PyArray_Dims shape = {NULL, 0};
     PyObject *array = NULL;
-    if (!PyArray_DescrConverter(values[1] ? values[1] : Py_None, &dtype) ||
-        !PyArray_IntpConverter(values[0], &shape)) {
-        Py_XDECREF(dtype);
+    if (!PyArray_DescrConverter(values[1] ? values[1] : Py_None, &dtype)) {
+        name_argument(signature.function, "dtype", values[1]);
+    } else if (!PyArray_IntpConverter(values[0], &shape)) {
+        name_argument(signature.function, "shape", values[0]);
+        Py_DECREF(dtype);
     } else if (PyDataType_REFCHK(dtype)) {
         PyErr_Format(PyExc_TypeError, "%s: dtype is %S; it must not hold Python objects", signature.function,
                      dtype);
         Py_DECREF(dtype);
     } else {
         array = empty_from(pool, &shape, dtype);
+        if (!array) name_argument(signature.function, "shape", values[0]);
     }
     PyDimMem_FREE(shape.ptr);
     return array;
@@ -359,7 +399,8 @@ PyDoc_STRVAR(
     "Memory that is kept for reuse, so that large arrays stop costing page faults.\n\n"
     "``with pool:`` makes NumPy allocate from it, in this thread or asyncio task: existing code stops\n"
     "paying for fresh memory. Arrays may outlive the block and the pool object; their memory goes back\n"
-    "to the pool when they die. Any number of threads may use one pool.\n\n"
+    "to the pool when they die. Any number of threads may use one pool. Blocks of several pools, such as\n"
+    "generators', may end in any order: NumPy allocates from the one entered last of those that have not.\n\n"
     "Parameters\n----------\ncapacity : int\n"
     "    The most bytes that are ever out, counted as asked for. What is kept for reuse stays within it\n"
     "    too, rounding (at most 12.5 %) aside.\n\n"
@@ -389,7 +430,9 @@ static PyMethodDef allocator_methods[] = {
     {"__enter__", FUNCTION(allocator_enter), WITH_CLASS,
      "__enter__($self, /)\n--\n\nNumPy allocates from this pool until __exit__."},
     {"__exit__", FUNCTION(allocator_exit), WITH_CLASS,
-     "__exit__($self, /, *exception)\n--\n\nNumPy allocates as it did before __enter__."},
+     "__exit__($self, /, *exception)\n--\n\n"
+     "NumPy allocates as it did before __enter__, or goes on with the pool of a block inside this one.\n\n"
+     "Raises\n------\nRuntimeError\n    If this thread or asyncio task has no block of this pool."},
     {NULL}};
 
 static PyGetSetDef allocator_properties[] = {
@@ -398,26 +441,26 @@ static PyGetSetDef allocator_properties[] = {
 static PyMemberDef allocator_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(allocator, weak_references), READONLY, NULL}, {NULL}};
 
-static PyType_Slot allocator_slots[] = {{Py_tp_doc, (void *)allocator_doc},
-                                        {Py_tp_new, PyType_GenericNew},
-                                        {Py_tp_init, allocator_init},
-                                        {Py_tp_dealloc, allocator_dealloc},
-                                        {Py_tp_repr, allocator_repr},
-                                        {Py_tp_methods, allocator_methods},
-                                        {Py_tp_getset, allocator_properties},
-                                        {Py_tp_members, allocator_members},
-                                        {0, NULL}};
+static PyType_Slot allocator_slots[] = {
+    {Py_tp_doc, (void *)allocator_doc}, {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, allocator_init},       {Py_tp_traverse, allocator_traverse},
+    {Py_tp_dealloc, allocator_dealloc}, {Py_tp_repr, allocator_repr},
+    {Py_tp_methods, allocator_methods}, {Py_tp_getset, allocator_properties},
+    {Py_tp_members, allocator_members}, {0, NULL}};
 
 static PyType_Spec allocator_spec = {
     .name = "forzium.PoolAllocator",
     .basicsize = sizeof(allocator),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = allocator_slots,
 };
 
 int fzpy_init_pool(PyObject *core) {
     fzpy_state *state = fzpy_state_of(core);
-    state->pool_handlers = PyContextVar_New("forzium.pool_handlers", NULL);
+    PyObject *no_handlers = PyTuple_New(0);
+    if (!no_handlers) return -1;
+    state->pool_handlers = PyContextVar_New("forzium.pool_handlers", no_handlers);
+    Py_DECREF(no_handlers);
     state->pool_type = (PyTypeObject *)PyType_FromModuleAndSpec(core, &allocator_spec, NULL);
     if (!state->pool_handlers || !state->pool_type || fzpy_init_block(core) < 0) return -1;
     return PyModule_AddType(core, state->pool_type);

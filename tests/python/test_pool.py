@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import itertools
 import pickle
 import resource
 import sys
@@ -23,6 +24,12 @@ def address(array):
 def resident_bytes():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def allocates_from(pool):
+    before = pool.get_stats()["alloc_count"]
+    np.ones(100)
+    return pool.get_stats()["alloc_count"] > before
 
 
 # ---- construction --------------------------------------------------------------------------------
@@ -90,6 +97,23 @@ def test_subclasses_work():
     gc.collect()
     assert alive() is None
     assert array.sum() == 1000
+
+
+def test_cycles_through_the_type_are_collected():
+    class Slotted(PoolAllocator):
+        __slots__ = ()
+
+    Slotted.instance = Slotted(1000)
+    array = Slotted.instance.empty(10)
+    alive = weakref.ref(Slotted)
+    del Slotted
+    gc.collect()
+    assert alive() is None
+    assert array.fill(1) is None
+    pool = PoolAllocator(1000)
+    for thing in (pool, pool.allocate(10)):
+        assert gc.is_tracked(thing)
+        assert type(thing) in gc.get_referents(thing)
 
 
 def test_a_subclass_that_forgets_to_initialise_is_told():
@@ -434,6 +458,48 @@ def test_empty_refuses_what_it_cannot_make():
     assert pool.get_stats()["alloc_count"] == 0, "NumPy's own allocator is back after an error"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((-1,), ValueError, "shape is -1: "),
+        (((2, -1),), ValueError, r"shape is \(2, -1\): "),
+        (((2**40, 2**40),), ValueError, r"shape is \(1099511627776, 1099511627776\): "),
+        ((2**70,), ValueError, f"shape is {2**70}: "),
+        (("a",), TypeError, "shape is 'a': "),
+        ((1.5,), TypeError, "shape is 1.5: "),
+        ((3, "no dtype"), TypeError, "dtype is 'no dtype': "),
+        ((3, object), TypeError, "dtype is object; "),
+    ],
+)
+def test_empty_names_the_bad_argument(arguments, error, message):
+    with pytest.raises(error, match=r"^PoolAllocator\.empty: " + message):
+        PoolAllocator(1000).empty(*arguments)
+
+
+def test_empty_does_not_blame_the_pool_for_memory_that_others_lack():
+    testcapi = pytest.importorskip("_testcapi")
+    pool = PoolAllocator(1000)
+    with pytest.raises(MemoryError, match="8000"):
+        pool.empty(1000)
+    errors = 0
+    for i in range(30):
+        message = array = None
+        testcapi.set_nomemory(i, i + 1)  # Python's i-th allocation fails
+        try:
+            array = pool.empty(10)
+        except MemoryError as error:
+            testcapi.remove_mem_hooks()
+            message = str(error)
+        finally:
+            testcapi.remove_mem_hooks()
+        errors += message is not None
+        assert message is None or "asked for" not in message
+        del array
+        assert not allocates_from(pool)
+    assert errors >= 1
+    assert pool.available() == 1000
+
+
 # ---- with pool --------------------------------------------------------------------------------------
 
 
@@ -535,6 +601,27 @@ def test_an_exit_without_its_enter_is_an_error():
             contextvars.Context().run(pool.__exit__, None, None, None)
         array = np.ones(100)
         assert pool.get_stats()["bytes_in_use"] == array.nbytes
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("which", [(0, 1, 2), (0, 1, 0), (0, 0, 1)])
+def test_blocks_may_end_in_any_order(which, order):
+    def block(pool):
+        with pool:
+            yield
+
+    pools = [PoolAllocator(MB) for _ in range(3)]
+    generators = [block(pools[i]) for i in which]
+    for generator in generators:
+        next(generator)
+    entered = list(which)
+    for i in order:
+        generators[i].close()
+        del entered[len(entered) - 1 - entered[::-1].index(which[i])]  # the pool's innermost
+        assert [allocates_from(pool) for pool in pools] == [entered[-1:] == [j] for j in range(3)]
+    for pool in pools:
+        with pytest.raises(RuntimeError, match="with pool"):
+            pool.__exit__(None, None, None)
 
 
 def test_object_arrays_may_come_from_a_pool():
