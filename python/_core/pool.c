@@ -350,20 +350,6 @@ PyDoc_STRVAR(
     ">>> image = pool.empty((3, 4), \"float32\")\n"
     ">>> image.shape, pool.get_stats()[\"bytes_in_use\"]\n((3, 4), 48)\n");
 
-/* Makes NumPy's exception about an argument name the function, the argument and what was given. */
-static void name_argument(const char *function, const char *argument, PyObject *given) {
-    PyObject *type, *error, *traceback;
-    bool type_error = PyErr_ExceptionMatches(PyExc_TypeError);
-    if (!type_error && !PyErr_ExceptionMatches(PyExc_ValueError)) return;
-    PyErr_Fetch(&type, &error, &traceback);
-    PyErr_NormalizeException(&type, &error, &traceback);
-    PyErr_Format(type_error ? PyExc_TypeError : PyExc_ValueError, "%s: %s is %.200R: %S", function, argument,
-                 given, error);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(traceback);
-}
-
 METHOD(allocator_empty) {
     (void)class;
     static const fzpy_signature signature = {"PoolAllocator.empty", 2, 1, 0, 2, {"shape", "dtype"}};
@@ -375,9 +361,9 @@ METHOD(allocator_empty) {
     PyArray_Dims shape = {NULL, 0};
     PyObject *array = NULL;
     if (!PyArray_DescrConverter(values[1] ? values[1] : Py_None, &dtype)) {
-        name_argument(signature.function, "dtype", values[1]);
+        fzpy_name_argument(signature.function, "dtype");
     } else if (!PyArray_IntpConverter(values[0], &shape)) {
-        name_argument(signature.function, "shape", values[0]);
+        fzpy_name_argument(signature.function, "shape");
         Py_DECREF(dtype);
     } else if (PyDataType_REFCHK(dtype)) {
         PyErr_Format(PyExc_TypeError, "%s: dtype is %S; it must not hold Python objects", signature.function,
@@ -385,7 +371,7 @@ METHOD(allocator_empty) {
         Py_DECREF(dtype);
     } else {
         array = empty_from(pool, &shape, dtype);
-        if (!array) name_argument(signature.function, "shape", values[0]);
+        if (!array) fzpy_name_argument(signature.function, "shape");
     }
     PyDimMem_FREE(shape.ptr);
     return array;

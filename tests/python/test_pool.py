@@ -461,13 +461,13 @@ def test_empty_refuses_what_it_cannot_make():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((-1,), ValueError, "shape is -1: "),
-        (((2, -1),), ValueError, r"shape is \(2, -1\): "),
-        (((2**40, 2**40),), ValueError, r"shape is \(1099511627776, 1099511627776\): "),
-        ((2**70,), ValueError, f"shape is {2**70}: "),
-        (("a",), TypeError, "shape is 'a': "),
-        ((1.5,), TypeError, "shape is 1.5: "),
-        ((3, "no dtype"), TypeError, "dtype is 'no dtype': "),
+        ((-1,), ValueError, "shape: .*negative"),
+        (((2, -1),), ValueError, "shape: .*negative"),
+        (((2**40, 2**40),), ValueError, "shape: "),
+        ((2**70,), ValueError, "shape: "),
+        (("a",), TypeError, "shape: "),
+        ((1.5,), TypeError, "shape: "),
+        ((3, "no dtype"), TypeError, "dtype: .*'no dtype'"),
         ((3, object), TypeError, "dtype is object; "),
     ],
 )
