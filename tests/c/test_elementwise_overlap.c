@@ -170,6 +170,32 @@ static void test_environment(fz_op op, fz_dtype dtype) {
     operand_destroy(&x), operand_destroy(&y), operand_destroy(&out);
 }
 
+/* NaN, infinities, zeros and extremes as inputs: no flag is raised or cleared, and the rounding
+   mode stays. */
+static void test_flags_stay_the_callers(fz_op op, fz_dtype dtype) {
+    static const ptrdiff_t lengths[] = {1, 3, 64, 100000};
+    operand x = operand_create(100000 * 8), y = operand_create(100000 * 8), out = operand_create(100000 * 8);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int before = 0; before < 2; before++) {
+            check_case("flags after %s %s, n %td", operations[op].name, fz_dtype_name(dtype), lengths[i]);
+            operand_line(&x, dtype, lengths[i], AT_END, 0);
+            operand_line(&y, dtype, lengths[i], AT_END, 0);
+            operand_line(&out, dtype, lengths[i], AT_END, 0);
+            fill_any(&x.view, &state), fill_any(&y.view, &state);
+            put(&x.view, 0, -3.0), put(&y.view, 0, 0.0);
+            feclearexcept(FE_ALL_EXCEPT);
+            if (before) feraiseexcept(FE_OVERFLOW | FE_INVALID);
+            fesetround(FE_UPWARD);
+            int wanted = fetestexcept(FE_ALL_EXCEPT);
+            fz_status status = call(op, &x.view, &y.view, &out.view);
+            int flags = fetestexcept(FE_ALL_EXCEPT), mode = fegetround();
+            fesetround(FE_TONEAREST);
+            CHECK(status == FZ_OK && flags == wanted && mode == FE_UPWARD, "%#x, not %#x", flags, wanted);
+        }
+    feclearexcept(FE_ALL_EXCEPT);
+    operand_destroy(&x), operand_destroy(&y), operand_destroy(&out);
+}
+
 int main(void) {
     check_begin_kernels();
     for (fz_op op = 0; op < FZ_OP_COUNT; op++) {
@@ -181,6 +207,7 @@ int main(void) {
             test_overlapping_planes(op, dtype, 9);
             test_overlapping_planes(op, dtype, 40);
             test_environment(op, dtype);
+            test_flags_stay_the_callers(op, dtype);
         }
         test_overlap_of_two_dtypes(op);
         test_refusals(op);

@@ -132,6 +132,56 @@ static void test_one_participant_is_the_caller(void) {
     for (int i = 0; i < 100; i++) fz__parallel_for(1, 50, 1, note_thread, &self);
 }
 
+/* ---- the floating-point environment ---------------------------------------------------------- */
+
+#if defined(__x86_64__)
+enum { TINY = 4000000, FLUSH = 0x8040 }; /* MXCSR's flush-to-zero and denormals-are-zero */
+
+/* 3e-308 * 0.1 over and over: how many of the subnormal results came out as zero; -1 if MXCSR changed. */
+static ptrdiff_t count_flushed(double *products) {
+    static const ptrdiff_t shape[1] = {TINY}, strides[1] = {8}, zero[1] = {0};
+    double tiny = 3e-308, tenth = 0.1;
+    fz_array x = {&tiny, FZ_FLOAT64, 1, shape, zero}, y = {&tenth, FZ_FLOAT64, 0, NULL, NULL};
+    fz_array out = {products, FZ_FLOAT64, 1, shape, strides};
+    unsigned before = __builtin_ia32_stmxcsr();
+    CHECK(fz_multiply(&x, &y, &out) == FZ_OK);
+    if (__builtin_ia32_stmxcsr() != before) return -1;
+    ptrdiff_t zeros = 0;
+    for (ptrdiff_t i = 0; i < TINY; i++) {
+        uint64_t bits; /* a comparison of doubles could flush */
+        memcpy(&bits, products + i, sizeof bits);
+        zeros += bits == 0;
+    }
+    return zeros;
+}
+
+static void *start_workers_that_flush(void *products) {
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | FLUSH);
+    for (int i = 0; i < 3; i++) {
+        ptrdiff_t zeros = count_flushed(products);
+        CHECK(zeros == 0 || zeros == TINY, "%td of %d were flushed: threads differ", zeros, TINY);
+    }
+    return NULL;
+}
+
+/* First of all tests: the workers must be started by the thread that flushes. */
+static void test_workers_compute_as_their_caller(void) {
+    check_case("workers started by a thread that flushes subnormals");
+    CHECK(fz_set_num_threads(4) == FZ_OK);
+    double *products = malloc(TINY * sizeof *products);
+    pthread_t thread;
+    pthread_create(&thread, NULL, start_workers_that_flush, products);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 5; i++) {
+        ptrdiff_t zeros = count_flushed(products);
+        CHECK(zeros == 0, "%td of %d were flushed", zeros, TINY);
+    }
+    free(products);
+}
+#else
+static void test_workers_compute_as_their_caller(void) {}
+#endif
+
 /* ---- callers at once, nesting, changes of size ----------------------------------------------- */
 
 static void *call_repeatedly(void *number) {
@@ -358,6 +408,7 @@ static void test_idle_threads_sleep(void) {
 
 int main(void) {
     check_begin();
+    test_workers_compute_as_their_caller();
     test_sizes_of_the_pool();
     test_participants();
     test_every_item_once();

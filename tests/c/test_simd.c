@@ -23,6 +23,9 @@ static int print_report(void) {
     return 0;
 }
 
+/* Asked first of all, without fz_init(). */
+static int print_threads(void) { return printf("%d\n", fz_get_num_threads()) < 0; }
+
 static void read_line(FILE *from, char *line, int room) {
     if (!fgets(line, room, from)) line[0] = 0;
     line[strcspn(line, "\n")] = 0;
@@ -100,6 +103,22 @@ static void test_numbers_of_threads(void) {
     }
 }
 
+static void test_number_of_threads_before_fz_init(void) {
+    static const char *const numbers[] = {"1", "7", "256"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        check_case("fz_get_num_threads() first, FORZIUM_NUM_THREADS=%s", numbers[i]);
+        unsetenv("FORZIUM_SIMD");
+        setenv("FORZIUM_NUM_THREADS", numbers[i], 1);
+        char command[4096], line[32];
+        snprintf(command, sizeof command, "'%s' threads", program);
+        FILE *child = popen(command, "r");
+        if (!CHECK(child != NULL)) continue;
+        read_line(child, line, sizeof line);
+        CHECK(pclose(child) == 0 && strcmp(line, numbers[i]) == 0, "%s threads", line);
+    }
+    unsetenv("FORZIUM_NUM_THREADS");
+}
+
 /* A bad variable is an error of every call, not only of the first, and nothing is written. */
 static void test_calls_fail_under_a_bad_environment(void) {
     check_case("calls under FORZIUM_SIMD=nonsense");
@@ -116,12 +135,14 @@ static void test_calls_fail_under_a_bad_environment(void) {
 
 int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "report") == 0) return print_report();
+    if (count == 2 && strcmp(arguments[1], "threads") == 0) return print_threads();
     check_begin();
     program = arguments[0];
     test_the_best_is_the_default();
     test_every_instruction_set();
     test_unknown_instruction_sets();
     test_numbers_of_threads();
+    test_number_of_threads_before_fz_init();
     test_calls_fail_under_a_bad_environment();
     return check_end();
 }

@@ -9,11 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+LINKS = sorted(set(re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", (ROOT / "README.md").read_text())))
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_readme_runs(run_python, snippet):
     assert run_python(snippet).stdout
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_readme_links_lead_to_files(link):
+    assert (ROOT / link).exists()
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.rst")), ids=lambda page: page.name)

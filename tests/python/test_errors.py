@@ -72,6 +72,8 @@ WRONG_DTYPES = {
 }
 if np.dtype(np.longdouble) != np.float64:
     WRONG_DTYPES["longdouble"] = SQUARE.astype(np.longdouble)
+for code in ("i2", "i4", "i8", "u4", "f2", "c8", "c16", "U2", "M8[D]", "m8[s]"):
+    WRONG_DTYPES[f"byte-swapped {code}"] = np.ones((4, 4), np.dtype(code).newbyteorder())
 
 WRONG_KINDS = {
     "None": None,
@@ -124,7 +126,7 @@ def test_dtype_argument(name, dtype):
     _, values, options = OPERATIONS[name]
     out = np.full(np.shape(result_of(name)), 7.0)
     operation = getattr(forzium, name)
-    assert_refused(lambda: operation(*values, **options, out=out, dtype=dtype), TypeError, out=out)
+    assert_refused(lambda: operation(*values, **options, out=out, dtype=dtype), TypeError, name, out=out)
 
 
 # ---- sequences ---------------------------------------------------------------------------------
@@ -170,9 +172,50 @@ def test_sequences_as_deep_as_numpy_allows():
 
 @arguments
 def test_integers_too_large_for_a_float(name, argument):
-    for value in (10**400, [[10**400] * 4] * 4, -(10**400)):
-        _, error = outcome(lambda value=value: call_with(name, argument, value))
-        assert isinstance(error, (OverflowError, ValueError)), error
+    for value in (10**400, [10**400], [[10**400] * 4] * 4, -(10**400)):
+        assert_refused(lambda value=value: call_with(name, argument, value), ValueError, name, argument)
+
+
+def test_lists_that_convert_themselves_to_other_memory(run_python):
+    """What NumPy makes of such a list need not lie in order, nor hold its items: no crash."""
+    run_python(
+        """
+        import forzium, numpy as np
+
+        class Reversed(list):
+            def __array__(self, dtype=None, copy=None):
+                return np.array([1, 2, 3, 2**70], object)[::-1]
+
+        class Spread(Reversed):
+            def __array__(self, dtype=None, copy=None):
+                return np.array([[1, 0]] * 2 + [[2**70, 0]] * 2, object)[:, 0]
+
+        class Repeated(Reversed):
+            def __array__(self, dtype=None, copy=None):
+                return np.broadcast_to(np.array(2**70, object), (4,))
+
+        for kind in (Reversed, Spread, Repeated):
+            for items in ([1, 2, 3, 2**70], [1.0] * 4, [2**70], []):
+                value = kind(items)
+                for given in (value, [value, value], [kind([2**70])]):
+                    for call in (forzium.negative, forzium.sum, forzium.max, forzium.transpose,
+                                 lambda x: forzium.add(x, 1.0), lambda x: forzium.add(1.0, x),
+                                 lambda x: forzium.matmul(x, np.ones((4, 1)))):
+                        for _ in range(20):
+                            try:
+                                np.asarray(call(given)).tobytes()
+                            except (TypeError, ValueError):
+                                pass
+        """
+    )
+
+
+@arguments
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_byte_swapped_floats_are_taken(name, argument, dtype):
+    value = OPERATIONS[name][1][OPERATIONS[name][0].index(argument)].astype(dtype)
+    swapped = value.astype(value.dtype.newbyteorder())
+    np.testing.assert_array_equal(call_with(name, argument, swapped), call_with(name, argument, value))
 
 
 def test_sequences_that_change_while_they_are_read(run_python):
@@ -318,8 +361,10 @@ def test_out_of_fewer_axes(name):
 
 
 @operations
+@pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("dtype", ["i8", "?", "c16", "f2", "O", "M8[s]", "U8", "V8"])
-def test_out_of_another_dtype(name, dtype):
+def test_out_of_another_dtype(name, dtype, swapped):
+    dtype = np.dtype(dtype).newbyteorder() if swapped else dtype
     out = np.zeros(np.shape(result_of(name)), dtype)
     assert_refused(lambda: call_into(name, out), TypeError, name, "out", out=None if dtype == "O" else out)
 
@@ -345,6 +390,34 @@ def test_out_that_overlaps_itself(name):
             continue  # that one is an ordinary array
         out = np.lib.stride_tricks.as_strided(memory, shape, strides)
         assert_refused(lambda out=out: call_into(name, out), ValueError, name, "out", out=memory)
+
+
+@operations
+@pytest.mark.parametrize("dtype", [np.dtype("f4"), np.dtype("f8")], ids=str)
+@pytest.mark.parametrize("shares_an_input", [False, True])
+def test_out_that_overlaps_itself_and_needs_a_conversion_or_a_copy(name, dtype, shares_an_input):
+    names, values, _ = OPERATIONS[name]
+    shape = np.shape(result_of(name))
+    for argument, value in zip(names, values, strict=True):
+        memory = np.full(64, 7.0)
+        memory[: value.size] = value.ravel()
+        given = memory[: value.size].reshape(value.shape) if shares_an_input else value
+        for step in (0, dtype.itemsize // 2):
+            out = np.lib.stride_tricks.as_strided(memory.view(dtype), shape, (step,) * len(shape))
+            call = lambda a=argument, g=given, o=out: call_with(name, a, g, out=o)  # noqa: E731
+            assert_refused(call, ValueError, name, "out", out=memory)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_inputs_much_larger_than_out_which_they_overlap(name, dtype):
+    """The shapes are what is wrong; no copy of such an input is even tried."""
+    out = np.full(10, 7.0)
+    huge = np.broadcast_to(out[:1], (10**11,))
+    rest = [1.0] * (len(OPERATIONS[name][0]) - 1)
+    call = getattr(forzium, name)
+    assert_refused(lambda: call(huge, *rest, out=out), ValueError, name, "out", "10", str(10**11), out=out)
+    assert_refused(lambda: call(*rest, huge, out=out.astype(dtype)), ValueError, name, "out", "10")
 
 
 @pytest.mark.parametrize("name", [n for n in OPERATIONS if n not in ELEMENTWISE])
@@ -383,6 +456,15 @@ def test_shapes_that_do_not_broadcast(name, x, y):
 def test_bad_axis(name, axis, kind):
     out = np.full(4, 7.0)
     assert_refused(lambda: getattr(forzium, name)(SQUARE, axis=axis, out=out), kind, name, out=out)
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_keepdims_that_is_neither_true_nor_false(name):
+    out = np.full(4, 7.0)
+    call = getattr(forzium, name)
+    assert_refused(
+        lambda: call(SQUARE, axis=0, out=out, keepdims=np.ones(2)), (ValueError, TypeError), name, out=out
+    )
 
 
 @pytest.mark.parametrize("name", ["min", "max"])
@@ -461,7 +543,8 @@ HUGE = """
     calls = {
         "add": lambda: forzium.add(row, 1.0),
         "add of float32": lambda: forzium.add(np.broadcast_to(np.float32(1), (2**31,)), 1),
-        "outer add": lambda: forzium.add(np.ones((2**16, 1)), np.ones((1, 2**16))),
+        "add of a column and a row": lambda: forzium.add(np.ones((2**16, 1)), np.ones((1, 2**16))),
+        "add of more than any memory": lambda: forzium.add(*[np.broadcast_to(1.0, (2**40,))] * 2),
         "sqrt": lambda: forzium.sqrt(row),
         "negative": lambda: forzium.negative(plane),
         "sum": lambda: forzium.sum(plane, axis=1),
@@ -474,13 +557,15 @@ HUGE = """
     for name, call in calls.items():
         try:
             call()
-        except MemoryError:
+        except MemoryError as error:
+            assert str(error).startswith(name.split()[0]), f"{name}: {error}"
             continue
         raise AssertionError(f"{name}: no MemoryError")
     for x, y in [((2**40, 1), (1, 2**40)), ((2**31, 1), (1, 2**31))]:
         try:
             forzium.add(np.broadcast_to(1.0, x), np.broadcast_to(1.0, y))
-        except (MemoryError, ValueError):
+        except (MemoryError, ValueError) as error:
+            assert "add" in str(error), error
             continue
         raise AssertionError(f"{x} + {y}: no error")
     assert forzium.sum(np.broadcast_to(1.0, (2**40, 0))) == 0
@@ -498,7 +583,9 @@ def test_results_larger_than_memory(run_python, under_sanitizer):
 # ---- the environment ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["nonsense", "AVX2 ", "sse", "avx512,avx2", "\N{SNOWMAN}", "x" * 10_000])
+@pytest.mark.parametrize(
+    "value", ["nonsense", "AVX2 ", "sse", "avx512,avx2", "\N{SNOWMAN}", b"\xff", "x" * 10_000]
+)
 def test_unknown_instruction_set(run_python, value):
     process = run_python("import forzium", check=False, FORZIUM_SIMD=value)
     assert process.returncode == 1, process.stderr
@@ -518,7 +605,7 @@ def test_instruction_set_of_another_cpu(run_python):
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-1", "257", "two", "2.5", "1e2", "2x", "99999999999999999999", "0x2"]
+    "value", ["0", "-1", "257", "two", "2.5", "1e2", "2x", "99999999999999999999", "0x2", b"\xff"]
 )
 def test_bad_number_of_threads(run_python, value):
     process = run_python("import forzium", check=False, FORZIUM_NUM_THREADS=value)

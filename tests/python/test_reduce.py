@@ -135,6 +135,22 @@ def test_byte_swapped(name):
     )
 
 
+@pytest.mark.parametrize("name", ["sum", *EXTREMES])
+@pytest.mark.parametrize("scalar", [np.float64(3), np.float32(3), np.array(3.0)], ids=repr)
+@pytest.mark.parametrize("axis", [0, -1])
+def test_the_one_axis_that_a_scalar_has_for_numpy(name, scalar, axis):
+    for keepdims in (False, True):
+        want = getattr(np, name)(scalar, axis=axis, keepdims=keepdims)
+        assert_same(getattr(forzium, name)(scalar, axis=axis, keepdims=keepdims), want)
+
+
+@reductions
+@pytest.mark.parametrize("axis", [1, -2])
+def test_a_scalar_has_no_other_axis(name, axis):
+    with pytest.raises(ValueError, match=name):
+        getattr(forzium, name)(np.float64(3), axis=axis)
+
+
 # ---- values ------------------------------------------------------------------------------------
 
 
@@ -247,3 +263,20 @@ def test_many_axes(name):
             assert_sum(name, got, x, axis)
         else:
             assert_same(got, getattr(np, name)(x, axis=axis))
+
+
+@sums
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((1,), (None, (), 0)),
+        *(((m, n), (None, (), 0, 1, (0, 1))) for m, n in [(1, 1), (2, 1), (1, 2), (2, 0)]),
+    ],
+)
+def test_sums_of_negative_zeros(name, dtype, shape, axes):
+    x = np.full(shape, -0.0, dtype)
+    for axis in axes:
+        for options in ({}, {"keepdims": True}, {"dtype": "float32"}, {"dtype": "float64"}):
+            want = numpys(name, x, axis=axis, **options)
+            assert_same(getattr(forzium, name)(x, axis=axis, **options), want)

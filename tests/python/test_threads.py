@@ -285,6 +285,15 @@ def test_fewer_threads_than_asked_for_will_do(run_python):
     )
 
 
+@pytest.mark.parametrize("number", [0, -5, -1, 257, 2**31, 2**32 + 2, 2**40, -(2**40)])
+def test_a_bad_number_of_threads_is_told(threads, number):
+    before = forzium.get_num_threads()
+    with pytest.raises(ValueError, match=rf"(?<![-\d]){number}(?!\d)") as caught:
+        threads(number)
+    assert "256" in str(caught.value)
+    assert forzium.get_num_threads() == before
+
+
 # ---- fork --------------------------------------------------------------------------------------
 
 FORK = """
