@@ -70,8 +70,15 @@ static PyObject *reduce(PyObject *self, PyObject *ignored) {
     return get_name(self, NULL);
 }
 
+/* Instances show their type, and so the module, to the collector. */
+static int traverse(PyObject *self, visitproc visit, void *arg) {
+    Py_VISIT(Py_TYPE(self));
+    return 0;
+}
+
 static void deallocate(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
     if (((operation *)self)->weak_references) PyObject_ClearWeakRefs(self);
     type->tp_free(self);
     Py_DECREF(type);
@@ -92,20 +99,17 @@ static PyMemberDef members[] = {
 static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL}};
 
 static PyType_Slot slots[] = {
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_dealloc, deallocate},
-    {Py_tp_repr, repr},
-    {Py_tp_getset, attributes},
-    {Py_tp_members, members},
-    {Py_tp_methods, methods},
-    {0, NULL},
+    {Py_tp_call, PyVectorcall_Call}, {Py_tp_dealloc, deallocate},
+    {Py_tp_traverse, traverse},      {Py_tp_repr, repr},
+    {Py_tp_getset, attributes},      {Py_tp_members, members},
+    {Py_tp_methods, methods},        {0, NULL},
 };
 
 static PyType_Spec spec = {
     .name = "forzium.Operation",
     .basicsize = sizeof(operation),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION |
-             Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = slots,
 };
 
