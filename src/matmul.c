@@ -83,7 +83,8 @@ static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
     return round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
 }
 
-/* kc: a panel of A takes three quarters of L1, which it leaves line by line as B streams by. A tile of C needs tile_m rows of A in a third of L2. */
+/* kc: a panel of A takes three quarters of L1 while B streams by. A tile of C needs tile_m rows of A in a
+   third of L2. */
 static void choose_blocks(job *t) {
     const fz__caches *caches = fz__cpu_caches();
     const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr;
