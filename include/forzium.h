@@ -153,8 +153,8 @@ FZ_API const char *fz_reduction_doc(fz_reduction reduction);
 /** c[i][j] = sum over k of a[i][k] * b[k][j].
     a is (m, k), b is (k, n), c is (m, n), any strides; all of one dtype; c must not share memory with
     a or b. k == 0 gives zeros. Products are fused into sums (FMA where the CPU has it), in an order
-    that the shapes and the machine fix, never the number of threads; the error is at most k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE,
-    FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+    that the shapes and the machine fix, never the number of threads; the error is at most
+    k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
 FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
 
