@@ -258,7 +258,9 @@ def _draw_pool(results: Results) -> Figure | None:
         axes.set_xlabel(f"{label}\n(log scale; less is better)")
         axes.margins(x=0.2)
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
+        )
     grid[0].set_yticks(
         range(len(works)), [POOL_LABELS[workload].format(n=n) for workload, n in works], fontsize=9
     )
