@@ -45,6 +45,29 @@ typedef int64_t bits;
 #define FZ_DTYPE FZ_FLOAT64
 #endif
 
+/* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec. */
+#define FZ_INTRINSIC_(prefix, name, suffix) prefix##name##suffix
+#define FZ_INTRINSIC(prefix, name, suffix) FZ_INTRINSIC_(prefix, name, suffix)
+#if defined(FZ_SIMD_avx512)
+#define FZ_X86_PREFIX _mm512_
+#define FZ_X86_VECTOR __m512
+#elif defined(FZ_SIMD_avx2)
+#define FZ_X86_PREFIX _mm256_
+#define FZ_X86_VECTOR __m256
+#elif defined(FZ_SIMD_sse2)
+#define FZ_X86_PREFIX _mm_
+#define FZ_X86_VECTOR __m128
+#endif
+#if defined(FZ_X86_PREFIX) && defined(FZ_T_float32)
+#define FZ_X86_FLOAT
+#define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _ps)
+typedef FZ_X86_VECTOR x86_vec;
+#elif defined(FZ_X86_PREFIX) && defined(FZ_T_float64)
+#define FZ_X86_FLOAT
+#define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _pd)
+typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
+#endif
+
 /* A kernel's symbol: fz__<name>_<instruction set>_<dtype>. */
 #define FZ_JOIN_(name, simd, dtype) fz__##name##_##simd##_##dtype
 #define FZ_JOIN(name, simd, dtype) FZ_JOIN_(name, simd, dtype)
@@ -112,18 +135,8 @@ FZ_INLINE vec vabsolute(vec x) {
     return (vec)((mask)x & ~sign);
 }
 
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm512_sqrt_ps((__m512)x); }
-#elif defined(FZ_SIMD_avx512)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm512_sqrt_pd((__m512d)x); }
-#elif defined(FZ_SIMD_avx2) && defined(FZ_T_float32)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm256_sqrt_ps((__m256)x); }
-#elif defined(FZ_SIMD_avx2)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm256_sqrt_pd((__m256d)x); }
-#elif defined(FZ_SIMD_sse2) && defined(FZ_T_float32)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm_sqrt_ps((__m128)x); }
-#elif defined(FZ_SIMD_sse2)
-FZ_INLINE vec vsqrt(vec x) { return (vec)_mm_sqrt_pd((__m128d)x); }
+#if defined(FZ_X86_FLOAT)
+FZ_INLINE vec vsqrt(vec x) { return (vec)FZ_X86(sqrt)((x86_vec)x); }
 #elif defined(FZ_SIMD_neon) && defined(FZ_T_float32)
 FZ_INLINE vec vsqrt(vec x) { return (vec)vsqrtq_f32((float32x4_t)x); }
 #elif defined(FZ_SIMD_neon)
@@ -136,27 +149,82 @@ FZ_INLINE vec vsqrt(vec x) {
 }
 #endif
 
+/* a * b + c: rounded once where FZ_HAS_FMA, else twice. */
+#if defined(FZ_SIMD_avx512) || defined(FZ_SIMD_avx2)
+#define FZ_HAS_FMA 1
+FZ_INLINE vec vfma(vec a, vec b, vec c) { return (vec)FZ_X86(fmadd)((x86_vec)a, (x86_vec)b, (x86_vec)c); }
+#elif defined(FZ_SIMD_neon) && defined(FZ_T_float32)
+#define FZ_HAS_FMA 1
+FZ_INLINE vec vfma(vec a, vec b, vec c) {
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+#elif defined(FZ_SIMD_neon)
+#define FZ_HAS_FMA 1
+FZ_INLINE vec vfma(vec a, vec b, vec c) {
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+#else
+#define FZ_HAS_FMA 0
+FZ_INLINE vec vfma(vec a, vec b, vec c) { return a * b + c; }
+#endif
+
+FZ_INLINE vec vcopysign(vec x, vec sign) {
+    const mask bit = (mask)vsplat((T)-0.0);
+    return (vec)(((mask)x & ~bit) | ((mask)sign & bit));
+}
+
+/* Is any lane set? */
+#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+FZ_INLINE bool vany(mask m) { return _mm512_movepi32_mask((__m512i)m) != 0; }
+#elif defined(FZ_SIMD_avx512)
+FZ_INLINE bool vany(mask m) { return _mm512_movepi64_mask((__m512i)m) != 0; }
+#elif defined(FZ_SIMD_avx2)
+FZ_INLINE bool vany(mask m) { return _mm256_movemask_epi8((__m256i)m) != 0; }
+#elif defined(FZ_SIMD_sse2)
+FZ_INLINE bool vany(mask m) { return _mm_movemask_epi8((__m128i)m) != 0; }
+#else
+FZ_INLINE bool vany(mask m) {
+    bits any = 0;
+    for (int lane = 0; lane < W; lane++) any |= m[lane];
+    return any != 0;
+}
+#endif
+
+/* To a whole number: to the nearest (even on ties), down, up, towards zero. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vrint(vec x) { return (vec)FZ_X86(roundscale)((x86_vec)x, 8 | _MM_FROUND_TO_NEAREST_INT); }
+FZ_INLINE vec vfloor(vec x) { return (vec)FZ_X86(roundscale)((x86_vec)x, 8 | _MM_FROUND_TO_NEG_INF); }
+FZ_INLINE vec vceil(vec x) { return (vec)FZ_X86(roundscale)((x86_vec)x, 8 | _MM_FROUND_TO_POS_INF); }
+FZ_INLINE vec vtrunc(vec x) { return (vec)FZ_X86(roundscale)((x86_vec)x, 8 | _MM_FROUND_TO_ZERO); }
+#elif defined(FZ_SIMD_avx2)
+FZ_INLINE vec vrint(vec x) { return (vec)FZ_X86(round)((x86_vec)x, 8 | _MM_FROUND_TO_NEAREST_INT); }
+FZ_INLINE vec vfloor(vec x) { return (vec)FZ_X86(round)((x86_vec)x, 8 | _MM_FROUND_TO_NEG_INF); }
+FZ_INLINE vec vceil(vec x) { return (vec)FZ_X86(round)((x86_vec)x, 8 | _MM_FROUND_TO_POS_INF); }
+FZ_INLINE vec vtrunc(vec x) { return (vec)FZ_X86(round)((x86_vec)x, 8 | _MM_FROUND_TO_ZERO); }
+#else
+/* Adding and taking away 1/eps leaves a whole number; from there on there are no others, and NaN stays. */
+FZ_INLINE vec vrint(vec x) {
+    const vec whole = vsplat(sizeof(T) == 4 ? (T)0x1p23 : (T)0x1p52), size = vabsolute(x);
+    const vec nearest = (size + whole) - whole;
+    return vcopysign(vselect(size < whole, nearest, x), x);
+}
+FZ_INLINE vec vfloor(vec x) {
+    const vec nearest = vrint(x);
+    return vcopysign(vselect(nearest > x, nearest - 1, nearest), x);
+}
+FZ_INLINE vec vceil(vec x) {
+    const vec nearest = vrint(x);
+    return vcopysign(vselect(nearest < x, nearest + 1, nearest), x);
+}
+FZ_INLINE vec vtrunc(vec x) { return vcopysign(vfloor(vabsolute(x)), x); }
+#endif
+
 /* The larger and the smaller as NumPy has them: NaN where either is NaN (the first one's bits where both
    are). x86's max returns its second operand where the operands are equal or unordered; so does
    the expression, and GCC and Clang give one instruction for it or three for the blend. */
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm512_max_ps((__m512)x, (__m512)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm512_min_ps((__m512)x, (__m512)y); }
-#elif defined(FZ_SIMD_avx512)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm512_max_pd((__m512d)x, (__m512d)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm512_min_pd((__m512d)x, (__m512d)y); }
-#elif defined(FZ_SIMD_avx2) && defined(FZ_T_float32)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm256_max_ps((__m256)x, (__m256)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm256_min_ps((__m256)x, (__m256)y); }
-#elif defined(FZ_SIMD_avx2)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm256_max_pd((__m256d)x, (__m256d)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm256_min_pd((__m256d)x, (__m256d)y); }
-#elif defined(FZ_SIMD_sse2) && defined(FZ_T_float32)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm_max_ps((__m128)x, (__m128)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm_min_ps((__m128)x, (__m128)y); }
-#elif defined(FZ_SIMD_sse2)
-FZ_INLINE vec vlarger(vec x, vec y) { return (vec)_mm_max_pd((__m128d)x, (__m128d)y); }
-FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)_mm_min_pd((__m128d)x, (__m128d)y); }
+#if defined(FZ_X86_FLOAT)
+FZ_INLINE vec vlarger(vec x, vec y) { return (vec)FZ_X86(max)((x86_vec)x, (x86_vec)y); }
+FZ_INLINE vec vsmaller(vec x, vec y) { return (vec)FZ_X86(min)((x86_vec)x, (x86_vec)y); }
 #else
 FZ_INLINE vec vlarger(vec x, vec y) { return vselect(x > y, x, y); }
 FZ_INLINE vec vsmaller(vec x, vec y) { return vselect(x < y, x, y); }
@@ -165,6 +233,10 @@ FZ_INLINE vec vsmaller(vec x, vec y) { return vselect(x < y, x, y); }
 /* vlarger gives y where either is NaN: right if y is, wrong if only x is. */
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x != x, x, vlarger(x, y)); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y)); }
+
+/* The number where one is NaN; y's larger comes out where neither is, or y alone is the number. */
+FZ_INLINE vec vfmax(vec x, vec y) { return vselect(y != y, x, vlarger(x, y)); }
+FZ_INLINE vec vfmin(vec x, vec y) { return vselect(y != y, x, vsmaller(x, y)); }
 
 /* ---- between lanes --------------------------------------------------------------------------------------- */
 

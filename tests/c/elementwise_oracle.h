@@ -48,6 +48,24 @@ static inline double exact_enough(fz_op op, double x, double y) {
         return sqrt(x);
     case FZ_OP_square:
         return x * x;
+    case FZ_OP_positive:
+        return x;
+    case FZ_OP_reciprocal:
+        return 1 / x;
+    case FZ_OP_floor:
+        return floor(x);
+    case FZ_OP_ceil:
+        return ceil(x);
+    case FZ_OP_trunc:
+        return trunc(x);
+    case FZ_OP_rint:
+        return nearbyint(x);
+    case FZ_OP_copysign:
+        return copysign(x, y);
+    case FZ_OP_fmax:
+        return isnan(x) ? y : isnan(y) ? x : larger(x, y);
+    case FZ_OP_fmin:
+        return isnan(x) ? y : isnan(y) ? x : -larger(-x, -y);
     case FZ_OP_COUNT:
         break;
     }
@@ -61,7 +79,8 @@ static inline double expected_element(fz_op op, fz_dtype dtype, double x, double
 
 /* Which of two zeros maximum and minimum give is open, in NumPy too. */
 static inline bool is_expected(fz_op op, double value, double expected) {
-    bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum) && expected == 0 && value == 0;
+    bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum || op == FZ_OP_fmax || op == FZ_OP_fmin) &&
+                       expected == 0 && value == 0;
     return either_zero || same_double(value, expected);
 }
 
