@@ -26,20 +26,28 @@ static const char family[] =
     "    For dtypes other than these, masked and object arrays.\n"
     "ValueError\n"
     "    For shapes that do not broadcast, and a read-only out.\n"
-    "\n"
-    "Notes\n"
-    "-----\n"
-    "NumPy's bits. Large calls release the GIL and are split over the pool of threads; the result does\n"
-    "not depend on their number.\n"
-    "\n"
-    "Examples\n"
-    "--------\n"
-    ">>> import forzium\n"
-    ">>> import numpy as np\n"
-    ">>> x = np.array([[1.0, 4.0], [9.0, 16.0]])\n";
-static const char unary_example[] = ">>> bool(np.array_equal(forzium.%name%(x), np.%name%(x)))\nTrue\n";
-static const char binary_example[] =
-    ">>> bool(np.array_equal(forzium.%name%(x, 2.0), np.%name%(x, 2.0)))\nTrue\n";
+    "\n";
+
+#define NOTES(accuracy)                                                                                     \
+    "Notes\n"                                                                                               \
+    "-----\n" accuracy                                                                                      \
+    " Large calls release the GIL and are split over the pool of threads; the result does not depend on\n"  \
+    "their number.\n"                                                                                       \
+    "\n"                                                                                                    \
+    "Examples\n"                                                                                            \
+    "--------\n"                                                                                            \
+    ">>> import forzium\n"                                                                                  \
+    ">>> import numpy as np\n"                                                                              \
+    ">>> x = np.array([[1.0, 4.0], [9.0, 16.0]])\n"
+#define EXACT NOTES("NumPy's bits.")
+#define APPROXIMATE NOTES("At most 1 ULP from the exact result.")
+
+static const char unary_notes[] =
+    EXACT ">>> bool(np.array_equal(forzium.%name%(x), np.%name%(x)))\nTrue\n";
+static const char binary_notes[] =
+    EXACT ">>> bool(np.array_equal(forzium.%name%(x, 2.0), np.%name%(x, 2.0)))\nTrue\n";
+static const char function_notes[] = APPROXIMATE ">>> forzium.%name%(x).shape\n(2, 2)\n";
+static const char function2_notes[] = APPROXIMATE ">>> forzium.%name%(x, 2.0).shape\n(2, 2)\n";
 
 /* NEP 50: the widest of the arrays; Python scalars count only among themselves. */
 static fz_dtype result_dtype(int inputs, const fzpy_view *views) {
@@ -96,22 +104,26 @@ done:
 }
 
 static const fzpy_operation rows[] = {
-#define FZ_UNARY(name, dtypes, lane, fill, text)              \
+#define UNARY(name, text, notes)                              \
     {.signature = {#name, 3, 1, 1, 2, {"x", "out", "dtype"}}, \
      .parameters = "x, /, out=None, *, dtype=None",           \
      .doc = text,                                             \
      .family = family,                                        \
-     .example = unary_example,                                \
+     .example = notes,                                        \
      .compute = compute,                                      \
      .id = FZ_OP_##name},
-#define FZ_BINARY(name, dtypes, lane, fill, text)                  \
+#define BINARY(name, text, notes)                                  \
     {.signature = {#name, 4, 2, 2, 3, {"x", "y", "out", "dtype"}}, \
      .parameters = "x, y, /, out=None, *, dtype=None",             \
      .doc = text,                                                  \
      .family = family,                                             \
-     .example = binary_example,                                    \
+     .example = notes,                                             \
      .compute = compute,                                           \
      .id = FZ_OP_##name},
+#define FZ_UNARY(name, dtypes, lane, fill, text) UNARY(name, text, unary_notes)
+#define FZ_BINARY(name, dtypes, lane, fill, text) BINARY(name, text, binary_notes)
+#define FZ_FUNCTION(name, dtypes, lane, fill, text) UNARY(name, text, function_notes)
+#define FZ_FUNCTION2(name, dtypes, lane, fill, text) BINARY(name, text, function2_notes)
 #include "ops.def"
 };
 

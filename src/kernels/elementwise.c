@@ -73,6 +73,44 @@ FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char
                     lane(vload_part(x + done * dx, rest, fill), vload_part(y + done * dy, rest, fill)), rest);
 }
 
+/* Long lanes stand in the code once, so that a table of them stays small; out-of-order execution overlaps the
+   vectors, no unrolling is needed. */
+FZ_INLINE void function_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                             unary_lane *lane, T fill) {
+    const char *x = in[0];
+    const size_t dx = step[0] * sizeof(T);
+    for (size_t i = 0; i < n; i += W) {
+        const size_t rest = n - i;
+        const vec value = lane(rest >= W ? vload(x + i * dx) : vload_part(x + i * dx, rest, fill));
+        char *z = (char *)out + i * sizeof(T);
+        rest >= W ? vstore(z, value) : vstore_part(z, value, rest);
+    }
+}
+
+FZ_INLINE void function2_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                              binary_lane *lane, T fill) {
+    const char *x = in[0], *y = in[1];
+    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
+    for (size_t i = 0; i < n; i += W) {
+        const size_t rest = n - i;
+        const vec a = rest >= W ? vload(x + i * dx) : vload_part(x + i * dx, rest, fill);
+        const vec b = rest >= W ? vload(y + i * dy) : vload_part(y + i * dy, rest, fill);
+        char *z = (char *)out + i * sizeof(T);
+        const vec value = lane(a, b);
+        rest >= W ? vstore(z, value) : vstore_part(z, value, rest);
+    }
+}
+
+#define FZ_FUNCTION(name, dtypes, expression, fill, doc)                                               \
+    FZ_INLINE vec name##_lane(vec x) { return expression; }                                            \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
+        function_loop(n, in, step, out, name##_lane, fill);                                            \
+    }
+#define FZ_FUNCTION2(name, dtypes, expression, fill, doc)                                              \
+    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                     \
+    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
+        function2_loop(n, in, step, out, name##_lane, fill);                                           \
+    }
 #define FZ_UNARY(name, dtypes, expression, fill, doc)                                                  \
     FZ_INLINE vec name##_lane(vec x) { return expression; }                                            \
     static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \

@@ -10,6 +10,7 @@ typedef vec lane_function(vec x, vec y);
 
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
     FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }
+#define FZ_FUNCTION2(...) /* none of them joins partial results */
 #include "ops.def"
 
 /* The lanes of v joined as a tree: each step joins the lower half with the upper, each lane twice. */

@@ -3,6 +3,8 @@
 #ifndef ELEMENTWISE_ORACLE_H
 #define ELEMENTWISE_ORACLE_H
 
+#include <float.h>
+
 #include "operand.h"
 
 typedef struct operation {
@@ -10,23 +12,40 @@ typedef struct operation {
     int arity;
     fz_status (*unary)(const fz_array *, fz_array *);
     fz_status (*binary)(const fz_array *, const fz_array *, fz_array *);
+    bool approximate; /* within 1 ULP of the exact value; else equal to it, rounded */
 } operation;
 
 static const operation operations[FZ_OP_COUNT] = {
-#define FZ_UNARY(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL},
-#define FZ_BINARY(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name},
+#define FZ_FUNCTION(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, true},
+#define FZ_FUNCTION2(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, true},
+#define FZ_UNARY(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, false},
+#define FZ_BINARY(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, false},
 #include "ops.def"
 };
 
-static inline double rounded(fz_dtype dtype, double value) {
-    return dtype == FZ_FLOAT32 ? (double)(float)value : value;
+static inline double rounded(fz_dtype dtype, long double value) {
+    return dtype == FZ_FLOAT32 ? (double)(float)value : (double)value;
+}
+
+/* Is value at most 1 ULP of dtype from exact? Beyond the largest number that is infinity, or that number. */
+static inline bool within_ulp(fz_dtype dtype, double value, long double exact) {
+    const int digits = dtype == FZ_FLOAT32 ? FLT_MANT_DIG : DBL_MANT_DIG;
+    const int least = dtype == FZ_FLOAT32 ? FLT_MIN_EXP : DBL_MIN_EXP;
+    const long double largest = dtype == FZ_FLOAT32 ? FLT_MAX : DBL_MAX;
+    if (isnan(exact)) return isnan(value);
+    if (exact == 0) return value == 0 && !signbit(value) == !signbit(exact);
+    if (isinf(exact)) return value == (double)exact;
+    if (isinf(value)) return fabsl(exact) > largest * (1 - 0x1p-54L) && (value > 0) == (exact > 0);
+    int exponent;
+    frexpl(exact, &exponent);
+    return fabsl(value - exact) <= ldexpl(1, (exponent < least ? least : exponent) - digits);
 }
 
 static inline double larger(double x, double y) { return isnan(x) || isnan(y) ? NAN : x < y ? y : x; }
 
-/* In double; for float32 operands the caller rounds once more, which gives the float32 result exactly
-   (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). */
-static inline double exact_enough(fz_op op, double x, double y) {
+/* Exact operations in double; for float32 operands the caller rounds once more, which gives the float32 result
+   exactly (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). Functions in long double. */
+static inline long double exact_enough(fz_op op, double x, double y) {
     switch (op) {
     case FZ_OP_add:
         return x + y;
@@ -73,30 +92,36 @@ static inline double exact_enough(fz_op op, double x, double y) {
     exit(2);
 }
 
-static inline double expected_element(fz_op op, fz_dtype dtype, double x, double y) {
-    return rounded(dtype, exact_enough(op, rounded(dtype, x), rounded(dtype, y)));
+static inline long double expected_element(fz_op op, fz_dtype dtype, double x, double y) {
+    const long double exact = exact_enough(op, rounded(dtype, x), rounded(dtype, y));
+    return operations[op].approximate ? exact : rounded(dtype, exact);
 }
 
-/* Which of two zeros maximum and minimum give is open, in NumPy too. */
-static inline bool is_expected(fz_op op, double value, double expected) {
+/* dtype is the narrower of what was computed in and what was written to. Which of two zeros maximum and minimum
+   give is open, in NumPy too. */
+static inline bool is_expected(fz_op op, fz_dtype dtype, double value, long double expected) {
+    if (operations[op].approximate) return within_ulp(dtype, value, expected);
     bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum || op == FZ_OP_fmax || op == FZ_OP_fmin) &&
                        expected == 0 && value == 0;
-    return either_zero || same_double(value, expected);
+    return either_zero || same_double(value, (double)expected);
 }
+
+static inline fz_dtype narrower(fz_dtype a, fz_dtype b) { return a == FZ_FLOAT64 ? b : a; }
 
 static inline fz_dtype wider(const fz_array *x, const fz_array *y) {
     return x->dtype == FZ_FLOAT64 || (y && y->dtype == FZ_FLOAT64) ? FZ_FLOAT64 : FZ_FLOAT32;
 }
 
 /* The outputs that op computed in dtype must give; to be freed. */
-static inline double *expected_elements(fz_op op, fz_dtype dtype, const fz_array *x, const fz_array *y,
-                                        const fz_array *out) {
+static inline long double *expected_elements(fz_op op, fz_dtype dtype, const fz_array *x, const fz_array *y,
+                                             const fz_array *out) {
     ptrdiff_t size = view_size(out);
-    double *expected = malloc((size_t)(size + 1) * sizeof *expected);
+    long double *expected = malloc((size_t)(size + 1) * sizeof *expected);
     for (ptrdiff_t i = 0; i < size; i++) {
         double a = load(x->dtype, (char *)x->data + broadcast_offset(x, out->ndim, out->shape, i));
         double b = y ? load(y->dtype, (char *)y->data + broadcast_offset(y, out->ndim, out->shape, i)) : 0;
-        expected[i] = rounded(out->dtype, expected_element(op, dtype, a, b));
+        const long double value = expected_element(op, dtype, a, b);
+        expected[i] = operations[op].approximate ? value : rounded(out->dtype, value);
     }
     return expected;
 }
@@ -109,13 +134,14 @@ static inline fz_status call(fz_op op, const fz_array *x, const fz_array *y, fz_
    may lie in out's memory; y is not read by unary operations. */
 static inline void check_call(fz_op op, const fz_array *x, const fz_array *y, operand *out) {
     if (operations[op].arity == 1) y = NULL;
-    double *expected = expected_elements(op, wider(x, y), x, y, &out->view);
+    const fz_dtype dtype = wider(x, y), ulp_dtype = narrower(dtype, out->view.dtype);
+    long double *expected = expected_elements(op, dtype, x, y, &out->view);
     operand_remember(out);
     fz_status status = call(op, x, y, &out->view);
     ptrdiff_t size = view_size(&out->view), wrong = 0;
     if (CHECK(status == FZ_OK, "%s: %s", operations[op].name, fz_error_message())) {
-        while (wrong < size && is_expected(op, get(&out->view, wrong), expected[wrong])) wrong++;
-        CHECK(wrong == size, "%s: element %td of %td is %a, not %a", operations[op].name, wrong, size,
+        while (wrong < size && is_expected(op, ulp_dtype, get(&out->view, wrong), expected[wrong])) wrong++;
+        CHECK(wrong == size, "%s: element %td of %td is %a, not %La", operations[op].name, wrong, size,
               wrong < size ? get(&out->view, wrong) : 0, wrong < size ? expected[wrong] : 0);
         CHECK(operand_unchanged_around(out), "%s wrote beside its output", operations[op].name);
     }

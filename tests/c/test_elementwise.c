@@ -185,12 +185,12 @@ static void test_computing_dtype(fz_op op) {
         operand_line(&out, mix & 4 ? FZ_FLOAT64 : FZ_FLOAT32, 100, AT_END, 0);
         fill_inputs();
         const fz_array *y_or_none = operations[op].arity == 2 ? &y.view : NULL;
-        double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
+        long double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
         const fz_array *inputs[2] = {&x.view, y_or_none};
         if (CHECK(fz_elementwise(op, dtype, inputs, &out.view) == FZ_OK, "%s", fz_error_message()))
             for (ptrdiff_t i = 0; i < 100; i++)
-                CHECK(is_expected(op, get(&out.view, i), expected[i]), "element %td is %a, not %a", i,
-                      get(&out.view, i), expected[i]);
+                CHECK(is_expected(op, narrower(dtype, out.view.dtype), get(&out.view, i), expected[i]),
+                      "element %td is %a, not %La", i, get(&out.view, i), expected[i]);
         free(expected);
     }
 }
