@@ -42,11 +42,24 @@ FZ_API const char *fz_error_message(void);
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
 
+/* The order is of no meaning but that the dtypes of all operations, linear algebra included, come first. */
 typedef enum fz_dtype {
     FZ_FLOAT32,
     FZ_FLOAT64,
+    FZ_BOOL, /* one byte, 0 or 1 */
+    FZ_INT8,
+    FZ_INT16,
+    FZ_INT32,
+    FZ_INT64,
+    FZ_UINT8,
+    FZ_UINT16,
+    FZ_UINT32,
+    FZ_UINT64,
+    FZ_FLOAT16,  /* IEEE binary16; stored only: computed as float32 */
+    FZ_BFLOAT16, /* the upper half of a float32; stored only: computed as float32 */
     FZ_DTYPE_COUNT,
 } fz_dtype;
+#define FZ_FULL_DTYPES (FZ_FLOAT64 + 1)
 
 /** The most axes an array can have; NumPy 2's limit. */
 #define FZ_MAX_NDIM 64
@@ -62,8 +75,11 @@ typedef struct fz_array {
 /** Bytes of one element. */
 FZ_API size_t fz_dtype_size(fz_dtype dtype);
 
-/** "float32", "float64". */
+/** "float32", "bool", "bfloat16"; NumPy's names and ml_dtypes'. */
 FZ_API const char *fz_dtype_name(fz_dtype dtype);
+
+/** The smallest dtype that holds the values of both, as NumPy promotes; for int64 with uint64 float64. */
+FZ_API fz_dtype fz_promote(fz_dtype a, fz_dtype b);
 
 /** Fills strides with those of a C-ordered array without gaps. */
 FZ_API void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides);
@@ -85,32 +101,43 @@ FZ_API fz_status fz_broadcast_shape(const char *operation, int n, const fz_array
 
 /* Every row of ops.def is a function here, and a value of fz_op:
 
-       fz_status fz_<name>(const fz_array *x, fz_array *out);                      (unary)
-       fz_status fz_<name>(const fz_array *x, const fz_array *y, fz_array *out);   (binary)
+       fz_status fz_<name>(const fz_array *x, fz_array *out);                      (unary, test)
+       fz_status fz_<name>(const fz_array *x, const fz_array *y, fz_array *out);   (binary, comparison)
+       fz_status fz_<name>(const fz_array *x, const fz_array *y, const fz_array *z, fz_array *out);
 
-           for each index i of out:  out[i] = op(x[i], y[i])
+           for each index i of out:  out[i] = op(x[i], y[i], z[i])
 
-   x and y broadcast to out's shape as NumPy's do. The result is computed in the wider of the inputs'
-   dtypes; out may be of any dtype and is rounded to once. out may be x or y, or overlap them in any
-   way: the result is the one that copies of the inputs would give. IEEE 754 throughout: NaN,
-   infinities, signed zeros and subnormals as NumPy. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP
-   (out overlaps itself), FZ_ERROR_MEMORY. */
+   Inputs broadcast to out's shape as NumPy's do. The result is computed in the dtype that fz_op_dtype gives
+   for the inputs' (where()'s first input is a condition and has no say in it), and converted to out's as
+   fz_copy does. out may be an input, or overlap inputs in any way: the result is the one that copies of
+   the inputs would give. IEEE 754 throughout: NaN, infinities, signed zeros and subnormals as NumPy. Integers
+   wrap. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out overlaps itself), FZ_ERROR_MEMORY. */
 typedef enum fz_op {
 #define FZ_UNARY(name, ...) FZ_OP_##name,
 #define FZ_BINARY(name, ...) FZ_OP_##name,
+#define FZ_TERNARY(name, ...) FZ_OP_##name,
 #include "ops.def"
     FZ_OP_COUNT,
 } fz_op;
 
 #define FZ_UNARY(name, ...) FZ_API fz_status fz_##name(const fz_array *x, fz_array *out);
 #define FZ_BINARY(name, ...) FZ_API fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out);
+#define FZ_TERNARY(name, ...) \
+    FZ_API fz_status fz_##name(const fz_array *x, const fz_array *y, const fz_array *z, fz_array *out);
 #include "ops.def"
 
-/** The same by number, for language bindings: computes op on its inputs (one or two) in `dtype`,
-    to which they are converted element by element. */
+/** The same by number, for language bindings: computes op on its inputs (one to three) in `dtype`, to
+    which they are converted element by element (a condition is converted to bool). */
 FZ_API fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out);
 
-/** The name of op, its number of inputs (1 or 2) and its line of documentation. */
+/** What op computes in for inputs of these dtypes, and what its result is, as NumPy has it: that of sqrt is
+    float64 for int32, and float16 for float16, but computed in float32. FZ_ERROR_DTYPE. */
+FZ_API fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result);
+
+/** Is input k of op a condition, converted to bool whatever the others are? */
+FZ_API int fz_op_is_condition(fz_op op, int k);
+
+/** The name of op, its number of inputs (1 to 3) and its line of documentation. */
 FZ_API const char *fz_op_name(fz_op op);
 FZ_API int fz_op_arity(fz_op op);
 FZ_API const char *fz_op_doc(fz_op op);
@@ -158,7 +185,8 @@ FZ_API const char *fz_reduction_doc(fz_reduction reduction);
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
 FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
 
-/** out[i] = x[i] for each index i, converted to out's dtype.
+/** out[i] = x[i] for each index i, converted to out's dtype: floats rounded to the nearest, or cut to integers
+    (NaN and what lies beyond 64 bits gives the least int64); integers wrap; bool is whether x is not 0.
     One shape; out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP. */
 FZ_API fz_status fz_copy(const fz_array *x, fz_array *out);
 
@@ -262,7 +290,7 @@ typedef struct fz_cpu_info {
     const char *simd;                   /* fz_simd_name() */
     size_t vector_bytes;                /* of its vectors */
     size_t l1, l2, l3;                  /* data caches in bytes, as the system reports them */
-    int matmul_tile[FZ_DTYPE_COUNT][2]; /* rows and columns of the matmul micro-kernel */
+    int matmul_tile[FZ_FULL_DTYPES][2]; /* rows and columns of the matmul micro-kernel */
 } fz_cpu_info;
 /** What the kernels were chosen for. FZ_ERROR_VALUE where fz_init() fails. */
 FZ_API fz_status fz_get_cpu_info(fz_cpu_info *info);

@@ -47,6 +47,7 @@ static void convolve_band(void *context, ptrdiff_t begin, ptrdiff_t end, int par
 fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]) {
     fz_status status = fz__check_array("conv2d", "x", x);
     if (!status) status = fz__check_array("conv2d", "weight", weight);
+    if (!status) status = fz__check_full_float("conv2d", "x", x);
     if (status) return status;
     fz__shape_text tx, tw;
     fz__format_shape(&tx, x->ndim, x->shape);

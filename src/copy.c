@@ -10,7 +10,7 @@ enum {
 typedef struct job {
     fz__nest nest; /* source, destination; without the plane's two axes where a plane is transposed */
     fz_cast *copy_row;
-    fz_transpose_tile *transpose;
+    fz_transpose_tile *transpose; /* NULL where the dtype has none */
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
     ptrdiff_t row_tiles, column_tiles;
@@ -73,7 +73,7 @@ void fz__copy(const fz_array *src, const fz_array *dst) {
     fz__nest_init(&j.nest, "copy", 2, (const fz_array *const[]){src, dst}); /* equal shapes always fit */
     const ptrdiff_t size = j.nest.size;
     if (size == 0) return;
-    if (src->dtype == dst->dtype && extract_plane(&j)) {
+    if (src->dtype == dst->dtype && j.transpose && extract_plane(&j)) {
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
         const ptrdiff_t grain = fz__max(1, GRAIN / (TILE * TILE));
         fz__parallel_for(fz__participants(tiles, grain), tiles, grain, copy_tiles, &j);

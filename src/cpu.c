@@ -32,7 +32,8 @@ static bool has_neon(void) { return true; }
 static bool has_generic(void) { return true; }
 #endif
 
-#define DECLARE(simd) extern const fz_kernels fz__kernels_##simd##_float32, fz__kernels_##simd##_float64;
+#define DECLARE_DTYPE(simd, CONSTANT, name, type) extern const fz_kernels fz__kernels_##simd##_##name;
+#define DECLARE(simd) FZ_FOR_EACH_DTYPE(DECLARE_DTYPE, simd)
 FOR_EACH_SIMD(DECLARE)
 
 typedef struct instruction_set {
@@ -41,10 +42,8 @@ typedef struct instruction_set {
     const fz_kernels *kernels[FZ_DTYPE_COUNT];
 } instruction_set;
 
-#define ROW(simd) \
-    {#simd,       \
-     has_##simd,  \
-     {[FZ_FLOAT32] = &fz__kernels_##simd##_float32, [FZ_FLOAT64] = &fz__kernels_##simd##_float64}},
+#define ENTRY(simd, CONSTANT, name, type) [FZ_##CONSTANT] = &fz__kernels_##simd##_##name,
+#define ROW(simd) {#simd, has_##simd, {FZ_FOR_EACH_DTYPE(ENTRY, simd)}},
 static const instruction_set sets[] = {FOR_EACH_SIMD(ROW)};
 enum { SETS = sizeof sets / sizeof sets[0] };
 
@@ -152,7 +151,7 @@ fz_status fz_get_cpu_info(fz_cpu_info *info) {
     const fz_status status = fz_init();
     if (status) return status;
     *info = (fz_cpu_info){.simd = fz_simd_name(), .l1 = caches.l1, .l2 = caches.l2, .l3 = caches.l3};
-    for (int dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+    for (int dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         const fz_kernels *kernels = fz__kernels((fz_dtype)dtype);
         info->vector_bytes = kernels->vector_bytes;
         info->matmul_tile[dtype][0] = kernels->matmul->mr;

@@ -14,19 +14,25 @@ enum {
 typedef struct job {
     fz__nest nest;
     fz_loop *loop;
-    size_t size;                    /* bytes of an element of the compute dtype */
-    fz_cast *cast[FZ_MAX_OPERANDS]; /* own dtype -> compute dtype; for the output, back */
-    bool in_place[FZ_MAX_OPERANDS]; /* rows may be read and written where they are */
-    bool in_blocks;                 /* some operand must be copied through a block buffer */
+    ptrdiff_t size[FZ_MAX_OPERANDS]; /* bytes of an element as the loop has it */
+    fz_cast *cast[FZ_MAX_OPERANDS];  /* own dtype -> the loop's; for the output, back */
+    bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
+    bool in_blocks;                  /* some operand must be copied through a block buffer */
 } job;
 
 typedef struct buffers {
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_MAX_OPERANDS][FZ_BLOCK * sizeof(double)];
 } buffers;
 
+/* The dtype in which the loop of op that computes in `dtype` has operand k, the output being the last. */
+static fz_dtype loop_dtype(fz_op op, fz_dtype dtype, int k) {
+    if (k == fz_op_arity(op)) return fz__op_result(op, dtype);
+    return fz_op_is_condition(op, k) ? FZ_BOOL : dtype;
+}
+
 /* Repeats a scalar over a vector, so that loops can load it like any other operand. */
 static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
-    j->cast[k](FZ_MAX_VECTOR_BYTES / j->size, scalar, 0, splat, (ptrdiff_t)j->size);
+    j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
 }
 
 /* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
@@ -38,12 +44,11 @@ static void run_block(const job *j, size_t n, char *const pointers[], const ptrd
     for (int k = 0; k < inputs; k++) {
         step[k] = strides[k] != 0;
         in[k] = j->in_place[k] ? pointers[k] : scratch->block[k];
-        if (!j->in_place[k] && step[k])
-            j->cast[k](n, pointers[k], strides[k], scratch->block[k], (ptrdiff_t)j->size);
+        if (!j->in_place[k] && step[k]) j->cast[k](n, pointers[k], strides[k], scratch->block[k], j->size[k]);
     }
     void *out = j->in_place[inputs] ? pointers[inputs] : scratch->block[inputs];
     j->loop(n, in, step, out);
-    if (!j->in_place[inputs]) j->cast[inputs](n, out, (ptrdiff_t)j->size, pointers[inputs], strides[inputs]);
+    if (!j->in_place[inputs]) j->cast[inputs](n, out, j->size[inputs], pointers[inputs], strides[inputs]);
 }
 
 static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
@@ -82,23 +87,23 @@ static void run_nest(job *j) {
 
 /* How each operand reaches the loop: in place where its rows are gapless and of the compute dtype, as
    a splat where it does not move along them, else through a block buffer. */
-static void plan_operands(job *j, const fz_kernels *kernels, fz_dtype dtype, const fz_array *const arrays[]) {
+static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *const arrays[]) {
     const int operands = j->nest.operands, inner = j->nest.ndim - 1;
-    j->size = fz_dtype_size(dtype);
     j->in_blocks = false;
     for (int k = 0; k < operands; k++) {
         const bool is_output = k == operands - 1;
-        const fz_dtype own = arrays[k]->dtype;
+        const fz_dtype own = arrays[k]->dtype, wanted = loop_dtype(op, dtype, k);
         const ptrdiff_t stride = inner < 0 ? 0 : j->nest.strides[k][inner];
-        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[dtype]
-                               : kernels->elementwise->cast_from[own];
-        j->in_place[k] = own == dtype && (stride == (ptrdiff_t)j->size || (is_output && inner < 0));
+        j->size[k] = (ptrdiff_t)fz_dtype_size(wanted);
+        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[wanted]
+                               : fz__kernels(wanted)->elementwise->cast_from[own];
+        j->in_place[k] = own == wanted && (stride == j->size[k] || (is_output && inner < 0));
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
 }
 
 static fz_status check_operands(const char *name, int inputs, const fz_array *const arrays[]) {
-    static const char *const arguments[] = {"x", "y"};
+    static const char *const arguments[] = {"x", "y", "z"};
     for (int k = 0; k < inputs; k++) {
         fz_status status = fz__check_array(name, arguments[k], arrays[k]);
         if (status) return status;
@@ -144,7 +149,8 @@ static void release_shadows(const shadows *copies) {
 
 /* Elements of an array of this dtype without gaps; 0 where it is no such array, is empty, or has more than
    FZ_BLOCK. */
-static ptrdiff_t count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t size) {
+static ptrdiff_t count_gapless(const fz_array *x, fz_dtype dtype) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
     ptrdiff_t n = 1;
     if (!x || x->dtype != dtype || !x->data || x->ndim < 0 || x->ndim > FZ_MAX_NDIM) return 0;
     for (int d = x->ndim - 1; d >= 0; d--) {
@@ -156,38 +162,41 @@ static ptrdiff_t count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t size
     return n;
 }
 
-/* Both gapless and of `bytes` bytes: are they the same elements, or have they none in common? */
-static bool same_or_apart(const fz_array *x, const fz_array *out, size_t bytes) {
+/* Both gapless and of n elements: are they the same elements, or have they none in common? */
+static bool same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n) {
     if (x->ndim != out->ndim) return false;
     for (int d = 0; d < x->ndim; d++) {
         if (x->shape[d] != out->shape[d]) return false;
     }
-    const uintptr_t a = (uintptr_t)x->data, b = (uintptr_t)out->data;
-    return a == b || a + bytes <= b || b + bytes <= a;
+    const uintptr_t a = (uintptr_t)x->data, b = (uintptr_t)out->data, length = (uintptr_t)n;
+    return (a == b && x->dtype == out->dtype) || a + length * fz_dtype_size(x->dtype) <= b ||
+           b + length * fz_dtype_size(out->dtype) <= a;
 }
 
-/* Few elements, gapless and of the compute dtype; each input a scalar, out itself or apart from it: work that
+/* Few elements, gapless and of the loop's dtypes; each input a scalar, out itself or apart from it: work that
    costs less than its plan would. False where it is otherwise; then nothing is done. */
 static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[],
                       const fz_array *out) {
-    const fz_elementwise_kernels *kernels = fz__kernels(dtype)->elementwise;
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
     const void *in[FZ_MAX_OPERANDS];
     unsigned char step[FZ_MAX_OPERANDS];
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), n = count_gapless(out, dtype, size);
+    const ptrdiff_t n = count_gapless(out, loop_dtype(op, dtype, arity));
     if (n == 0) return false;
     for (int k = 0; k < arity; k++) {
         const fz_array *x = inputs[k];
+        const fz_dtype wanted = loop_dtype(op, dtype, k);
         if (!x) return false;
         step[k] = x->ndim > 0;
         in[k] = step[k] ? x->data : splat[k];
-        if (step[k] ? count_gapless(x, dtype, size) != n || !same_or_apart(x, out, (size_t)(n * size))
+        if (step[k] ? count_gapless(x, wanted) != n || !same_or_apart(x, out, n)
                     : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
             return false;
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(wanted);
         if (!step[k])
-            kernels->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size), x->data, 0, splat[k], size);
+            fz__kernels(wanted)->elementwise->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size),
+                                                                  x->data, 0, splat[k], size);
     }
-    kernels->loops[op]((size_t)n, in, step, out->data);
+    fz__kernels(dtype)->elementwise->loops[op]((size_t)n, in, step, out->data);
     return true;
 }
 
@@ -209,7 +218,7 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     if (status || j.nest.size == 0) return status;
     if (!(status = shadow_overlapping(name, arity, arrays, &copies))) {
         if (copies.count) fz__nest_init(&j.nest, name, arity + 1, arrays);
-        plan_operands(&j, kernels, dtype, arrays);
+        plan_operands(&j, op, dtype, arrays);
         run_nest(&j);
     }
     release_shadows(&copies);
@@ -228,22 +237,29 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     return status;
 }
 
-static fz_dtype widest(int arity, const fz_array *const inputs[]) {
-    fz_dtype dtype = FZ_FLOAT32;
-    for (int k = 0; k < arity; k++) {
-        if (inputs[k] && inputs[k]->dtype == FZ_FLOAT64) dtype = FZ_FLOAT64;
+static fz_status compute_in_own_dtype(fz_op op, const fz_array *const inputs[], fz_array *out) {
+    fz_dtype dtypes[FZ_MAX_OPERANDS], dtype, result;
+    for (int k = 0; k < fz_op_arity(op); k++) {
+        if (!inputs[k]) return fz__fail(FZ_ERROR_VALUE, "%s: input %d is NULL", fz_op_name(op), k);
+        dtypes[k] = inputs[k]->dtype;
     }
-    return dtype;
+    const fz_status status = fz_op_dtype(op, dtypes, &dtype, &result);
+    return status ? status : fz_elementwise(op, dtype, inputs, out);
 }
 
-#define FZ_UNARY(name, ...)                                                  \
-    fz_status fz_##name(const fz_array *x, fz_array *out) {                  \
-        const fz_array *inputs[] = {x};                                      \
-        return fz_elementwise(FZ_OP_##name, widest(1, inputs), inputs, out); \
+#define FZ_UNARY(name, ...)                                     \
+    fz_status fz_##name(const fz_array *x, fz_array *out) {     \
+        const fz_array *inputs[] = {x};                         \
+        return compute_in_own_dtype(FZ_OP_##name, inputs, out); \
     }
 #define FZ_BINARY(name, ...)                                                   \
     fz_status fz_##name(const fz_array *x, const fz_array *y, fz_array *out) { \
         const fz_array *inputs[] = {x, y};                                     \
-        return fz_elementwise(FZ_OP_##name, widest(2, inputs), inputs, out);   \
+        return compute_in_own_dtype(FZ_OP_##name, inputs, out);                \
+    }
+#define FZ_TERNARY(name, ...)                                                                     \
+    fz_status fz_##name(const fz_array *x, const fz_array *y, const fz_array *z, fz_array *out) { \
+        const fz_array *inputs[] = {x, y, z};                                                     \
+        return compute_in_own_dtype(FZ_OP_##name, inputs, out);                                   \
     }
 #include "ops.def"

@@ -31,6 +31,15 @@ typedef struct fz__shape_text {
 } fz__shape_text;
 const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *shape);
 
+/* ---- dtypes.c: names, sizes, promotion, and what the operations make of dtypes ------------------------- */
+
+/* float32 or float64: the dtypes of linear algebra. */
+bool fz__is_full_float(fz_dtype dtype);
+/* FZ_ERROR_DTYPE for any other. */
+fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x);
+/* What a loop of op that computes in this dtype writes. */
+fz_dtype fz__op_result(fz_op op, fz_dtype compute);
+
 /* ---- array.c: checking, broadcasting, coalescing, overlap ------------------------------------------ */
 
 /* At most three inputs and the output. */

@@ -158,6 +158,7 @@ static fz_status multiply_matrices(fz_dtype dtype, matrix a, matrix b, matrix c)
 fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]) {
     fz_status status = fz__check_array("matmul", "a", a);
     if (!status) status = fz__check_array("matmul", "b", b);
+    if (!status) status = fz__check_full_float("matmul", "a", a);
     if (status) return status;
     fz__shape_text ta, tb;
     fz__format_shape(&ta, a->ndim, a->shape);

@@ -50,7 +50,8 @@ static void pool_band(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
 }
 
 fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, ptrdiff_t shape[2]) {
-    const fz_status status = fz__check_array("max_pool2d", "x", x);
+    fz_status status = fz__check_array("max_pool2d", "x", x);
+    if (!status) status = fz__check_full_float("max_pool2d", "x", x);
     if (status) return status;
     fz__shape_text text;
     fz__format_shape(&text, x->ndim, x->shape);

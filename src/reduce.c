@@ -123,13 +123,12 @@ fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const 
         status = fz_reduce_shape(reduction, x, naxes, axes, out && x && out->ndim == x->ndim, &ndim, shape);
     if (status) return status;
     const char *name = fz_reduction_name(reduction);
+    if ((status = fz__check_full_float(name, "x", x))) return status;
     if ((status = fz__check_output(name, out, ndim, shape, 1, &x))) return status;
     mark_axes(name, x, naxes, axes, reduced);
     split_axes(x, reduced, out, &s);
     fz__reduction r;
     r.kernels = fz__kernels(x->dtype);
-    if (!r.kernels->reduce->row[reduction])
-        return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(x->dtype));
     r.kind = reduction;
     r.copy = r.kernels->elementwise->cast_from[x->dtype];
     r.combine = rows[reduction].combine;

@@ -1,4 +1,4 @@
-/* Error codes, the thread's last message, dtypes and the names of the tables' rows. */
+/* Error codes, the thread's last message and the names of the reductions. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -34,30 +34,6 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 }
 
 const char *fz_version(void) { return FZ_VERSION; }
-
-static const struct {
-    const char *name;
-    size_t size;
-} dtypes[FZ_DTYPE_COUNT] = {
-    [FZ_FLOAT32] = {"float32", 4},
-    [FZ_FLOAT64] = {"float64", 8},
-};
-
-size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
-const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
-
-static const struct {
-    const char *name, *doc;
-    int arity;
-} ops[FZ_OP_COUNT] = {
-#define FZ_UNARY(name, dtypes, lane, fill, doc) {#name, doc, 1},
-#define FZ_BINARY(name, dtypes, lane, fill, doc) {#name, doc, 2},
-#include "ops.def"
-};
-
-const char *fz_op_name(fz_op op) { return ops[op].name; }
-const char *fz_op_doc(fz_op op) { return ops[op].doc; }
-int fz_op_arity(fz_op op) { return ops[op].arity; }
 
 static const struct {
     const char *name, *doc;

@@ -1,5 +1,4 @@
-/* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands, and the casts
-   that make any other operand contiguous. */
+/* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
 #include "vec.h"
 
 enum { UNROLL = 4 };
@@ -101,75 +100,106 @@ FZ_INLINE void function2_loop(size_t n, const void *const in[], const unsigned c
     }
 }
 
-#define FZ_FUNCTION(name, dtypes, expression, fill, doc)                                               \
-    FZ_INLINE vec name##_lane(vec x) { return expression; }                                            \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        function_loop(n, in, step, out, name##_lane, fill);                                            \
+typedef vec ternary_lane(vec x, vec y, vec z);
+typedef vec select_lane(mask c, vec x, vec y);
+typedef mask test_lane(vec x);
+typedef mask compare_lane(vec x, vec y);
+
+FZ_INLINE vec load_some(const char *x, size_t rest, T fill) {
+    return rest >= W ? vload(x) : vload_part(x, rest, fill);
+}
+
+FZ_INLINE void ternary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                            ternary_lane *lane, T fill) {
+    const char *x = in[0], *y = in[1], *z = in[2];
+    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T), dz = step[2] * sizeof(T);
+    for (size_t i = 0; i < n; i += W) {
+        const size_t rest = n - i;
+        const vec value = lane(load_some(x + i * dx, rest, fill), load_some(y + i * dy, rest, fill),
+                               load_some(z + i * dz, rest, fill));
+        char *to = (char *)out + i * sizeof(T);
+        rest >= W ? vstore(to, value) : vstore_part(to, value, rest);
     }
-#define FZ_FUNCTION2(name, dtypes, expression, fill, doc)                                              \
-    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                     \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        function2_loop(n, in, step, out, name##_lane, fill);                                           \
+}
+
+FZ_INLINE void select_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                           select_lane *lane, T fill) {
+    const char *c = in[0], *x = in[1], *y = in[2];
+    const size_t dx = step[1] * sizeof(T), dy = step[2] * sizeof(T);
+    for (size_t i = 0; i < n; i += W) {
+        const size_t rest = n - i;
+        const mask condition =
+            rest >= W ? vload_mask(c + i * step[0]) : vload_mask_part(c + i * step[0], rest);
+        const vec value =
+            lane(condition, load_some(x + i * dx, rest, fill), load_some(y + i * dy, rest, fill));
+        char *to = (char *)out + i * sizeof(T);
+        rest >= W ? vstore(to, value) : vstore_part(to, value, rest);
     }
-#define FZ_UNARY(name, dtypes, expression, fill, doc)                                                  \
-    FZ_INLINE vec name##_lane(vec x) { return expression; }                                            \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        unary_loop(n, in, step, out, name##_lane, fill);                                               \
+}
+
+FZ_INLINE void test_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                         test_lane *lane, T fill) {
+    const char *x = in[0];
+    const size_t dx = step[0] * sizeof(T);
+    size_t i = 0;
+    for (; i + W <= n; i += W) vstore_mask((char *)out + i, lane(vload(x + i * dx)));
+    if (i < n) vstore_mask_part((char *)out + i, lane(vload_part(x + i * dx, n - i, fill)), n - i);
+}
+
+FZ_INLINE void compare_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
+                            compare_lane *lane, T fill) {
+    const char *x = in[0], *y = in[1];
+    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
+    size_t i = 0;
+    for (; i + W <= n; i += W) vstore_mask((char *)out + i, lane(vload(x + i * dx), vload(y + i * dy)));
+    if (i < n) {
+        const size_t rest = n - i;
+        const mask m = lane(vload_part(x + i * dx, rest, fill), vload_part(y + i * dy, rest, fill));
+        vstore_mask_part((char *)out + i, m, rest);
     }
-#define FZ_BINARY(name, dtypes, expression, fill, doc)                                                 \
-    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }                                     \
+}
+
+#define LOOP(name, kind, fill)                                                                         \
     static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        binary_loop(n, in, step, out, name##_lane, fill);                                              \
+        kind##_loop(n, in, step, out, name##_lane, fill);                                              \
     }
+#define LANE_1(name, type, expression) \
+    FZ_INLINE type name##_lane(vec x) { return expression; }
+#define LANE_2(name, type, expression) \
+    FZ_INLINE type name##_lane(vec x, vec y) { return expression; }
+#define LANE_3(name, type, expression) \
+    FZ_INLINE type name##_lane(vec x, vec y, vec z) { return expression; }
+#define LANE_C(name, type, expression) \
+    FZ_INLINE type name##_lane(mask c, vec x, vec y) { return expression; }
+#define FZ_FUNCTION(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, function, fill))
+#define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, function2, fill))
+#define FZ_UNARY(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, unary, fill))
+#define FZ_BINARY(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, binary, fill))
+#define FZ_TERNARY(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_3(name, vec, expression) LOOP(name, ternary, fill))
+#define FZ_SELECT(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_C(name, vec, expression) LOOP(name, select, fill))
+#define FZ_TEST(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_1(name, mask, expression) LOOP(name, test, fill))
+#define FZ_COMPARE(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_2(name, mask, expression) LOOP(name, compare, fill))
 #include "ops.def"
 
-/* ---- casts ---------------------------------------------------------------------------------------------- */
-
-FZ_INLINE void cast_loop(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride,
-                         T (*read)(const void *)) {
-    const char *x = src;
-    char *z = dst;
-    for (; n; n--, x += src_stride, z += dst_stride) store_one(z, read(x));
-}
-
-FZ_INLINE T read_float32(const void *p) {
-    float value;
-    memcpy(&value, p, sizeof value);
-    return (T)value;
-}
-
-FZ_INLINE T read_float64(const void *p) {
-    double value;
-    memcpy(&value, p, sizeof value);
-    return (T)value;
-}
-
-/* Rows without gaps get a loop of their own, which the compiler turns into vectors. */
-FZ_INLINE void cast_any(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride,
-                        ptrdiff_t src_size, T (*read)(const void *)) {
-    if (src_stride == src_size && dst_stride == sizeof(T))
-        cast_loop(n, src, src_size, dst, sizeof(T), read);
-    else if (dst_stride == sizeof(T))
-        cast_loop(n, src, src_stride, dst, sizeof(T), read);
-    else
-        cast_loop(n, src, src_stride, dst, dst_stride, read);
-}
-
-static void cast_float32(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) {
-    cast_any(n, src, src_stride, dst, dst_stride, sizeof(float), read_float32);
-}
-
-static void cast_float64(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) {
-    cast_any(n, src, src_stride, dst, dst_stride, sizeof(double), read_float64);
-}
+extern fz_cast *const FZ_KERNEL(cast_from)[FZ_DTYPE_COUNT];
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
     .loops =
         {
-#define FZ_UNARY(name, dtypes, ...) [FZ_OP_##name] = FZ_IF_DTYPE(dtypes, name##_loop),
-#define FZ_BINARY(name, dtypes, ...) [FZ_OP_##name] = FZ_IF_DTYPE(dtypes, name##_loop),
+#define ENTRY(name) [FZ_OP_##name] = name##_loop,
+#define FZ_UNARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
+#define FZ_BINARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
+#define FZ_TERNARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
 #include "ops.def"
         },
-    .cast_from = {[FZ_FLOAT32] = cast_float32, [FZ_FLOAT64] = cast_float64},
+    .cast_from = FZ_KERNEL(cast_from),
 };

@@ -8,26 +8,41 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "forzium.h"
 
 /* Bytes of the longest vector of any instruction set; scratch is aligned to it. */
 #define FZ_MAX_VECTOR_BYTES 64
 
-/* ops.def's dtype masks. */
-#define FZ_FLOATS (1u << FZ_FLOAT32 | 1u << FZ_FLOAT64)
+/* X(context, CONSTANT, name, C type in memory); the kernels of a dtype are compiled with FZ_T = name. */
+#define FZ_FOR_EACH_DTYPE(X, context)      \
+    X(context, FLOAT32, float32, float)    \
+    X(context, FLOAT64, float64, double)   \
+    X(context, BOOL, boolean, uint8_t)     \
+    X(context, INT8, int8, int8_t)         \
+    X(context, INT16, int16, int16_t)      \
+    X(context, INT32, int32, int32_t)      \
+    X(context, INT64, int64, int64_t)      \
+    X(context, UINT8, uint8, uint8_t)      \
+    X(context, UINT16, uint16, uint16_t)   \
+    X(context, UINT32, uint32, uint32_t)   \
+    X(context, UINT64, uint64, uint64_t)   \
+    X(context, FLOAT16, float16, uint16_t) \
+    X(context, BFLOAT16, bfloat16, uint16_t)
 
-/* out[i] = op(in[0][i], in[1][i]) for i < n. An input k with step[k] == 1 is n contiguous elements; one with
-   step[k] == 0 is a splat: FZ_MAX_VECTOR_BYTES of one repeated value. out is contiguous and equals an
-   input or overlaps none. */
+/* out[i] = op(in[0][i], in[1][i], ...) for i < n. An input k with step[k] == 1 is n contiguous elements; one
+   with step[k] == 0 is a splat: FZ_MAX_VECTOR_BYTES of one repeated value. out is contiguous and equals an
+   input of the same element size or overlaps none. Elements are T; those of a condition, and the
+   results of tests and comparisons, are bool. */
 typedef void fz_loop(size_t n, const void *const in[], const unsigned char step[], void *out);
 
-/* dst[i] = (T)src[i] for i < n, at byte strides, from another dtype; and back. */
+/* dst[i] = (T)src[i] for i < n, at byte strides, from another dtype. */
 typedef void fz_cast(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride);
 
 typedef struct fz_elementwise_kernels {
-    fz_loop *loops[FZ_OP_COUNT];        /* NULL where the row's mask lacks T */
-    fz_cast *cast_from[FZ_DTYPE_COUNT]; /* any dtype -> T; its own entry copies */
+    fz_loop *loops[FZ_OP_COUNT]; /* NULL where the row's dtypes lack T */
+    fz_cast *const *cast_from;   /* [dtype]: any dtype -> T; its own entry copies */
 } fz_elementwise_kernels;
 
 typedef struct fz_reduce_kernels {
@@ -70,6 +85,7 @@ typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptr
 typedef struct fz_kernels {
     size_t vector_bytes;
     const fz_elementwise_kernels *elementwise;
+    /* NULL but for float32 and float64: */
     const fz_reduce_kernels *reduce;
     const fz_matmul_kernels *matmul;
     const fz_image_kernels *image;

@@ -9,7 +9,8 @@ enum {
 typedef vec lane_function(vec x, vec y);
 
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
-    FZ_INLINE vec name##_lane(vec x, vec y) { return expression; }
+    FZ_WHERE_##dtypes(FZ_INLINE vec name##_lane(vec x, vec y) { return expression; })
+#define FZ_COMPARE(...)
 #define FZ_FUNCTION2(...) /* none of them joins partial results */
 #include "ops.def"
 
@@ -74,12 +75,12 @@ extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {
     .row =
         {
-#define FZ_REDUCTION(name, dtypes, ...) [FZ_REDUCTION_##name] = FZ_IF_DTYPE(dtypes, name##_row),
+#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_row, )
 #include "ops.def"
         },
     .columns =
         {
-#define FZ_REDUCTION(name, dtypes, ...) [FZ_REDUCTION_##name] = FZ_IF_DTYPE(dtypes, name##_columns),
+#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_columns, )
 #include "ops.def"
         },
 };

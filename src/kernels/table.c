@@ -2,17 +2,21 @@
 #include "vec.h"
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
+#if defined(FZ_T_IS_FLOAT)
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 extern const fz_image_kernels FZ_KERNEL(image);
 extern fz_transpose_tile FZ_KERNEL(transpose);
+#endif
 
 extern const fz_kernels FZ_KERNEL(kernels);
 const fz_kernels FZ_KERNEL(kernels) = {
     .vector_bytes = sizeof(vec),
     .elementwise = &FZ_KERNEL(elementwise),
+#if defined(FZ_T_IS_FLOAT)
     .reduce = &FZ_KERNEL(reduce),
     .matmul = &FZ_KERNEL(matmul),
     .image = &FZ_KERNEL(image),
     .transpose = FZ_KERNEL(transpose),
+#endif
 };

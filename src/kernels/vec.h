@@ -1,4 +1,4 @@
-/* Vectors of T: the only file with vector_size or intrinsics.
+/* Vectors of T: this file and vec_integer.h are the only ones with vector_size or intrinsics.
 
    A kernel file is compiled once per instruction set and dtype. The build defines FZ_SIMD (and
    FZ_SIMD_<name>) and FZ_T (and FZ_T_<dtype>); this file turns them into the types T, vec and mask, the lane
@@ -36,13 +36,69 @@
 #endif
 
 #if defined(FZ_T_float32)
+#define FZ_T_IS_FLOAT
 typedef float T;
 typedef int32_t bits;
 #define FZ_DTYPE FZ_FLOAT32
 #elif defined(FZ_T_float64)
+#define FZ_T_IS_FLOAT
 typedef double T;
 typedef int64_t bits;
 #define FZ_DTYPE FZ_FLOAT64
+#elif defined(FZ_T_boolean)
+typedef uint8_t T;
+typedef int8_t bits;
+#define FZ_DTYPE FZ_BOOL
+#elif defined(FZ_T_int8)
+#define FZ_T_IS_INTEGER
+typedef int8_t T;
+typedef int8_t bits;
+#define FZ_DTYPE FZ_INT8
+#elif defined(FZ_T_int16)
+#define FZ_T_IS_INTEGER
+typedef int16_t T;
+typedef int16_t bits;
+#define FZ_DTYPE FZ_INT16
+#elif defined(FZ_T_int32)
+#define FZ_T_IS_INTEGER
+typedef int32_t T;
+typedef int32_t bits;
+#define FZ_DTYPE FZ_INT32
+#elif defined(FZ_T_int64)
+#define FZ_T_IS_INTEGER
+typedef int64_t T;
+typedef int64_t bits;
+#define FZ_DTYPE FZ_INT64
+#elif defined(FZ_T_uint8)
+#define FZ_T_IS_INTEGER
+typedef uint8_t T;
+typedef int8_t bits;
+#define FZ_DTYPE FZ_UINT8
+#elif defined(FZ_T_uint16)
+#define FZ_T_IS_INTEGER
+typedef uint16_t T;
+typedef int16_t bits;
+#define FZ_DTYPE FZ_UINT16
+#elif defined(FZ_T_uint32)
+#define FZ_T_IS_INTEGER
+typedef uint32_t T;
+typedef int32_t bits;
+#define FZ_DTYPE FZ_UINT32
+#elif defined(FZ_T_uint64)
+#define FZ_T_IS_INTEGER
+typedef uint64_t T;
+typedef int64_t bits;
+#define FZ_DTYPE FZ_UINT64
+#elif defined(FZ_T_float16)
+#define FZ_T_IS_STORED
+typedef uint16_t T;
+typedef int16_t bits;
+#define FZ_DTYPE FZ_FLOAT16
+#elif defined(FZ_T_bfloat16)
+#define FZ_T_IS_STORED
+typedef uint16_t T;
+typedef int16_t bits;
+#define FZ_DTYPE FZ_BFLOAT16
 #endif
 
 /* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec. */
@@ -72,8 +128,28 @@ typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #define FZ_JOIN_(name, simd, dtype) fz__##name##_##simd##_##dtype
 #define FZ_JOIN(name, simd, dtype) FZ_JOIN_(name, simd, dtype)
 #define FZ_KERNEL(name) FZ_JOIN(name, FZ_SIMD, FZ_T)
-/* An entry of a kernel table: NULL where the row's mask lacks T. */
-#define FZ_IF_DTYPE(dtypes, kernel) ((dtypes) >> FZ_DTYPE & 1 ? (kernel) : NULL)
+/* FZ_WHERE_<dtypes of a row>(code): the code where they have T, else nothing. */
+#if defined(FZ_T_IS_FLOAT)
+#define FZ_WHERE_FZ_FLOATS(...) __VA_ARGS__
+#define FZ_WHERE_FZ_BITS(...)
+#define FZ_WHERE_FZ_INTEGERS(...)
+#else
+#define FZ_WHERE_FZ_FLOATS(...)
+#endif
+#if defined(FZ_T_IS_INTEGER)
+#define FZ_WHERE_FZ_INTEGERS(...) __VA_ARGS__
+#define FZ_WHERE_FZ_BITS(...) __VA_ARGS__
+#elif defined(FZ_T_boolean)
+#define FZ_WHERE_FZ_INTEGERS(...)
+#define FZ_WHERE_FZ_BITS(...) __VA_ARGS__
+#elif defined(FZ_T_IS_STORED)
+#define FZ_WHERE_FZ_INTEGERS(...)
+#define FZ_WHERE_FZ_BITS(...)
+#endif
+#define FZ_WHERE_FZ_WIDE_FLOATS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__)
+#define FZ_WHERE_FZ_NUMBERS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_INTEGERS(__VA_ARGS__)
+#define FZ_WHERE_FZ_ARITHMETIC(...) FZ_WHERE_FZ_NUMBERS(__VA_ARGS__)
+#define FZ_WHERE_FZ_ANY(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_BITS(__VA_ARGS__)
 #define FZ_INLINE static inline __attribute__((always_inline, unused))
 
 enum { W = FZ_VECTOR_BYTES / sizeof(T) };
@@ -102,20 +178,25 @@ FZ_INLINE void store_one(void *p, T value) { memcpy(p, &value, sizeof value); }
 FZ_INLINE vec vsplat(T value) { return value - (vec){0}; } /* x - 0 is x for every x, -0 included */
 
 /* The first n < W lanes from memory, `fill` in the others; and back. */
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+#if defined(FZ_SIMD_avx512)
+#if defined(FZ_T_float32) || defined(FZ_T_int32) || defined(FZ_T_uint32)
+#define FZ_X86_PART(name) _mm512_mask_##name##_epi32
+typedef __mmask16 lane_set;
+#elif defined(FZ_T_float64) || defined(FZ_T_int64) || defined(FZ_T_uint64)
+#define FZ_X86_PART(name) _mm512_mask_##name##_epi64
+typedef __mmask8 lane_set;
+#elif defined(FZ_T_boolean) || defined(FZ_T_int8) || defined(FZ_T_uint8)
+#define FZ_X86_PART(name) _mm512_mask_##name##_epi8
+typedef __mmask64 lane_set;
+#else
+#define FZ_X86_PART(name) _mm512_mask_##name##_epi16
+typedef __mmask32 lane_set;
+#endif
+FZ_INLINE lane_set first_lanes(size_t n) { return (lane_set)_bzhi_u64(~0ull, (unsigned)n); }
 FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
-    return (vec)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)_bzhi_u32(0xffff, (unsigned)n), p);
+    return (vec)FZ_X86_PART(loadu)((__m512i)vsplat(fill), first_lanes(n), p);
 }
-FZ_INLINE void vstore_part(void *p, vec v, size_t n) {
-    _mm512_mask_storeu_ps(p, (__mmask16)_bzhi_u32(0xffff, (unsigned)n), (__m512)v);
-}
-#elif defined(FZ_SIMD_avx512) && defined(FZ_T_float64)
-FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
-    return (vec)_mm512_mask_loadu_pd(_mm512_set1_pd(fill), (__mmask8)_bzhi_u32(0xff, (unsigned)n), p);
-}
-FZ_INLINE void vstore_part(void *p, vec v, size_t n) {
-    _mm512_mask_storeu_pd(p, (__mmask8)_bzhi_u32(0xff, (unsigned)n), (__m512d)v);
-}
+FZ_INLINE void vstore_part(void *p, vec v, size_t n) { FZ_X86_PART(storeu)(p, first_lanes(n), (__m512i)v); }
 #else
 FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
     vec v = vsplat(fill);
@@ -129,6 +210,62 @@ FZ_INLINE void vstore_part(void *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(
 
 /* m ? a : b by bits; C has no ?: on vectors. */
 FZ_INLINE vec vselect(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
+
+/* Bools are bytes of 0 and 1: W of them from memory as a mask, the first n < W of them; and back. */
+typedef uint8_t bools __attribute__((vector_size(W)));
+typedef int8_t bools_mask __attribute__((vector_size(W)));
+
+FZ_INLINE mask vload_mask(const void *p) {
+    bools v;
+    memcpy(&v, p, sizeof v);
+    return __builtin_convertvector((bools_mask)(v != 0), mask);
+}
+
+FZ_INLINE mask vload_mask_part(const void *p, size_t n) {
+    bools v = {0};
+    memcpy(&v, p, n);
+    return __builtin_convertvector((bools_mask)(v != 0), mask);
+}
+
+#if defined(FZ_SIMD_avx512) && (defined(FZ_T_float32) || defined(FZ_T_int32) || defined(FZ_T_uint32))
+FZ_INLINE bools vbools(mask m) { return (bools)_mm_maskz_set1_epi8(_mm512_movepi32_mask((__m512i)m), 1); }
+#else
+FZ_INLINE bools vbools(mask m) { return (bools)(__builtin_convertvector(m, bools_mask) & 1); }
+#endif
+
+FZ_INLINE void vstore_mask(void *p, mask m) {
+    const bools v = vbools(m);
+    memcpy(p, &v, sizeof v);
+}
+
+FZ_INLINE void vstore_mask_part(void *p, mask m, size_t n) {
+    const bools v = vbools(m);
+    memcpy(p, &v, n);
+}
+
+/* Is any lane set? */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE bool vany(mask m) { return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0; }
+#elif defined(FZ_SIMD_avx2)
+FZ_INLINE bool vany(mask m) { return _mm256_movemask_epi8((__m256i)m) != 0; }
+#elif defined(FZ_SIMD_sse2)
+FZ_INLINE bool vany(mask m) { return _mm_movemask_epi8((__m128i)m) != 0; }
+#else
+FZ_INLINE bool vany(mask m) {
+    bits any = 0;
+    for (int lane = 0; lane < W; lane++) any |= m[lane];
+    return any != 0;
+}
+#endif
+
+/* Lanes that are not 0; NaN is not. */
+FZ_INLINE mask vtrue(vec x) { return x != 0; }
+
+#if defined(FZ_T_IS_FLOAT)
+
+FZ_INLINE vec vadd(vec x, vec y) { return x + y; }
+
+FZ_INLINE vec vreciprocal(vec x) { return 1 / x; }
 
 FZ_INLINE vec vabsolute(vec x) {
     const mask sign = (mask)vsplat((T)-0.0);
@@ -168,27 +305,18 @@ FZ_INLINE vec vfma(vec a, vec b, vec c) {
 FZ_INLINE vec vfma(vec a, vec b, vec c) { return a * b + c; }
 #endif
 
+/* a * b + c rounded once, everywhere. */
+FZ_INLINE vec vfma_exact(vec a, vec b, vec c) {
+    if (FZ_HAS_FMA) return vfma(a, b, c);
+    for (int lane = 0; lane < W; lane++)
+        c[lane] = sizeof(T) == 4 ? fmaf(a[lane], b[lane], c[lane]) : (T)fma(a[lane], b[lane], c[lane]);
+    return c;
+}
+
 FZ_INLINE vec vcopysign(vec x, vec sign) {
     const mask bit = (mask)vsplat((T)-0.0);
     return (vec)(((mask)x & ~bit) | ((mask)sign & bit));
 }
-
-/* Is any lane set? */
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
-FZ_INLINE bool vany(mask m) { return _mm512_movepi32_mask((__m512i)m) != 0; }
-#elif defined(FZ_SIMD_avx512)
-FZ_INLINE bool vany(mask m) { return _mm512_movepi64_mask((__m512i)m) != 0; }
-#elif defined(FZ_SIMD_avx2)
-FZ_INLINE bool vany(mask m) { return _mm256_movemask_epi8((__m256i)m) != 0; }
-#elif defined(FZ_SIMD_sse2)
-FZ_INLINE bool vany(mask m) { return _mm_movemask_epi8((__m128i)m) != 0; }
-#else
-FZ_INLINE bool vany(mask m) {
-    bits any = 0;
-    for (int lane = 0; lane < W; lane++) any |= m[lane];
-    return any != 0;
-}
-#endif
 
 /* To a whole number: to the nearest (even on ties), down, up, towards zero. */
 #if defined(FZ_SIMD_avx512)
@@ -238,6 +366,16 @@ FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y))
 FZ_INLINE vec vfmax(vec x, vec y) { return vselect(y != y, x, vlarger(x, y)); }
 FZ_INLINE vec vfmin(vec x, vec y) { return vselect(y != y, x, vsmaller(x, y)); }
 
+FZ_INLINE mask visnan(vec x) { return x != x; }
+FZ_INLINE mask visinf(vec x) { return vabsolute(x) == vsplat((T)INFINITY); }
+FZ_INLINE mask vsignbit(vec x) { return (mask)x < 0; }
+
+/* -1, 0 (of either sign: 0) or 1; NaN stays. */
+FZ_INLINE vec vsign(vec x) {
+    const vec zero = vsplat(0);
+    return vselect(x > 0, zero + 1, vselect(x < 0, zero - 1, vselect(x == 0, zero, x)));
+}
+
 /* ---- between lanes --------------------------------------------------------------------------------------- */
 
 /* a0 b0 a1 b1 ... from the lower and from the upper halves of a and b. */
@@ -271,4 +409,7 @@ FZ_INLINE void vtranspose(vec rows[], int count) {
     }
 }
 
+#elif !defined(FZ_T_IS_STORED)
+#include "vec_integer.h"
+#endif
 #endif

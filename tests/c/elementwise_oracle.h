@@ -12,19 +12,35 @@ typedef struct operation {
     int arity;
     fz_status (*unary)(const fz_array *, fz_array *);
     fz_status (*binary)(const fz_array *, const fz_array *, fz_array *);
+    fz_status (*ternary)(const fz_array *, const fz_array *, const fz_array *, fz_array *);
     bool approximate; /* within 1 ULP of the exact value; else equal to it, rounded */
+    bool gives_bool;
 } operation;
 
 static const operation operations[FZ_OP_COUNT] = {
-#define FZ_FUNCTION(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, true},
-#define FZ_FUNCTION2(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, true},
-#define FZ_UNARY(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, false},
-#define FZ_BINARY(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, false},
+#define FZ_UNARY(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, NULL, false, false},
+#define FZ_BINARY(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, NULL, false, false},
+#define FZ_TERNARY(name, ...) [FZ_OP_##name] = {#name, 3, NULL, NULL, fz_##name, false, false},
+#define FZ_FUNCTION(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, NULL, true, false},
+#define FZ_FUNCTION2(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, NULL, true, false},
+#define FZ_TEST(name, ...) [FZ_OP_##name] = {#name, 1, fz_##name, NULL, NULL, false, true},
+#define FZ_COMPARE(name, ...) [FZ_OP_##name] = {#name, 2, NULL, fz_##name, NULL, false, true},
 #include "ops.def"
 };
 
+/* Does op compute in this dtype? */
+static inline bool has_loop(fz_op op, fz_dtype dtype) {
+    fz_dtype compute, result;
+    return fz_op_dtype(op, (const fz_dtype[]){dtype, dtype, dtype}, &compute, &result) == FZ_OK &&
+           compute == dtype;
+}
+
+static inline fz_dtype result_dtype(fz_op op, fz_dtype dtype) {
+    return operations[op].gives_bool ? FZ_BOOL : dtype;
+}
+
 static inline double rounded(fz_dtype dtype, long double value) {
-    return dtype == FZ_FLOAT32 ? (double)(float)value : (double)value;
+    return dtype == FZ_FLOAT32 ? (double)(float)value : dtype == FZ_BOOL ? value != 0 : (double)value;
 }
 
 /* Is value at most 1 ULP of dtype from exact? Beyond the largest number that is infinity, or that number. */
@@ -45,7 +61,7 @@ static inline double larger(double x, double y) { return isnan(x) || isnan(y) ? 
 
 /* Exact operations in double; for float32 operands the caller rounds once more, which gives the float32 result
    exactly (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). Functions in long double. */
-static inline long double exact_enough(fz_op op, double x, double y) {
+static inline long double exact_enough(fz_op op, double x, double y, double z) {
     switch (op) {
     case FZ_OP_add:
         return x + y;
@@ -85,6 +101,48 @@ static inline long double exact_enough(fz_op op, double x, double y) {
         return isnan(x) ? y : isnan(y) ? x : larger(x, y);
     case FZ_OP_fmin:
         return isnan(x) ? y : isnan(y) ? x : -larger(-x, -y);
+    case FZ_OP_sign:
+        return isnan(x) ? x : (x > 0) - (x < 0);
+    case FZ_OP_equal:
+        return x == y;
+    case FZ_OP_not_equal:
+        return x != y;
+    case FZ_OP_less:
+        return x < y;
+    case FZ_OP_less_equal:
+        return x <= y;
+    case FZ_OP_greater:
+        return x > y;
+    case FZ_OP_greater_equal:
+        return x >= y;
+    case FZ_OP_logical_and:
+        return x && y;
+    case FZ_OP_logical_or:
+        return x || y;
+    case FZ_OP_logical_xor:
+        return !x != !y;
+    case FZ_OP_logical_not:
+        return !x;
+    case FZ_OP_isnan:
+        return isnan(x);
+    case FZ_OP_isinf:
+        return isinf(x) != 0;
+    case FZ_OP_isfinite:
+        return isfinite(x);
+    case FZ_OP_signbit:
+        return signbit(x) != 0;
+    case FZ_OP_where:
+        return x != 0 ? y : z;
+    case FZ_OP_clip:
+        return -larger(-larger(x, y), -z);
+    case FZ_OP_fma: /* double's; float's is not to be rounded twice */
+        return fma(x, y, z);
+    case FZ_OP_bitwise_and:
+    case FZ_OP_bitwise_or:
+    case FZ_OP_bitwise_xor:
+    case FZ_OP_invert:
+    case FZ_OP_left_shift:
+    case FZ_OP_right_shift:
     case FZ_OP_COUNT:
         break;
     }
@@ -92,24 +150,80 @@ static inline long double exact_enough(fz_op op, double x, double y) {
     exit(2);
 }
 
-static inline long double expected_element(fz_op op, fz_dtype dtype, double x, double y) {
-    const long double exact = exact_enough(op, rounded(dtype, x), rounded(dtype, y));
-    return operations[op].approximate ? exact : rounded(dtype, exact);
+/* The low bits of value as this dtype has them. */
+static inline double wrapped(fz_dtype dtype, __int128 value) {
+    const int width = 8 * (int)fz_dtype_size(dtype);
+    unsigned __int128 low = (unsigned __int128)value << (128 - width);
+    return is_signed(dtype) ? (double)((__int128)low >> (128 - width)) : (double)(low >> (128 - width));
+}
+
+/* What integers and bools do otherwise than floats; others are as above. */
+static inline double exact_integer(fz_op op, fz_dtype dtype, double a, double b, double c) {
+    const __int128 x = (__int128)a, y = (__int128)b;
+    const int width = 8 * (int)fz_dtype_size(dtype);
+    const bool fits = y >= 0 && y < width;
+    switch (op) {
+    case FZ_OP_add:
+        return dtype == FZ_BOOL ? x || y : wrapped(dtype, x + y);
+    case FZ_OP_subtract:
+        return wrapped(dtype, x - y);
+    case FZ_OP_multiply:
+        return wrapped(dtype, x * y);
+    case FZ_OP_square:
+        return wrapped(dtype, x * x);
+    case FZ_OP_negative:
+        return wrapped(dtype, -x);
+    case FZ_OP_absolute:
+        return wrapped(dtype, x < 0 ? -x : x);
+    case FZ_OP_reciprocal:
+        return x == 1 || x == -1 ? a : 0;
+    case FZ_OP_bitwise_and:
+        return wrapped(dtype, x & y);
+    case FZ_OP_bitwise_or:
+        return wrapped(dtype, x | y);
+    case FZ_OP_bitwise_xor:
+        return wrapped(dtype, x ^ y);
+    case FZ_OP_invert:
+        return dtype == FZ_BOOL ? !x : wrapped(dtype, ~x);
+    case FZ_OP_left_shift:
+        return fits ? wrapped(dtype, (__int128)((unsigned __int128)x << (int)y)) : 0;
+    case FZ_OP_right_shift:
+        return (double)(fits ? x >> (int)y : x < 0 ? -1 : 0);
+    default:
+        return (double)exact_enough(op, a, b, c);
+    }
+}
+
+static inline long double expected_element(fz_op op, fz_dtype dtype, double x, double y, double z) {
+    const double a = op == FZ_OP_where ? x != 0 : rounded(dtype, x);
+    const double b = rounded(dtype, y), c = rounded(dtype, z);
+    if (!is_float(dtype)) return exact_integer(op, dtype, a, b, c);
+    if (op == FZ_OP_fma && dtype == FZ_FLOAT32) return fmaf((float)a, (float)b, (float)c);
+    const long double exact = exact_enough(op, a, b, c);
+    return operations[op].approximate ? exact : rounded(result_dtype(op, dtype), exact);
 }
 
 /* dtype is the narrower of what was computed in and what was written to. Which of two zeros maximum and minimum
    give is open, in NumPy too. */
 static inline bool is_expected(fz_op op, fz_dtype dtype, double value, long double expected) {
     if (operations[op].approximate) return within_ulp(dtype, value, expected);
-    bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum || op == FZ_OP_fmax || op == FZ_OP_fmin) &&
+    bool either_zero = (op == FZ_OP_maximum || op == FZ_OP_minimum || op == FZ_OP_fmax || op == FZ_OP_fmin ||
+                        op == FZ_OP_clip) &&
                        expected == 0 && value == 0;
     return either_zero || same_double(value, (double)expected);
 }
 
 static inline fz_dtype narrower(fz_dtype a, fz_dtype b) { return a == FZ_FLOAT64 ? b : a; }
 
+/* Of one dtype, or of two floats. */
 static inline fz_dtype wider(const fz_array *x, const fz_array *y) {
-    return x->dtype == FZ_FLOAT64 || (y && y->dtype == FZ_FLOAT64) ? FZ_FLOAT64 : FZ_FLOAT32;
+    return !y || y->dtype == x->dtype ? x->dtype : FZ_FLOAT64;
+}
+
+/* Operations of three inputs get x once more as the third. */
+static inline fz_status call(fz_op op, const fz_array *x, const fz_array *y, fz_array *out) {
+    const operation *o = &operations[op];
+    return o->unary ? o->unary(x, out) : o->binary ? o->binary(x, y, out) : o->ternary(x, y, x, out);
 }
 
 /* The outputs that op computed in dtype must give; to be freed. */
@@ -120,14 +234,10 @@ static inline long double *expected_elements(fz_op op, fz_dtype dtype, const fz_
     for (ptrdiff_t i = 0; i < size; i++) {
         double a = load(x->dtype, (char *)x->data + broadcast_offset(x, out->ndim, out->shape, i));
         double b = y ? load(y->dtype, (char *)y->data + broadcast_offset(y, out->ndim, out->shape, i)) : 0;
-        const long double value = expected_element(op, dtype, a, b);
+        const long double value = expected_element(op, dtype, a, b, a);
         expected[i] = operations[op].approximate ? value : rounded(out->dtype, value);
     }
     return expected;
-}
-
-static inline fz_status call(fz_op op, const fz_array *x, const fz_array *y, fz_array *out) {
-    return operations[op].arity == 1 ? operations[op].unary(x, out) : operations[op].binary(x, y, out);
 }
 
 /* Calls op and checks that out has the expected elements and nothing around them was written. x and y

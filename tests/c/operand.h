@@ -82,16 +82,55 @@ static inline ptrdiff_t broadcast_offset(const fz_array *x, int ndim, const ptrd
     return offset;
 }
 
+/* Integers of 64 bits are kept below 2^53, so that a double holds them. */
+#define OPERAND_FOR_EACH_DTYPE(X)                                                                          \
+    X(FZ_FLOAT32, float)                                                                                   \
+    X(FZ_FLOAT64, double) X(FZ_BOOL, uint8_t) X(FZ_INT8, int8_t) X(FZ_INT16, int16_t) X(FZ_INT32, int32_t) \
+        X(FZ_INT64, int64_t) X(FZ_UINT8, uint8_t) X(FZ_UINT16, uint16_t) X(FZ_UINT32, uint32_t)            \
+            X(FZ_UINT64, uint64_t)
+
 static inline double load(fz_dtype dtype, const char *from) {
-    float f;
-    double d;
-    if (dtype == FZ_FLOAT32) return memcpy(&f, from, sizeof f), f;
-    return memcpy(&d, from, sizeof d), d;
+    switch (dtype) {
+#define LOAD(constant, type)                \
+    case constant: {                        \
+        type value;                         \
+        memcpy(&value, from, sizeof value); \
+        return (double)value;               \
+    }
+        OPERAND_FOR_EACH_DTYPE(LOAD)
+#undef LOAD
+    default:
+        fprintf(stderr, "load: no dtype %d\n", dtype);
+        exit(2);
+    }
 }
 
 static inline void store(fz_dtype dtype, char *to, double value) {
-    float f = (float)value;
-    memcpy(to, dtype == FZ_FLOAT32 ? (void *)&f : (void *)&value, fz_dtype_size(dtype));
+    switch (dtype) {
+#define STORE(constant, type)                     \
+    case constant: {                              \
+        const type converted = (type)value;       \
+        memcpy(to, &converted, sizeof converted); \
+        return;                                   \
+    }
+        OPERAND_FOR_EACH_DTYPE(STORE)
+#undef STORE
+    default:
+        fprintf(stderr, "store: no dtype %d\n", dtype);
+        exit(2);
+    }
+}
+
+static inline bool is_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
+static inline bool is_signed(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_INT64; }
+
+/* Any bits of the dtype, small numbers often; those of 64 bits exact in a double. */
+static inline double random_integer(fz_dtype dtype, uint64_t *state) {
+    const int width = dtype == FZ_BOOL ? 1 : 8 * (int)fz_dtype_size(dtype), kept = width < 52 ? width : 52;
+    const int used = random_below(state, 3) ? kept : 1 + (int)random_below(state, (size_t)kept);
+    const uint64_t value = random_bits(state) >> (64 - used);
+    if (!is_signed(dtype)) return (double)value;
+    return (double)value - (double)((uint64_t)1 << (used - 1));
 }
 
 /* Element `index` of x in C order. */
@@ -113,7 +152,10 @@ static inline double get2(const fz_array *x, ptrdiff_t i, ptrdiff_t j) {
 static inline void fill_any(const fz_array *x, uint64_t *state) {
     ptrdiff_t size = view_size(x);
     for (ptrdiff_t i = 0; i < size; i++)
-        put(x, i, x->dtype == FZ_FLOAT32 ? (double)random_float(state) : random_double(state));
+        put(x, i,
+            x->dtype == FZ_FLOAT32   ? (double)random_float(state)
+            : x->dtype == FZ_FLOAT64 ? random_double(state)
+                                     : random_integer(x->dtype, state));
 }
 
 /* Elements in [-1, 1). */

@@ -268,7 +268,7 @@ int main(void) {
     x = operand_create(1 << 20), weight = operand_create(1 << 14), out = operand_create(1 << 20);
     test_conv2d_refusals();
     test_max_pool2d_refusals();
-    for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+    for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         test_conv2d_windows_and_widths(dtype);
         test_conv2d_layouts(dtype);
         test_conv2d_of_repeated_elements(dtype);

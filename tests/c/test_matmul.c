@@ -250,7 +250,7 @@ int main(void) {
     a = operand_create(1 << 22), b = operand_create(1 << 22), c = operand_create(1 << 22);
     test_refusals();
     test_overlap_is_refused();
-    for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+    for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         test_fringes(dtype);
         test_sampled_sizes(dtype);
         test_every_layout(dtype);

@@ -361,7 +361,7 @@ int main(void) {
         test_names(r);
         test_refusals(r);
     }
-    for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) {
+    for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         test_every_length(dtype);
         test_strides(dtype);
         test_axes(dtype);

@@ -1,0 +1,129 @@
+/* Dtypes: names, sizes, promotion, and what the operations make of them. */
+#include "internal.h"
+
+typedef enum kind { BOOLEAN, UNSIGNED, SIGNED, FLOATING } kind;
+
+static const struct {
+    const char *name;
+    size_t size;
+    kind kind;
+} dtypes[FZ_DTYPE_COUNT] = {
+    [FZ_FLOAT32] = {"float32", 4, FLOATING},   [FZ_FLOAT64] = {"float64", 8, FLOATING},
+    [FZ_BOOL] = {"bool", 1, BOOLEAN},          [FZ_INT8] = {"int8", 1, SIGNED},
+    [FZ_INT16] = {"int16", 2, SIGNED},         [FZ_INT32] = {"int32", 4, SIGNED},
+    [FZ_INT64] = {"int64", 8, SIGNED},         [FZ_UINT8] = {"uint8", 1, UNSIGNED},
+    [FZ_UINT16] = {"uint16", 2, UNSIGNED},     [FZ_UINT32] = {"uint32", 4, UNSIGNED},
+    [FZ_UINT64] = {"uint64", 8, UNSIGNED},     [FZ_FLOAT16] = {"float16", 2, FLOATING},
+    [FZ_BFLOAT16] = {"bfloat16", 2, FLOATING},
+};
+
+size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
+const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
+
+bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
+
+fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {
+    if (fz__is_full_float(x->dtype)) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s; float32 and float64 would do", operation, argument,
+                    dtypes[x->dtype].name);
+}
+
+/* ---- promotion -------------------------------------------------------------------------------------------- */
+
+/* Of the kind that was asked for, the dtype of this size; of floats the least of at least this size. */
+static fz_dtype sized(kind wanted, size_t size) {
+    static const fz_dtype integers[][9] = {
+        [UNSIGNED] = {[1] = FZ_UINT8, [2] = FZ_UINT16, [4] = FZ_UINT32, [8] = FZ_UINT64},
+        [SIGNED] = {[1] = FZ_INT8, [2] = FZ_INT16, [4] = FZ_INT32, [8] = FZ_INT64},
+    };
+    if (wanted == FLOATING) return size <= 2 ? FZ_FLOAT16 : size == 4 ? FZ_FLOAT32 : FZ_FLOAT64;
+    return size > 8 ? FZ_FLOAT64 : integers[wanted][size];
+}
+
+/* The float whose precision is enough for integers of a byte: half's 11 bits hold them, single's those of two. */
+static fz_dtype float_for_integer(fz_dtype integer) { return sized(FLOATING, 2 * dtypes[integer].size); }
+
+static fz_dtype promote_floats(fz_dtype a, fz_dtype b) {
+    if (dtypes[a].size != dtypes[b].size) return dtypes[a].size > dtypes[b].size ? a : b;
+    return FZ_FLOAT32; /* float16 with bfloat16: the least that holds both */
+}
+
+fz_dtype fz_promote(fz_dtype a, fz_dtype b) {
+    if (dtypes[a].kind > dtypes[b].kind) return fz_promote(b, a);
+    const size_t size_a = dtypes[a].size, size_b = dtypes[b].size;
+    if (a == b || dtypes[a].kind == BOOLEAN) return b;
+    if (dtypes[a].kind == FLOATING) return promote_floats(a, b);
+    if (dtypes[b].kind == FLOATING) {
+        if (b == FZ_BFLOAT16 && size_a == 1) return b; /* ml_dtypes' rule, though 8 bits do not hold all */
+        return promote_floats(b, b == FZ_BFLOAT16 ? fz_promote(a, FZ_FLOAT32) : float_for_integer(a));
+    }
+    if (dtypes[a].kind == dtypes[b].kind) return size_a > size_b ? a : b;
+    return size_b > size_a ? b : sized(SIGNED, 2 * size_a); /* unsigned with signed */
+}
+
+/* ---- operations --------------------------------------------------------------------------------------------- */
+
+/* The rows' dtypes: those that there are loops for, and what becomes of others. */
+enum {
+    FLOATS = 1u << FZ_FLOAT32 | 1u << FZ_FLOAT64,
+    INTEGERS = 1u << FZ_INT8 | 1u << FZ_INT16 | 1u << FZ_INT32 | 1u << FZ_INT64 | 1u << FZ_UINT8 |
+        1u << FZ_UINT16 | 1u << FZ_UINT32 | 1u << FZ_UINT64,
+    BOOL_AS_INT8 = 1u << 24,
+    INTEGERS_AS_FLOATS = 1u << 25,
+    INTEGERS_AS_FLOAT64 = 1u << 26,
+
+    FZ_FLOATS = FLOATS | INTEGERS_AS_FLOATS,
+    FZ_WIDE_FLOATS = FLOATS | INTEGERS_AS_FLOAT64,
+    FZ_NUMBERS = FLOATS | INTEGERS,
+    FZ_ARITHMETIC = FZ_NUMBERS | BOOL_AS_INT8,
+    FZ_INTEGERS = INTEGERS | BOOL_AS_INT8,
+    FZ_BITS = INTEGERS | 1u << FZ_BOOL,
+    FZ_ANY = FLOATS | FZ_BITS,
+};
+
+static const struct {
+    const char *name, *doc;
+    int arity;
+    unsigned dtypes;
+    bool gives_bool, takes_condition;
+} ops[FZ_OP_COUNT] = {
+#define FZ_UNARY(name, dtypes, lane, fill, doc) {#name, doc, 1, dtypes, false, false},
+#define FZ_BINARY(name, dtypes, lane, fill, doc) {#name, doc, 2, dtypes, false, false},
+#define FZ_TERNARY(name, dtypes, lane, fill, doc) {#name, doc, 3, dtypes, false, false},
+#define FZ_TEST(name, dtypes, lane, fill, doc) {#name, doc, 1, dtypes, true, false},
+#define FZ_COMPARE(name, dtypes, lane, fill, doc) {#name, doc, 2, dtypes, true, false},
+#define FZ_SELECT(name, dtypes, lane, fill, doc) {#name, doc, 3, dtypes, false, true},
+#include "ops.def"
+};
+
+const char *fz_op_name(fz_op op) { return ops[op].name; }
+const char *fz_op_doc(fz_op op) { return ops[op].doc; }
+int fz_op_arity(fz_op op) { return ops[op].arity; }
+int fz_op_is_condition(fz_op op, int k) { return ops[op].takes_condition && k == 0; }
+
+fz_dtype fz__op_result(fz_op op, fz_dtype compute) { return ops[op].gives_bool ? FZ_BOOL : compute; }
+
+/* A dtype without loops becomes the one that NumPy's rules name; itself where there is none. */
+static fz_dtype converted(unsigned mask, fz_dtype dtype) {
+    const bool integral = dtypes[dtype].kind != FLOATING;
+    if (mask >> dtype & 1) return dtype;
+    if (dtype == FZ_BOOL && mask & BOOL_AS_INT8) return FZ_INT8;
+    if (integral && mask & INTEGERS_AS_FLOAT64) return FZ_FLOAT64;
+    return integral && mask & INTEGERS_AS_FLOATS ? float_for_integer(dtype) : dtype;
+}
+
+fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result) {
+    const int first = ops[op].takes_condition;
+    fz_dtype common = inputs[first];
+    for (int k = first; k < ops[op].arity; k++) {
+        if ((unsigned)inputs[k] >= FZ_DTYPE_COUNT)
+            return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", ops[op].name, (int)inputs[k]);
+        common = fz_promote(common, inputs[k]);
+    }
+    const fz_dtype wanted = converted(ops[op].dtypes, common);
+    *compute = wanted == FZ_FLOAT16 || wanted == FZ_BFLOAT16 ? FZ_FLOAT32 : wanted;
+    *result = fz__op_result(op, wanted);
+    if (ops[op].dtypes >> *compute & 1) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,
+                    dtypes[common].name, ops[op].dtypes & FLOATS ? "float64" : "int64");
+}
