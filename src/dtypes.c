@@ -44,6 +44,7 @@ static fz_dtype sized(kind wanted, size_t size) {
 static fz_dtype float_for_integer(fz_dtype integer) { return sized(FLOATING, 2 * dtypes[integer].size); }
 
 static fz_dtype promote_floats(fz_dtype a, fz_dtype b) {
+    if (a == b) return a;
     if (dtypes[a].size != dtypes[b].size) return dtypes[a].size > dtypes[b].size ? a : b;
     return FZ_FLOAT32; /* float16 with bfloat16: the least that holds both */
 }
@@ -112,18 +113,20 @@ static fz_dtype converted(unsigned mask, fz_dtype dtype) {
     return integral && mask & INTEGERS_AS_FLOATS ? float_for_integer(dtype) : dtype;
 }
 
+/* Integers are converted before dtypes meet: int8 with uint8 is float16 to copysign, though together they are int16. */
 fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result) {
+    const unsigned mask = ops[op].dtypes;
     const int first = ops[op].takes_condition;
-    fz_dtype common = inputs[first];
+    fz_dtype common = FZ_BOOL;
     for (int k = first; k < ops[op].arity; k++) {
         if ((unsigned)inputs[k] >= FZ_DTYPE_COUNT)
             return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", ops[op].name, (int)inputs[k]);
-        common = fz_promote(common, inputs[k]);
+        common = fz_promote(common, mask & INTEGERS_AS_FLOATS ? converted(mask, inputs[k]) : inputs[k]);
     }
-    const fz_dtype wanted = converted(ops[op].dtypes, common);
+    const fz_dtype wanted = converted(mask, common);
     *compute = wanted == FZ_FLOAT16 || wanted == FZ_BFLOAT16 ? FZ_FLOAT32 : wanted;
     *result = fz__op_result(op, wanted);
-    if (ops[op].dtypes >> *compute & 1) return FZ_OK;
-    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,
-                    dtypes[common].name, ops[op].dtypes & FLOATS ? "float64" : "int64");
+    if (mask >> *compute & 1) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name, dtypes[common].name,
+                    mask & FLOATS ? "float64" : "int64");
 }

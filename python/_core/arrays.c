@@ -4,8 +4,8 @@
 /* Two inputs in their common dtype; both are cleared on failure. */
 static int view_pair(const fzpy_operation *row, PyObject *const *values, fzpy_view views[2]) {
     const fzpy_signature *s = &row->signature;
-    if (fzpy_view_input(&views[0], s->function, s->names[0], values[0]) < 0) return -1;
-    if (fzpy_view_input(&views[1], s->function, s->names[1], values[1]) == 0) {
+    if (fzpy_view_input(&views[0], s->function, s->names[0], values[0], FZPY_FLOATS) < 0) return -1;
+    if (fzpy_view_input(&views[1], s->function, s->names[1], values[1], FZPY_FLOATS) == 0) {
         const bool wide = views[0].array.dtype == FZ_FLOAT64 || views[1].array.dtype == FZ_FLOAT64;
         const fz_dtype dtype = wide ? FZ_FLOAT64 : FZ_FLOAT32;
         if (fzpy_view_cast(&views[0], s->function, dtype) == 0 &&
@@ -108,7 +108,7 @@ static PyObject *transpose_view(const fzpy_view *x, PyObject *permutation, PyObj
 
 static PyObject *compute_transpose(const fzpy_operation *row, PyObject *const *values) {
     fzpy_view x;
-    if (fzpy_view_input(&x, row->signature.function, "x", values[0]) < 0) return NULL;
+    if (fzpy_view_input(&x, row->signature.function, "x", values[0], FZPY_FLOATS) < 0) return NULL;
     PyObject *result = transpose_view(&x, values[1], values[2]);
     fzpy_view_clear(&x);
     return result;
@@ -136,7 +136,7 @@ static PyObject *compute_max_pool2d(const fzpy_operation *row, PyObject *const *
     stride = window;
     if (values[2] && values[2] != Py_None && fzpy_read_size(name, "stride", values[2], &stride) < 0)
         return NULL;
-    if (fzpy_view_input(&x, name, "x", values[0]) < 0) return NULL;
+    if (fzpy_view_input(&x, name, "x", values[0], FZPY_FLOATS) < 0) return NULL;
     PyObject *result = pool_view(&x, window, stride, values[3]);
     fzpy_view_clear(&x);
     return result;

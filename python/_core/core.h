@@ -86,21 +86,35 @@ int fzpy_read_size(const char *function, const char *argument, PyObject *object,
 
 /* ---- view.c: objects to fz_array views and back ------------------------------------------------------------ */
 
+/* A Python int or float takes the other operands' dtype (NEP 50); everything else brings its own. */
+typedef enum fzpy_weakness { FZPY_STRONG, FZPY_WEAK_INT, FZPY_WEAK_FLOAT } fzpy_weakness;
+
+/* The dtypes that an argument may have: float32 and float64, to which Python's numbers and lists of them are
+   converted, or all that libforzium has. */
+typedef enum fzpy_dtypes { FZPY_FLOATS, FZPY_ANY } fzpy_dtypes;
+
 /* A view and the reference that keeps its memory alive. The array points into the struct, which must
    therefore stay where it was filled. */
 typedef struct fzpy_view {
     fz_array array;
     PyObject *owner; /* strong; the ndarray behind the view, NULL for a scalar */
-    double scalar;   /* where a scalar's 0-d view points */
-    bool weak;       /* a Python scalar: takes the other operand's dtype (NEP 50) */
+    fzpy_weakness weak;
+    union {
+        double real;
+        int64_t integer;
+        uint64_t natural;
+        uint8_t truth;
+    } scalar;                                           /* where a Python scalar's 0-d view points */
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM]; /* filled as far as ndim */
 } fzpy_view;
 
 /* Any array-like, without a copy where it has memory of its own. -1 with an exception that names
    operation and argument. */
-int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object);
+int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                    fzpy_dtypes dtypes);
 /* A writable ndarray, as an output: refuses read-only, masked and foreign dtypes. */
-int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object);
+int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                     fzpy_dtypes dtypes);
 /* A new C-ordered ndarray and its view. */
 int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 void fzpy_view_clear(fzpy_view *view);
@@ -110,7 +124,10 @@ int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
 PyObject *fzpy_view_result(fzpy_view *view, bool given);
 double fzpy_view_size(const fzpy_view *view);
 /* A dtype argument. -1 with a TypeError that names the operation. */
-int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype);
+int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype, fzpy_dtypes dtypes);
+/* Makes a weak view one of the same number in this dtype, if the number has a place there; false where it has
+   none: an int beyond an integer dtype. */
+bool fzpy_view_settle(fzpy_view *view, fz_dtype dtype);
 
 /* ---- output.c: where the result of an operation goes that writes to separate memory only ------------------------ */
 

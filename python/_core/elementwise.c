@@ -1,19 +1,19 @@
 /* The element-wise operations: a row of ops.def is an operation here. */
 #include "core.h"
 
-enum { MAX_INPUTS = 2 };
+enum { MAX_INPUTS = 3 };
 
 static const char family[] =
     "\n\n"
     "Parameters\n"
     "----------\n"
     "x, y : array_like\n"
-    "    Inputs (one where the operation is unary), broadcast together; float32 or float64. Python\n"
-    "    scalars take the dtype of the other input.\n"
+    "    Inputs (as many as the operation has), broadcast together; bool, integers, float16, bfloat16,\n"
+    "    float32 or float64. Python scalars take the dtype of the other inputs.\n"
     "out : ndarray, optional\n"
     "    Where to write; any strides; may be an input or overlap one. Nothing is written on error.\n"
-    "dtype : float32 or float64, optional\n"
-    "    The dtype to compute in; by default the wider of the inputs'.\n"
+    "dtype : data-type, optional\n"
+    "    The dtype of the result; by default the one to which NumPy promotes the inputs'.\n"
     "\n"
     "Returns\n"
     "-------\n"
@@ -23,85 +23,277 @@ static const char family[] =
     "Raises\n"
     "------\n"
     "TypeError\n"
-    "    For dtypes other than these, masked and object arrays.\n"
+    "    For dtypes other than these or that the operation has no meaning for, masked and object arrays,\n"
+    "    and an out that the result cannot be cast to.\n"
     "ValueError\n"
     "    For shapes that do not broadcast, and a read-only out.\n"
+    "OverflowError\n"
+    "    For a Python integer beyond the dtype that it takes.\n"
     "\n";
 
-#define NOTES(accuracy)                                                                                     \
-    "Notes\n"                                                                                               \
-    "-----\n" accuracy                                                                                      \
-    " Large calls release the GIL and are split over the pool of threads; the result does not depend on\n"  \
-    "their number.\n"                                                                                       \
-    "\n"                                                                                                    \
-    "Examples\n"                                                                                            \
-    "--------\n"                                                                                            \
-    ">>> import forzium\n"                                                                                  \
-    ">>> import numpy as np\n"                                                                              \
+#define NOTES(accuracy)                                                                                    \
+    "Notes\n"                                                                                              \
+    "-----\n" accuracy                                                                                     \
+    " Large calls release the GIL and are split over the pool of threads; the result does not depend on\n" \
+    "their number.\n"                                                                                      \
+    "\n"                                                                                                   \
+    "Examples\n"                                                                                           \
+    "--------\n"                                                                                           \
+    ">>> import forzium\n"                                                                                 \
+    ">>> import numpy as np\n"                                                                             \
     ">>> x = np.array([[1.0, 4.0], [9.0, 16.0]])\n"
 #define EXACT NOTES("NumPy's bits.")
 #define APPROXIMATE NOTES("At most 1 ULP from the exact result.")
 
-static const char unary_notes[] =
-    EXACT ">>> bool(np.array_equal(forzium.%name%(x), np.%name%(x)))\nTrue\n";
+static const char unary_notes[] = EXACT ">>> bool(np.array_equal(forzium.%name%(x), np.%name%(x)))\nTrue\n";
 static const char binary_notes[] =
     EXACT ">>> bool(np.array_equal(forzium.%name%(x, 2.0), np.%name%(x, 2.0)))\nTrue\n";
-static const char function_notes[] = APPROXIMATE ">>> forzium.%name%(x).shape\n(2, 2)\n";
-static const char function2_notes[] = APPROXIMATE ">>> forzium.%name%(x, 2.0).shape\n(2, 2)\n";
+static const char unary_bit_notes[] =
+    EXACT ">>> bool(np.array_equal(forzium.%name%(x.astype(int)), np.%name%(x.astype(int))))\nTrue\n";
+static const char binary_bit_notes[] =
+    EXACT ">>> bool(np.array_equal(forzium.%name%(x.astype(int), 2), np.%name%(x.astype(int), 2)))\nTrue\n";
+static const char select_notes[] =
+    EXACT ">>> forzium.%name%(x > 5, x, 0.0)\narray([[ 0.,  0.],\n       [ 9., 16.]])\n";
+static const char ternary_notes[] = EXACT ">>> forzium.%name%(x, 2.0, 10.0).shape\n(2, 2)\n";
+static const char function_notes[] __attribute__((unused)) =
+    APPROXIMATE ">>> forzium.%name%(x).shape\n(2, 2)\n";
+static const char function2_notes[] __attribute__((unused)) =
+    APPROXIMATE ">>> forzium.%name%(x, 2.0).shape\n(2, 2)\n";
 
-/* NEP 50: the widest of the arrays; Python scalars count only among themselves. */
-static fz_dtype result_dtype(int inputs, const fzpy_view *views) {
-    bool strong = false;
-    fz_dtype dtype = FZ_FLOAT32;
-    for (int k = 0; k < inputs; k++) {
-        if (views[k].weak) continue;
-        strong = true;
-        if (views[k].array.dtype == FZ_FLOAT64) dtype = FZ_FLOAT64;
-    }
-    return strong ? dtype : FZ_FLOAT64;
+/* ---- dtypes ---------------------------------------------------------------------------------------------- */
+
+/* What a call computes in, what it gives, and the inputs' common dtype, to which weak scalars belong. */
+typedef struct plan {
+    fz_dtype common, compute, result;
+} plan;
+
+static bool is_float(fz_dtype dtype) {
+    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
 }
 
-static int make_output(const fzpy_operation *row, fz_dtype dtype, const fz_array *const inputs[],
+/* NEP 50: the arrays' dtypes promoted; Python scalars raise at most its kind. A condition does not count. */
+static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
+    fz_dtype strong = FZ_DTYPE_COUNT, wide = FZ_INT64;
+    fzpy_weakness weak = FZPY_STRONG;
+    for (int k = fz_op_is_condition(op, 0); k < inputs; k++) {
+        const fz_dtype own = views[k].array.dtype;
+        if (views[k].weak > weak) weak = views[k].weak;
+        if (views[k].weak == FZPY_WEAK_INT && own == FZ_UINT64) wide = FZ_UINT64;
+        if (!views[k].weak) strong = strong == FZ_DTYPE_COUNT ? own : fz_promote(strong, own);
+    }
+    if (!weak || (strong != FZ_DTYPE_COUNT && is_float(strong))) return strong;
+    if (weak == FZPY_WEAK_FLOAT) return FZ_FLOAT64;
+    return strong == FZ_DTYPE_COUNT || strong == FZ_BOOL ? wide : strong;
+}
+
+/* NumPy's casting rule for what is not asked for by name: within a kind, or to a higher one. */
+static bool is_same_kind(fz_dtype from, fz_dtype to) {
+    static const unsigned char kinds[FZ_DTYPE_COUNT] = {
+        [FZ_BOOL] = 0,    [FZ_UINT8] = 1,   [FZ_UINT16] = 1,   [FZ_UINT32] = 1, [FZ_UINT64] = 1,
+        [FZ_INT8] = 2,    [FZ_INT16] = 2,   [FZ_INT32] = 2,    [FZ_INT64] = 2,  [FZ_FLOAT16] = 3,
+        [FZ_FLOAT32] = 3, [FZ_FLOAT64] = 3, [FZ_BFLOAT16] = 3,
+    };
+    return kinds[from] <= kinds[to];
+}
+
+static int fail_cast(const fzpy_operation *row, const char *what, fz_dtype from, fz_dtype to) {
+    PyErr_Format(PyExc_TypeError, "%s: %s cannot be cast from %s to %s; %s or a wider kind would do",
+                 row->signature.function, what, fz_dtype_name(from), fz_dtype_name(to), fz_dtype_name(from));
+    return -1;
+}
+
+/* The dtype argument: the result's, to which the inputs must be castable. */
+static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *views, fz_dtype wanted,
+                        plan *p) {
+    const char *name = row->signature.function;
+    const fz_op op = (fz_op)row->id;
+    if (p->result == FZ_BOOL && p->common != FZ_BOOL && wanted != FZ_BOOL) {
+        PyErr_Format(PyExc_TypeError, "%s: dtype is %s, but the result has another; bool would do", name,
+                     fz_dtype_name(wanted));
+        return -1;
+    }
+    fz_dtype compute, result;
+    const fz_status status = fz_op_dtype(op, (const fz_dtype[]){wanted, wanted, wanted}, &compute, &result);
+    if (status) return fzpy_raise(status), -1;
+    if (p->result == FZ_BOOL && wanted == FZ_BOOL && p->common != FZ_BOOL) return 0;
+    if (result != wanted) {
+        PyErr_Format(PyExc_TypeError, "%s: dtype is %s, but the result has another; %s would do", name,
+                     fz_dtype_name(wanted), fz_dtype_name(result));
+        return -1;
+    }
+    for (int k = fz_op_is_condition(op, 0); k < inputs; k++) {
+        const fz_dtype own = views[k].array.dtype;
+        if (!views[k].weak && !is_same_kind(own, wanted))
+            return fail_cast(row, row->signature.names[k], own, wanted);
+        if (views[k].weak == FZPY_WEAK_FLOAT && !is_float(wanted))
+            return fail_cast(row, row->signature.names[k], own, wanted);
+    }
+    *p = (plan){wanted, compute, wanted};
+    return 0;
+}
+
+/* Of a logical operation's operand only its truth counts, which a conversion to the others' dtype could lose. */
+static bool is_logical(fz_op op) {
+    return op == FZ_OP_logical_and || op == FZ_OP_logical_or || op == FZ_OP_logical_xor;
+}
+
+static void settle_truth(fzpy_view *view) {
+    const uint8_t truth =
+        view->array.dtype == FZ_FLOAT64 ? view->scalar.real != 0 : view->scalar.natural != 0;
+    view->scalar.truth = truth;
+    view->array.dtype = FZ_BOOL;
+}
+
+/* Comparisons with an integer beyond the dtype have an answer all the same: that of an infinity. */
+static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *views, plan *p) {
+    const bool compares = p->result == FZ_BOOL;
+    fz_dtype target = is_float(p->compute) && !is_float(p->common) ? p->compute : p->common;
+    if (p->compute != FZ_FLOAT32 && is_float(p->compute)) target = p->compute;
+    for (int k = fz_op_is_condition((fz_op)row->id, 0); k < inputs; k++) {
+        if (views[k].weak && is_logical((fz_op)row->id)) settle_truth(&views[k]);
+        if (!views[k].weak || views[k].array.dtype == FZ_BOOL || fzpy_view_settle(&views[k], target))
+            continue;
+        if (!compares) {
+            PyErr_Format(PyExc_OverflowError,
+                         "%s: %s is a Python integer out of bounds for %s; a wider dtype would do",
+                         row->signature.function, row->signature.names[k], fz_dtype_name(target));
+            return -1;
+        }
+        const bool is_negative = views[k].array.dtype == FZ_INT64     ? views[k].scalar.integer < 0
+                                 : views[k].array.dtype == FZ_FLOAT64 ? views[k].scalar.real < 0
+                                                                      : false;
+        views[k].scalar.real = is_negative ? -Py_HUGE_VAL : Py_HUGE_VAL;
+        views[k].array.dtype = FZ_FLOAT64;
+        views[k].weak = FZPY_WEAK_FLOAT;
+        p->compute = FZ_FLOAT64;
+        return settle_scalars(row, inputs, views, p);
+    }
+    return 0;
+}
+
+static int make_plan(const fzpy_operation *row, int inputs, fzpy_view *views, PyObject *dtype, plan *p) {
+    const fz_op op = (fz_op)row->id;
+    fz_dtype dtypes[MAX_INPUTS];
+    p->common = common_dtype(op, inputs, views);
+    for (int k = 0; k < inputs; k++) dtypes[k] = views[k].weak ? p->common : views[k].array.dtype;
+    const fz_status status = fz_op_dtype(op, dtypes, &p->compute, &p->result);
+    fz_dtype wanted;
+    if (dtype && dtype != Py_None) {
+        if (fzpy_convert_dtype(row->signature.function, dtype, &wanted, FZPY_ANY) < 0) return -1;
+        if (status) p->result = p->common;
+        if (apply_wanted(row, inputs, views, wanted, p) < 0) return -1;
+    } else if (status) {
+        return fzpy_raise(status), -1;
+    }
+    return settle_scalars(row, inputs, views, p);
+}
+
+/* ---- computing -------------------------------------------------------------------------------------------- */
+
+static int make_output(const fzpy_operation *row, fz_dtype dtype, int inputs, const fz_array *const arrays[],
                        PyObject *given, fzpy_view *out) {
     const char *name = row->signature.function;
-    if (given) return fzpy_view_output(out, name, "out", given);
+    if (given) {
+        if (fzpy_view_output(out, name, "out", given, FZPY_ANY) < 0) return -1;
+        if (is_same_kind(dtype, out->array.dtype)) return 0;
+        PyErr_Format(PyExc_TypeError, "%s: out is %s, to which the result, %s, cannot be cast; %s would do",
+                     name, fz_dtype_name(out->array.dtype), fz_dtype_name(dtype), fz_dtype_name(dtype));
+        fzpy_view_clear(out);
+        return -1;
+    }
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
-    const fz_status status = fz_broadcast_shape(name, row->signature.required, inputs, &ndim, shape);
+    const fz_status status = fz_broadcast_shape(name, inputs, arrays, &ndim, shape);
     return status ? (fzpy_raise(status), -1) : fzpy_view_new(out, name, dtype, ndim, shape);
 }
 
-static PyObject *compute_views(const fzpy_operation *row, const fz_array *const inputs[], fz_dtype dtype,
-                               PyObject *given) {
-    fzpy_view out;
-    if (make_output(row, dtype, inputs, given, &out) < 0) return NULL;
-    PyThreadState *released = fzpy_release_gil(fzpy_view_size(&out));
-    const fz_status status = fz_elementwise((fz_op)row->id, dtype, inputs, &out.array);
+static fz_status run(const fzpy_operation *row, fz_dtype compute, const fz_array *const inputs[],
+                     fzpy_view *out) {
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(out));
+    const fz_status status = fz_elementwise((fz_op)row->id, compute, inputs, &out->array);
     fzpy_retake_gil(released);
+    return status;
+}
+
+/* A narrow float is computed as float32; on its way to a wider out it must pass through its own dtype. */
+static fz_status run_narrow(const fzpy_operation *row, const plan *p, const fz_array *const inputs[],
+                            fzpy_view *out) {
+    fzpy_view narrow;
+    if (fzpy_view_new(&narrow, row->signature.function, p->result, out->array.ndim, out->shape) < 0)
+        return FZ_ERROR_MEMORY;
+    fz_status status = run(row, p->compute, inputs, &narrow);
+    if (!status) status = fz_copy(&narrow.array, &out->array);
+    fzpy_view_clear(&narrow);
+    return status;
+}
+
+static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view *views, PyObject *given,
+                               PyObject *dtype) {
+    const fz_array *arrays[MAX_INPUTS];
+    plan p;
+    fzpy_view out;
+    if (make_plan(row, inputs, views, dtype, &p) < 0) return NULL;
+    for (int k = 0; k < inputs; k++) arrays[k] = &views[k].array;
+    if (make_output(row, p.result, inputs, arrays, given, &out) < 0) return NULL;
+    const bool is_narrow = p.result == FZ_FLOAT16 || p.result == FZ_BFLOAT16;
+    const fz_status status = is_narrow && out.array.dtype != p.result ? run_narrow(row, &p, arrays, &out)
+                                                                      : run(row, p.compute, arrays, &out);
     if (!status) return fzpy_view_result(&out, given != NULL);
     fzpy_view_clear(&out);
-    return fzpy_raise(status);
+    return PyErr_Occurred() ? NULL : fzpy_raise(status);
+}
+
+/* The inputs from values[0] on; out and dtype may be NULL or None. */
+static PyObject *compute_inputs(const fzpy_operation *row, int inputs, PyObject *const *values, PyObject *out,
+                                PyObject *dtype) {
+    fzpy_view views[MAX_INPUTS];
+    PyObject *result = NULL;
+    int viewed = 0;
+    for (int k = 0; k < MAX_INPUTS; k++) views[k].weak = FZPY_STRONG;
+    while (viewed < inputs && fzpy_view_input(&views[viewed], row->signature.function,
+                                              row->signature.names[viewed], values[viewed], FZPY_ANY) == 0)
+        viewed++;
+    if (viewed == inputs) result = compute_views(row, inputs, views, out == Py_None ? NULL : out, dtype);
+    while (viewed) fzpy_view_clear(&views[--viewed]);
+    return result;
 }
 
 static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     const int inputs = row->signature.required;
-    PyObject *given = values[inputs], *wanted = values[inputs + 1], *result = NULL;
-    const fz_array *arrays[MAX_INPUTS];
-    fzpy_view views[MAX_INPUTS];
-    int viewed = 0;
-    for (; viewed < inputs; viewed++) {
-        if (fzpy_view_input(&views[viewed], row->signature.function, row->signature.names[viewed],
-                            values[viewed]) < 0)
-            goto done;
-        arrays[viewed] = &views[viewed].array;
-    }
-    fz_dtype dtype = result_dtype(inputs, views);
-    if (!wanted || wanted == Py_None || fzpy_convert_dtype(row->signature.function, wanted, &dtype) == 0)
-        result = compute_views(row, arrays, dtype, given == Py_None ? NULL : given);
-done:
-    while (viewed) fzpy_view_clear(&views[--viewed]);
-    return result;
+    return compute_inputs(row, inputs, values, values[inputs], values[inputs + 1]);
 }
+
+/* clip(x, min, max), where either bound may be absent. */
+static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
+    PyObject *low = values[1] == Py_None ? NULL : values[1], *high = values[2] == Py_None ? NULL : values[2];
+    if (low && high) return compute_inputs(row, 3, values, values[3], values[4]);
+    fzpy_operation one_bound = *row;
+    one_bound.id = low ? FZ_OP_maximum : FZ_OP_minimum;
+    one_bound.signature.names[1] = low ? "min" : "max";
+    return compute_inputs(&one_bound, 2,
+                          (PyObject *const[]){values[0], low    ? low
+                                                         : high ? high
+                                                                : values[0]},
+                          values[3], values[4]);
+}
+
+/* ---- the table -------------------------------------------------------------------------------------------- */
+
+/* The example of a row that refuses floats is of integers. */
+#define UNARY_NOTES_FZ_FLOATS unary_notes
+#define BINARY_NOTES_FZ_FLOATS binary_notes
+#define UNARY_NOTES_FZ_WIDE_FLOATS unary_notes
+#define BINARY_NOTES_FZ_WIDE_FLOATS binary_notes
+#define UNARY_NOTES_FZ_NUMBERS unary_notes
+#define BINARY_NOTES_FZ_NUMBERS binary_notes
+#define UNARY_NOTES_FZ_ARITHMETIC unary_notes
+#define BINARY_NOTES_FZ_ARITHMETIC binary_notes
+#define UNARY_NOTES_FZ_ANY unary_notes
+#define BINARY_NOTES_FZ_ANY binary_notes
+#define UNARY_NOTES_FZ_INTEGERS unary_bit_notes
+#define BINARY_NOTES_FZ_INTEGERS binary_bit_notes
+#define UNARY_NOTES_FZ_BITS unary_bit_notes
+#define BINARY_NOTES_FZ_BITS binary_bit_notes
 
 static const fzpy_operation rows[] = {
 #define UNARY(name, text, notes)                              \
@@ -120,8 +312,37 @@ static const fzpy_operation rows[] = {
      .example = notes,                                             \
      .compute = compute,                                           \
      .id = FZ_OP_##name},
-#define FZ_UNARY(name, dtypes, lane, fill, text) UNARY(name, text, unary_notes)
-#define FZ_BINARY(name, dtypes, lane, fill, text) BINARY(name, text, binary_notes)
+#define SELECT(name, text, notes)                                               \
+    {.signature = {#name, 5, 3, 3, 4, {"condition", "x", "y", "out", "dtype"}}, \
+     .parameters = "condition, x, y, /, out=None, *, dtype=None",               \
+     .doc = text,                                                               \
+     .family = family,                                                          \
+     .example = notes,                                                          \
+     .compute = compute,                                                        \
+     .id = FZ_OP_##name},
+#define TERNARY(name, text, notes) TERNARY_##name(name, text, notes)
+#define TERNARY_fma(name, text, notes)                                  \
+    {.signature = {#name, 5, 3, 3, 4, {"a", "b", "c", "out", "dtype"}}, \
+     .parameters = "a, b, c, /, out=None, *, dtype=None",               \
+     .doc = text,                                                       \
+     .family = family,                                                  \
+     .example = notes,                                                  \
+     .compute = compute,                                                \
+     .id = FZ_OP_##name},
+#define TERNARY_clip(name, text, notes)                                     \
+    {.signature = {#name, 5, 1, 0, 4, {"x", "min", "max", "out", "dtype"}}, \
+     .parameters = "x, min=None, max=None, out=None, *, dtype=None",        \
+     .doc = text,                                                           \
+     .family = family,                                                      \
+     .example = notes,                                                      \
+     .compute = compute_clip,                                               \
+     .id = FZ_OP_##name},
+#define FZ_SELECT(name, dtypes, lane, fill, text) SELECT(name, text, select_notes)
+#define FZ_TERNARY(name, dtypes, lane, fill, text) TERNARY(name, text, ternary_notes)
+#define FZ_UNARY(name, dtypes, lane, fill, text) UNARY(name, text, UNARY_NOTES_##dtypes)
+#define FZ_TEST(name, dtypes, lane, fill, text) UNARY(name, text, unary_notes)
+#define FZ_BINARY(name, dtypes, lane, fill, text) BINARY(name, text, BINARY_NOTES_##dtypes)
+#define FZ_COMPARE(name, dtypes, lane, fill, text) BINARY(name, text, binary_notes)
 #define FZ_FUNCTION(name, dtypes, lane, fill, text) UNARY(name, text, function_notes)
 #define FZ_FUNCTION2(name, dtypes, lane, fill, text) BINARY(name, text, function2_notes)
 #include "ops.def"

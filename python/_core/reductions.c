@@ -109,10 +109,10 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     fzpy_view x;
     if (keepdims < 0) fzpy_name_argument(name, "keepdims");
     if (keepdims < 0 || read_axes(name, given.axis, &a) < 0) return NULL;
-    if (fzpy_view_input(&x, name, "x", given.x) < 0) return NULL;
+    if (fzpy_view_input(&x, name, "x", given.x, FZPY_FLOATS) < 0) return NULL;
     PyObject *result = NULL;
     fz_dtype dtype = x.array.dtype;
-    if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype) == 0) &&
+    if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype, FZPY_FLOATS) == 0) &&
         fzpy_view_cast(&x, name, dtype) == 0)
         result = reduce_view(row, &x, &a, given.out, keepdims);
     fzpy_view_clear(&x);

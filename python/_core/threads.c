@@ -67,7 +67,7 @@ static PyObject *detect_simd_support(PyObject *self, PyObject *ignored) {
 /* dtype -> "rows x columns" of the matmul micro-kernel. */
 static PyObject *list_tiles(const fz_cpu_info *cpu) {
     PyObject *tiles = PyDict_New();
-    for (int dtype = 0; tiles && dtype < FZ_DTYPE_COUNT; dtype++) {
+    for (int dtype = 0; tiles && dtype < FZ_FULL_DTYPES; dtype++) {
         const int *tile = cpu->matmul_tile[dtype];
         if (set_item(tiles, fz_dtype_name((fz_dtype)dtype), Py_BuildValue("(ii)", tile[0], tile[1])) < 0)
             Py_CLEAR(tiles);

@@ -1,10 +1,29 @@
 /* Objects to fz_array views and back. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "numpy_api.h"
 
 _Static_assert(sizeof(npy_intp) == sizeof(ptrdiff_t), "shapes and strides are copied as they are");
 _Static_assert(NPY_MAXDIMS <= FZ_MAX_NDIM, "every ndarray has a view");
+
+/* ml_dtypes registers bfloat16 with NumPy under a number that it learns then, one for the process. */
+static _Atomic int bfloat16_type = -1;
+
+static bool is_bfloat16(const PyArray_Descr *descr) {
+    if (descr->type_num < NPY_USERDEF) return false;
+    if (descr->type_num == atomic_load_explicit(&bfloat16_type, memory_order_relaxed)) return true;
+    if (strcmp(descr->typeobj->tp_name, "ml_dtypes.bfloat16") != 0 &&
+        strcmp(descr->typeobj->tp_name, "bfloat16") != 0)
+        return false;
+    atomic_store_explicit(&bfloat16_type, descr->type_num, memory_order_relaxed);
+    return true;
+}
+
+static fz_dtype integer_of_size(npy_intp size, bool is_signed) {
+    const fz_dtype first = is_signed ? FZ_INT8 : FZ_UINT8;
+    return first + (size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3);
+}
 
 /* FZ_DTYPE_COUNT for a dtype that libforzium lacks. */
 static fz_dtype dtype_of(const PyArray_Descr *descr) {
@@ -13,16 +32,38 @@ static fz_dtype dtype_of(const PyArray_Descr *descr) {
         return FZ_FLOAT32;
     case NPY_DOUBLE:
         return FZ_FLOAT64;
+    case NPY_BOOL:
+        return FZ_BOOL;
+    case NPY_HALF:
+        return FZ_FLOAT16;
     default:
-        return FZ_DTYPE_COUNT;
+        if (PyTypeNum_ISINTEGER(descr->type_num))
+            return integer_of_size(PyDataType_ELSIZE(descr), PyTypeNum_ISSIGNED(descr->type_num));
+        return is_bfloat16(descr) ? FZ_BFLOAT16 : FZ_DTYPE_COUNT;
     }
 }
 
-static int npy_type_of(fz_dtype dtype) { return dtype == FZ_FLOAT32 ? NPY_FLOAT : NPY_DOUBLE; }
+static bool is_accepted(fz_dtype dtype, fzpy_dtypes dtypes) {
+    return dtypes == FZPY_ANY ? dtype != FZ_DTYPE_COUNT : dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64;
+}
 
-static int fail_dtype(const char *operation, const char *argument, PyArrayObject *array) {
-    PyErr_Format(PyExc_TypeError, "%s: %s has dtype %S; float32 and float64 would do", operation, argument,
-                 PyArray_DESCR(array));
+static int npy_type_of(fz_dtype dtype) {
+    static const int types[FZ_DTYPE_COUNT] = {
+        [FZ_FLOAT32] = NPY_FLOAT, [FZ_FLOAT64] = NPY_DOUBLE, [FZ_BOOL] = NPY_BOOL,
+        [FZ_INT8] = NPY_INT8,     [FZ_INT16] = NPY_INT16,    [FZ_INT32] = NPY_INT32,
+        [FZ_INT64] = NPY_INT64,   [FZ_UINT8] = NPY_UINT8,    [FZ_UINT16] = NPY_UINT16,
+        [FZ_UINT32] = NPY_UINT32, [FZ_UINT64] = NPY_UINT64,  [FZ_FLOAT16] = NPY_HALF,
+    };
+    return dtype == FZ_BFLOAT16 ? atomic_load_explicit(&bfloat16_type, memory_order_relaxed) : types[dtype];
+}
+
+static const char *describe(fzpy_dtypes dtypes) {
+    return dtypes == FZPY_ANY ? "bool, integers and real floats of up to 64 bits" : "float32 and float64";
+}
+
+static int fail_dtype(const char *operation, const char *argument, PyArrayObject *array, fzpy_dtypes dtypes) {
+    PyErr_Format(PyExc_TypeError, "%s: %s has dtype %S; %s would do", operation, argument,
+                 PyArray_DESCR(array), describe(dtypes));
     return -1;
 }
 
@@ -36,18 +77,76 @@ static void fill_view(fzpy_view *view, PyArrayObject *array) {
     view->array =
         (fz_array){PyArray_DATA(array), dtype_of(PyArray_DESCR(array)), ndim, view->shape, view->strides};
     view->owner = (PyObject *)array;
-    view->weak = false;
+    view->weak = FZPY_STRONG;
 }
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
 
-/* A Python scalar takes the dtype of the others; its view is 0-d float64. */
-static int view_scalar(fzpy_view *view, double value) {
-    view->scalar = value;
+/* A Python scalar: its view is 0-d and points into itself. */
+static int view_scalar(fzpy_view *view, fz_dtype dtype, fzpy_weakness weak) {
     view->owner = NULL;
-    view->weak = true;
-    view->array = (fz_array){&view->scalar, FZ_FLOAT64, 0, view->shape, view->strides};
-    return value == -1 && PyErr_Occurred() ? -1 : 0;
+    view->weak = weak;
+    view->array = (fz_array){&view->scalar, dtype, 0, view->shape, view->strides};
+    return 0;
+}
+
+static int view_float(fzpy_view *view, double value) {
+    view->scalar.real = value;
+    return view_scalar(view, FZ_FLOAT64, FZPY_WEAK_FLOAT);
+}
+
+/* Beyond 64 bits as the nearest double. */
+static int view_int(fzpy_view *view, PyObject *object) {
+    int overflow;
+    view->scalar.integer = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (!overflow) return view_scalar(view, FZ_INT64, FZPY_WEAK_INT);
+    if (overflow > 0) {
+        view->scalar.natural = PyLong_AsUnsignedLongLong(object);
+        if (!PyErr_Occurred()) return view_scalar(view, FZ_UINT64, FZPY_WEAK_INT);
+        PyErr_Clear();
+    }
+    view->scalar.real = PyLong_AsDouble(object);
+    if (PyErr_Occurred()) return -1;
+    return view_scalar(view, FZ_FLOAT64, FZPY_WEAK_INT);
+}
+
+static int view_number(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                       fzpy_dtypes dtypes) {
+    if (PyFloat_CheckExact(object)) return view_float(view, PyFloat_AS_DOUBLE(object));
+    if (PyBool_Check(object) && dtypes == FZPY_ANY) {
+        view->scalar.truth = object == Py_True;
+        return view_scalar(view, FZ_BOOL, FZPY_STRONG);
+    }
+    if (view_int(view, object) < 0) return fzpy_name_argument(operation, argument);
+    if (dtypes == FZPY_FLOATS) fzpy_view_settle(view, FZ_FLOAT64);
+    return 0;
+}
+
+/* A weak int is in the widest dtype that holds it, or beyond all of them; to floats it goes by way of double,
+   as NumPy's does. */
+static bool fits(const fzpy_view *view, fz_dtype dtype) {
+    const int bits = 8 * (int)fz_dtype_size(dtype);
+    const bool is_signed = dtype >= FZ_INT8 && dtype <= FZ_INT64;
+    const uint64_t most = UINT64_MAX >> (64 - bits + is_signed);
+    if (view->array.dtype == FZ_UINT64) return view->scalar.natural <= most;
+    if (view->array.dtype != FZ_INT64) return false;
+    const int64_t value = view->scalar.integer;
+    return value < 0 ? is_signed && value >= -(int64_t)most - 1 : (uint64_t)value <= most;
+}
+
+bool fzpy_view_settle(fzpy_view *view, fz_dtype dtype) {
+    const bool is_float =
+        dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
+    if (dtype == FZ_BOOL) return true;
+    if (!is_float) return view->weak != FZPY_WEAK_INT || fits(view, dtype);
+    if (view->array.dtype == FZ_INT64) view->scalar.real = (double)view->scalar.integer;
+    if (view->array.dtype == FZ_UINT64) view->scalar.real = (double)view->scalar.natural;
+    view->array.dtype = FZ_FLOAT64;
+    if (dtype == FZ_FLOAT64 || dtype == FZ_FLOAT32) return true;
+    const double value = view->scalar.real;
+    const fz_array wide = {(void *)&value, FZ_FLOAT64, 0, NULL, NULL};
+    view->array.dtype = dtype; /* rounded now: the computation is in float32 */
+    return fz_copy(&wide, &view->array) == FZ_OK;
 }
 
 static bool is_masked(PyObject *object) {
@@ -94,29 +193,35 @@ static bool holds_numbers(PyArrayObject *array) {
     return true;
 }
 
-/* Lists of ints are numbers like lists of floats; ndarrays of ints have a dtype that somebody chose. */
-static bool is_converted(PyObject *object, PyArrayObject *array) {
-    if (!PyArray_ISNOTSWAPPED(array)) return dtype_of(PyArray_DESCR(array)) != FZ_DTYPE_COUNT;
-    if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return false;
-    return PyArray_ISINTEGER(array) || PyArray_ISBOOL(array) ||
-           (PyArray_ISOBJECT(array) && holds_numbers(array));
+static bool is_list(PyObject *object) { return PyList_CheckExact(object) || PyTuple_CheckExact(object); }
+
+/* The native dtype to which NumPy's array is converted first; its own where none is needed. Where floats are
+   wanted, lists of ints are numbers like lists of floats; ndarrays of ints have a dtype that somebody chose. */
+static PyArray_Descr *find_native(PyObject *object, PyArrayObject *array, fzpy_dtypes dtypes) {
+    PyArray_Descr *own = PyArray_DESCR(array);
+    const bool is_object = PyArray_ISOBJECT(array) && is_list(object) && holds_numbers(array);
+    const bool is_whole =
+        dtypes == FZPY_FLOATS && is_list(object) && (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
+    if (is_object || is_whole) return PyArray_DescrFromType(NPY_DOUBLE);
+    if (!PyArray_ISNOTSWAPPED(array) && is_accepted(dtype_of(own), dtypes))
+        return PyArray_DescrNewByteorder(own, NPY_NATIVE);
+    return (PyArray_Descr *)Py_NewRef(own);
 }
 
-static int view_array_like(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
+static int view_array_like(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                           fzpy_dtypes dtypes) {
     PyArrayObject *array = (PyArrayObject *)as_ndarray(object);
-    if (!array) {
+    PyArray_Descr *native = array ? find_native(object, array, dtypes) : NULL;
+    if (native && native != PyArray_DESCR(array))
+        Py_SETREF(array, (PyArrayObject *)PyArray_FromArray(array, (PyArray_Descr *)Py_NewRef(native),
+                                                            NPY_ARRAY_FORCECAST));
+    Py_XDECREF(native);
+    if (!array || !native) {
+        Py_XDECREF(array);
         return fzpy_name_argument(operation, argument);
     }
-    if (is_converted(object, array)) {
-        const int type = PyArray_ISFLOAT(array) ? PyArray_TYPE(array) : NPY_DOUBLE;
-        PyObject *native = PyArray_FromArray(array, PyArray_DescrFromType(type), NPY_ARRAY_FORCECAST);
-        Py_SETREF(array, (PyArrayObject *)native);
-        if (!native) {
-            return fzpy_name_argument(operation, argument);
-        }
-    }
-    if (dtype_of(PyArray_DESCR(array)) == FZ_DTYPE_COUNT) {
-        fail_dtype(operation, argument, array);
+    if (!is_accepted(dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array)) {
+        fail_dtype(operation, argument, array, dtypes);
         Py_DECREF(array);
         return -1;
     }
@@ -124,26 +229,25 @@ static int view_array_like(fzpy_view *view, const char *operation, const char *a
     return 0;
 }
 
-int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
+int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                    fzpy_dtypes dtypes) {
     view->owner = NULL;
-    if (PyFloat_CheckExact(object)) return view_scalar(view, PyFloat_AS_DOUBLE(object));
-    if (PyLong_Check(object)) {
-        if (view_scalar(view, PyLong_AsDouble(object)) == 0) return 0;
-        return fzpy_name_argument(operation, argument);
-    }
+    if (PyFloat_CheckExact(object) || PyLong_Check(object))
+        return view_number(view, operation, argument, object, dtypes);
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_CheckExact(object) && PyArray_ISNOTSWAPPED((PyArrayObject *)object) &&
-        dtype_of(PyArray_DESCR((PyArrayObject *)object)) != FZ_DTYPE_COUNT) {
+        is_accepted(dtype_of(PyArray_DESCR((PyArrayObject *)object)), dtypes)) {
         fill_view(view, (PyArrayObject *)Py_NewRef(object));
         return 0;
     }
     if (refuse_masked(operation, argument, object) < 0) return -1;
-    return view_array_like(view, operation, argument, object);
+    return view_array_like(view, operation, argument, object, dtypes);
 }
 
 /* ---- outputs ------------------------------------------------------------------------------------------- */
 
-int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object) {
+int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
+                     fzpy_dtypes dtypes) {
     view->owner = NULL;
     if (fzpy_load_numpy() < 0) return -1;
     if (!PyArray_Check(object)) {
@@ -157,8 +261,8 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
         PyErr_Format(PyExc_ValueError, "%s: %s is read-only; a writable array would do", operation, argument);
         return -1;
     }
-    if (dtype_of(PyArray_DESCR(array)) == FZ_DTYPE_COUNT || !PyArray_ISNOTSWAPPED(array))
-        return fail_dtype(operation, argument, array);
+    if (!is_accepted(dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array))
+        return fail_dtype(operation, argument, array, dtypes);
     fill_view(view, (PyArrayObject *)Py_NewRef(object));
     return 0;
 }
@@ -174,15 +278,16 @@ int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int nd
 
 void fzpy_view_clear(fzpy_view *view) { Py_CLEAR(view->owner); }
 
-int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype) {
+int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype, fzpy_dtypes dtypes) {
     PyArray_Descr *descr = NULL;
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_DescrConverter(object, &descr) == NPY_FAIL) return fzpy_name_argument(operation, "dtype");
     *dtype = PyArray_ISNBO(descr->byteorder) ? dtype_of(descr) : FZ_DTYPE_COUNT;
-    if (*dtype == FZ_DTYPE_COUNT)
-        PyErr_Format(PyExc_TypeError, "%s: dtype is %S; float32 and float64 would do", operation, descr);
+    const bool accepted = is_accepted(*dtype, dtypes);
+    if (!accepted)
+        PyErr_Format(PyExc_TypeError, "%s: dtype is %S; %s would do", operation, descr, describe(dtypes));
     Py_DECREF(descr);
-    return *dtype == FZ_DTYPE_COUNT ? -1 : 0;
+    return accepted ? 0 : -1;
 }
 
 /* Replaces the view by one of a new array of another dtype. */

@@ -15,7 +15,7 @@ static PyObject *count(PyObject *result) {
 static PyObject *multiply_in_place(const char *function, const char *argument, PyObject *array,
                                    double factor) {
     fzpy_view view;
-    if (fzpy_view_output(&view, function, argument, array)) return NULL;
+    if (fzpy_view_output(&view, function, argument, array, FZPY_FLOATS)) return NULL;
     fz_status status = fzpy_apply_scalar(FZ_OP_multiply, &view.array, factor, &view.array);
     fzpy_view_clear(&view);
     if (status == FZ_ERROR_OVERLAP)
@@ -125,7 +125,7 @@ static PyObject *multiply_into_pool(PyObject *core, PyObject *data, double facto
         fzpy_rows_close(&rows);
     } else {
         fzpy_view view;
-        if (fzpy_view_input(&view, "zero_copy_multiply", "data", data)) return NULL;
+        if (fzpy_view_input(&view, "zero_copy_multiply", "data", data, FZPY_FLOATS)) return NULL;
         result = multiply_array(state, &view.array, factor, pool);
         fzpy_view_clear(&view);
     }

@@ -31,7 +31,7 @@ class _SupportsArrayInterface(Protocol):
 _Input: TypeAlias = ArrayLike | _SupportsDLPack | _SupportsArrayInterface
 _Floating: TypeAlias = np.float32 | np.float64
 _Scalar = TypeVar("_Scalar", np.float32, np.float64)
-_Out = TypeVar("_Out", bound=NDArray[_Floating])
+_Out = TypeVar("_Out", bound=NDArray[Any])
 _AnyScalar = TypeVar("_AnyScalar", bound=np.generic)
 _DType: TypeAlias = type[_Scalar] | np.dtype[_Scalar]
 _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...]
@@ -53,8 +53,6 @@ class _Unary(_Operation):
     @overload
     def __call__(self, x: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
     @overload
-    def __call__(self, x: float, /, out: None = None, *, dtype: None = None) -> np.float64: ...
-    @overload
     def __call__(
         self, x: NDArray[_Scalar], /, out: None = None, *, dtype: None = None
     ) -> NDArray[_Scalar]: ...
@@ -71,8 +69,6 @@ class _Binary(_Operation):
     @overload
     def __call__(self, x: _Input, y: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
     @overload
-    def __call__(self, x: float, y: float, /, out: None = None, *, dtype: None = None) -> np.float64: ...
-    @overload
     def __call__(
         self, x: NDArray[_Scalar], y: NDArray[_Scalar] | float, /, out: None = None, *, dtype: None = None
     ) -> NDArray[_Scalar]: ...
@@ -87,6 +83,80 @@ class _Binary(_Operation):
     @overload
     def __call__(
         self, x: _Input, y: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Test(_Operation):
+    @overload
+    def __call__(self, x: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: NDArray[Any], /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> NDArray[np.bool_]: ...
+    @overload
+    def __call__(self, x: _Input, /, out: None = None, *, dtype: DTypeLike | None = None) -> Any: ...
+
+@final
+@type_check_only
+class _Comparison(_Operation):
+    @overload
+    def __call__(self, x: _Input, y: _Input, /, out: _Out, *, dtype: DTypeLike | None = None) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: NDArray[Any], y: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> NDArray[np.bool_]: ...
+    @overload
+    def __call__(
+        self, x: _Input, y: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Ternary(_Operation):
+    @overload
+    def __call__(
+        self, a: _Input, b: _Input, c: _Input, /, out: _Out, *, dtype: DTypeLike | None = None
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self, a: _Input, b: _Input, c: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Select(_Operation):
+    @overload
+    def __call__(
+        self, condition: _Input, x: _Input, y: _Input, /, out: _Out, *, dtype: DTypeLike | None = None
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self, condition: _Input, x: _Input, y: _Input, /, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Clip(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        min: _Input | None = None,
+        max: _Input | None = None,
+        *,
+        out: _Out,
+        dtype: DTypeLike | None = None,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        min: _Input | None = None,
+        max: _Input | None = None,
+        out: None = None,
+        *,
+        dtype: DTypeLike | None = None,
     ) -> Any: ...
 
 @final
@@ -220,6 +290,33 @@ floor: Final[_Unary]
 ceil: Final[_Unary]
 trunc: Final[_Unary]
 rint: Final[_Unary]
+sign: Final[_Unary]
+invert: Final[_Unary]
+
+bitwise_and: Final[_Binary]
+bitwise_or: Final[_Binary]
+bitwise_xor: Final[_Binary]
+left_shift: Final[_Binary]
+right_shift: Final[_Binary]
+
+equal: Final[_Comparison]
+not_equal: Final[_Comparison]
+less: Final[_Comparison]
+less_equal: Final[_Comparison]
+greater: Final[_Comparison]
+greater_equal: Final[_Comparison]
+logical_and: Final[_Comparison]
+logical_or: Final[_Comparison]
+logical_xor: Final[_Comparison]
+logical_not: Final[_Test]
+isnan: Final[_Test]
+isinf: Final[_Test]
+isfinite: Final[_Test]
+signbit: Final[_Test]
+
+where: Final[_Select]
+fma: Final[_Ternary]
+clip: Final[_Clip]
 
 sum: Final[_Sum]
 mean: Final[_Sum]

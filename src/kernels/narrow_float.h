@@ -43,10 +43,9 @@ static inline uint16_t half_from_float(float value) {
    exact. */
 static inline uint16_t half_from_double(double value) {
     const float nearest = (float)value;
-    const double error = (double)nearest - value;
     uint32_t bits = bits_of_float(nearest);
     const uint32_t odd = (bits - (fabs((double)nearest) > fabs(value) ? 1 : 0)) | 1;
-    bits = error != 0 && value == value ? odd : bits;
+    bits = (double)nearest != value && value == value ? odd : bits;
     return half_from_float(float_of_bits(bits));
 }
 

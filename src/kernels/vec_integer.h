@@ -37,10 +37,12 @@ FZ_INLINE mask vnegative(vec x) { return IS_SIGNED ? (mask)x < 0 : (mask)(x ^ x)
 FZ_INLINE vec vabsolute(vec x) { return vselect(vnegative(x), -x, x); }
 FZ_INLINE vec vsign(vec x) { return (vec)vnegative(x) - (vec)(~vnegative(x) & (x != 0)); }
 
-/* Of 0: what x86 makes of infinity, as NumPy there. */
+/* Of 0: what x86 makes of infinity, as NumPy there: the least of signed integers of 32 bits and more, else 0. */
 FZ_INLINE vec vreciprocal(vec x) {
-    const vec whole = IS_SIGNED ? vselect(x == (T)-1, x, vsplat(0)) : vsplat(0);
-    return vselect(x == 1, x, whole);
+    const vec zero = vsplat(0),
+              least = vsplat(IS_SIGNED && BITS >= 32 ? (T)((unsigned_T)1 << (BITS - 1)) : 0);
+    const vec whole = IS_SIGNED ? vselect(x == (T)-1, x, zero) : zero;
+    return vselect(x == 1, x, vselect(x == 0, least, whole));
 }
 
 /* Past the width every bit is gone, or the sign is all that is left; a negative count is past it. */

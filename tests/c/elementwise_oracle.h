@@ -176,7 +176,7 @@ static inline double exact_integer(fz_op op, fz_dtype dtype, double a, double b,
     case FZ_OP_absolute:
         return wrapped(dtype, x < 0 ? -x : x);
     case FZ_OP_reciprocal:
-        return x == 1 || x == -1 ? a : 0;
+        return x == 1 || x == -1 ? a : x == 0 && is_signed(dtype) && width >= 32 ? -ldexp(1, width - 1) : 0;
     case FZ_OP_bitwise_and:
         return wrapped(dtype, x & y);
     case FZ_OP_bitwise_or:

@@ -5,13 +5,20 @@ import numpy as np
 
 # Within 1 ULP of the exact value; everything else gives NumPy's bits.
 APPROXIMATE: list[str] = []
-ELEMENTWISE = sorted(
+
+
+def _takes_floats(function):
+    return any("d" in types.split("->")[0] for types in function.types)
+
+
+UFUNCS = sorted(
     name
     for name in forzium.__all__
-    if isinstance(getattr(np, name, None), np.ufunc)
-    and getattr(np, name).signature is None
-    and name not in APPROXIMATE
+    if isinstance(getattr(np, name, None), np.ufunc) and getattr(np, name).signature is None
 )
+EXACT = [name for name in UFUNCS if name not in APPROXIMATE]
+ELEMENTWISE = [name for name in EXACT if _takes_floats(getattr(np, name))]
+TO_BOOL = [name for name in EXACT if {types[-1] for types in getattr(np, name).types} <= {"?", "O"}]
 UNARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 1]
 BINARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 2]
 

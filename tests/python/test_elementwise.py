@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, seeds, shapes, special_values
-from oracle import BINARY, ELEMENTWISE, UNARY, assert_same, assert_same_values, outcome
+from oracle import BINARY, ELEMENTWISE, TO_BOOL, UNARY, assert_same, assert_same_values, outcome
 
 operations = pytest.mark.parametrize("name", ELEMENTWISE)
+to_floats = pytest.mark.parametrize("name", [name for name in ELEMENTWISE if name not in TO_BOOL])
 binary_operations = pytest.mark.parametrize("name", BINARY)
 
 
@@ -70,7 +71,7 @@ def test_writes_out_of_any_layout_and_nothing_beside_it(name, data, dtype, extra
 def test_out_may_be_given_by_position_and_as_none(name):
     operation, numpys = pair(name)
     inputs = [np.arange(1.0, 6.0)] * numpys.nin
-    out = np.empty(5)
+    out = np.empty_like(numpys(*inputs))
     assert operation(*inputs, out) is out
     assert_same(out, numpys(*inputs))
     assert_same(operation(*inputs, None), numpys(*inputs))
@@ -159,7 +160,7 @@ def test_long_arrays(name, dtype):
         whole, row, column = values[0], values[1, :1], values[1, :, :1]
         for inputs in [(whole, row), (row, whole), (whole, column), (column, whole), (row, column)]:
             assert_same(operation(*inputs), numpys(*inputs))
-    want = numpys(*values)
+    want = numpys(*values).astype(dtype)
     operation(*values, out=values[0])
     assert_same(values[0], want)
 
@@ -177,7 +178,7 @@ def test_as_many_axes_as_numpy_has(name):
 # ---- dtypes ------------------------------------------------------------------------------------
 
 
-@operations
+@to_floats
 @pytest.mark.parametrize(
     "dtype", ["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]
 )
@@ -191,7 +192,7 @@ def test_dtype_argument(name, dtype, data):
     )
 
 
-@operations
+@to_floats
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("out_dtype", DTYPES)
 def test_dtype_argument_with_out(name, dtype, out_dtype):
@@ -244,12 +245,15 @@ SCALARS = [
 def test_scalars_on_either_side(name, scalar, dtype, shape):
     """Python's numbers take the array's dtype; NumPy's scalars and 0-d arrays keep their own."""
     operation, numpys = pair(name)
+    if name.startswith("logical") and isinstance(scalar, int) and scalar == 10**30:
+        scalar = 1e30  # NumPy fails to convert the integer
     x = awkward_values(5, shape, dtype)
     assert_same(operation(x, scalar), numpys(x, scalar))
     assert_same(operation(scalar, x), numpys(scalar, x))
-    assert_same(
-        operation(x, scalar, dtype="float32"), numpys(x, scalar, dtype="float32", casting="same_kind")
-    )
+    if name not in TO_BOOL:
+        assert_same(
+            operation(x, scalar, dtype="float32"), numpys(x, scalar, dtype="float32", casting="same_kind")
+        )
 
 
 @operations
@@ -264,10 +268,15 @@ def test_only_scalars(name, scalar):
 
 
 @operations
-@pytest.mark.parametrize("scalar", [3, True])
-def test_python_integers_alone_are_taken_as_float64(name, scalar):
+@pytest.mark.parametrize("scalar", [3, -(2**40), True])
+def test_only_python_integers(name, scalar):
     operation, numpys = pair(name)
-    assert_same(operation(*[scalar] * numpys.nin), numpys(*[float(scalar)] * numpys.nin))
+    got, error = outcome(lambda: operation(*[scalar] * numpys.nin))
+    want, numpys_error = outcome(lambda: numpys(*[scalar] * numpys.nin))
+    if numpys_error is None:
+        assert_same(got, want)
+    else:
+        assert isinstance(error, TypeError)
 
 
 class FloatSubclass(float):
@@ -370,8 +379,10 @@ def test_arrays_of_the_standard_library(code):
     ],
     ids=repr,
 )
-def test_nested_sequences_are_float64(values):
-    as_numpy = np.array(values, np.float64)
+def test_nested_sequences_are_what_numpy_makes_of_them(values):
+    as_numpy = np.array(values)
+    if as_numpy.dtype == object:  # integers of more than 64 bits
+        as_numpy = as_numpy.astype(np.float64)
     assert_same(forzium.square(values), np.square(as_numpy))
     assert_same(forzium.add(values, 1), np.add(as_numpy, 1))
     assert_same(forzium.add(1.0, values), np.add(1.0, as_numpy))

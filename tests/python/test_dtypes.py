@@ -1,0 +1,174 @@
+"""Every dtype gives what NumPy gives: values, result dtypes, refusals."""
+
+import itertools
+from fractions import Fraction
+
+import forzium
+import numpy as np
+import pytest
+from oracle import EXACT, assert_same, outcome
+
+DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
+PAIRS = list(itertools.product(DTYPES, DTYPES))
+ROWS = {name: getattr(np, name) for name in EXACT}
+UNARY = [name for name, function in ROWS.items() if function.nin == 1]
+BINARY = [name for name, function in ROWS.items() if function.nin == 2]
+# Python's integers at and beyond the dtypes' limits, and floats.
+SCALARS = [True, 0, 3, -2, 300, 2**40, -(2**63), 10**30, -(10**30), 1.5, 0.1, 1e300]
+
+
+def sample(dtype, seed=0, n=67):
+    """Whole range and small numbers; among floats special ones."""
+    dtype, random = np.dtype(dtype), np.random.default_rng(seed)
+    if dtype.kind == "b":
+        return random.random(n) < 0.5
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        wide = random.integers(limits.min, limits.max, n, dtype=dtype, endpoint=True)
+        return np.where(random.random(n) < 0.5, wide, random.integers(0, 9, n).astype(dtype))
+    values = random.standard_normal(n) * 2.0 ** random.integers(-10, 10, n)
+    values[::5] = random.choice([0.0, np.nan, np.inf, -np.inf, 1, 65504, 6e-8], len(values[::5]))
+    return values.astype(dtype)
+
+
+def assert_as_numpy(call, numpys):
+    with np.errstate(all="ignore"):
+        want, numpys_error = outcome(numpys)
+    got, error = outcome(call)
+    if numpys_error is None:
+        assert error is None, error
+        assert_same(got, want)
+    else:
+        assert type(error) in (type(numpys_error), TypeError), (error, numpys_error)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNARY)
+def test_unary(name, dtype):
+    x = sample(dtype)
+    assert_as_numpy(lambda: getattr(forzium, name)(x), lambda: ROWS[name](x))
+    assert_as_numpy(lambda: getattr(forzium, name)(x[::-2]), lambda: ROWS[name](x[::-2]))
+    assert_as_numpy(lambda: getattr(forzium, name)(x[0]), lambda: ROWS[name](x[0]))
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_binary(name, dtype):
+    for other in DTYPES:
+        for x, y in [
+            (sample(dtype), sample(other, 1)),
+            (sample(dtype, 2, 5)[:, None], sample(other, 3, 30)[::-1]),
+        ]:
+            assert_as_numpy(lambda x=x, y=y: getattr(forzium, name)(x, y), lambda x=x, y=y: ROWS[name](x, y))
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_python_scalars(name, dtype):
+    x = sample(dtype)
+    for scalar in SCALARS:
+        if abs(scalar) == 10**30 and (dtype == "?" or name.startswith("logical")):
+            continue  # NumPy fails to convert it to its default integer; there is an answer
+        assert_as_numpy(lambda s=scalar: getattr(forzium, name)(x, s), lambda s=scalar: ROWS[name](x, s))
+        assert_as_numpy(lambda s=scalar: getattr(forzium, name)(s, x), lambda s=scalar: ROWS[name](s, x))
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("out_dtype", DTYPES)
+def test_out_is_cast_within_its_kind(name, out_dtype):
+    for dtype in DTYPES:
+        x, y = sample(dtype), sample(dtype, 1)
+        got, want = np.zeros(len(x), out_dtype), np.zeros(len(x), out_dtype)
+        assert_as_numpy(
+            lambda x=x, y=y, got=got: getattr(forzium, name)(x, y, out=got),
+            lambda x=x, y=y, want=want: ROWS[name](x, y, out=want),
+        )
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("wanted", ["i1", "u2", "i8", "f4", "f8"])
+def test_dtype_argument(name, wanted):
+    if np.dtype(wanted).kind == "f" and ROWS[name].types[0].endswith("?"):
+        pytest.skip("comparisons: the result is bool whatever is asked for")
+    for dtype in ("?", "u1", "i4", "f4"):
+        x, y = sample(dtype), sample(dtype, 1)
+        assert_as_numpy(
+            lambda x=x, y=y: getattr(forzium, name)(x, y, dtype=wanted),
+            lambda x=x, y=y: ROWS[name](x, y, dtype=wanted),
+        )
+
+
+@pytest.mark.parametrize(("dtype", "other"), PAIRS)
+def test_where(dtype, other):
+    x, y = sample(dtype), sample(other, 1)
+    for condition in (sample("?", 2), sample("i4", 3), sample("f8", 4), sample("f4", 5)[::-1], True, 0.5):
+        assert_as_numpy(lambda c=condition: forzium.where(c, x, y), lambda c=condition: np.where(c, x, y))
+    column = sample("?", 6)[:, None]
+    assert_as_numpy(lambda: forzium.where(column, x, y), lambda: np.where(column, x, y))
+    assert_as_numpy(lambda: forzium.where(column, x, 1), lambda: np.where(column, x, 1))
+
+
+@pytest.mark.parametrize(("dtype", "other"), PAIRS)
+def test_clip(dtype, other):
+    x, bound = sample(dtype) + np.dtype(dtype).type(0), sample(other, 1)
+    for low, high in [(bound, bound), (bound, None), (None, bound)]:
+        assert_as_numpy(
+            lambda low=low, high=high: forzium.clip(x, low, high) + 0,
+            lambda low=low, high=high: np.clip(x, low, high) + 0,
+        )
+
+
+def test_clip_without_bounds_is_a_copy():
+    x = np.arange(5.0)
+    copy = forzium.clip(x)
+    assert_same(copy, x)
+    assert not np.shares_memory(copy, x)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_fma_rounds_once(dtype):
+    x, y = (1 + np.arange(start, start + 99).astype(dtype) * np.finfo(dtype).eps for start in (1, 1000))
+    z = -x * y
+    exact = [
+        Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c)) for a, b, c in zip(x, y, z, strict=True)
+    ]
+    want = np.array([float(value) for value in exact]).astype(dtype)
+    assert np.count_nonzero(want) > 50
+    assert_same(forzium.fma(x, y, z), want)
+
+
+def test_bfloat16():
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    x = sample("f4").astype(ml_dtypes.bfloat16)
+    y = sample("f4", 1).astype(ml_dtypes.bfloat16)
+    for name in ("add", "multiply", "negative", "sqrt", "less", "isnan"):
+        arguments = (x, y)[: ROWS[name].nin]
+        with np.errstate(all="ignore"):
+            want = ROWS[name](*arguments)
+        got = getattr(forzium, name)(*arguments)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.astype("f4"), want.astype("f4"))
+    assert forzium.add(x, np.float32(1)).dtype == np.float32
+    assert forzium.add(x, 1).dtype == x.dtype
+    np.testing.assert_array_equal(
+        forzium.add(sample("f4"), 0, out=np.empty_like(x)).astype("f4"), (x + x.dtype.type(0)).astype("f4")
+    )
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16", "O", "M8[s]", "m8[s]", "S3", "U3", "V8", "g"])
+def test_other_dtypes_are_refused(dtype):
+    x = np.zeros(3, dtype)
+    if x.dtype == np.float64:
+        pytest.skip("long double is double here")
+    with pytest.raises(TypeError, match=r"add: x has dtype .* would do"):
+        forzium.add(x, 1)
+    with pytest.raises(TypeError, match=r"add: out has dtype .* would do"):
+        forzium.add(1.0, 1, out=x)
+
+
+@pytest.mark.parametrize("name", ["bitwise_and", "left_shift", "invert"])
+def test_bit_operations_refuse_floats_by_name(name):
+    arguments = [1.5] * ROWS[name].nin
+    with pytest.raises(TypeError, match=f"{name}: there is no loop for float64; int64 would do"):
+        getattr(forzium, name)(*arguments)
