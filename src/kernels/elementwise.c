@@ -1,5 +1,8 @@
 /* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
 #include "vec.h"
+#if defined(FZ_T_IS_FLOAT)
+#include "math_trig.h"
+#endif
 
 enum { UNROLL = 4 };
 

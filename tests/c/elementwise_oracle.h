@@ -95,6 +95,12 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return trunc(x);
     case FZ_OP_rint:
         return nearbyint(x);
+    case FZ_OP_sin:
+        return sinl(x);
+    case FZ_OP_cos:
+        return cosl(x);
+    case FZ_OP_tan:
+        return tanl(x);
     case FZ_OP_copysign:
         return copysign(x, y);
     case FZ_OP_fmax:
