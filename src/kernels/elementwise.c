@@ -1,6 +1,7 @@
 /* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
 #include "vec.h"
 #if defined(FZ_T_IS_FLOAT)
+#include "math_arctrig.h"
 #include "math_trig.h"
 #endif
 

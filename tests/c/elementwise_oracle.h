@@ -101,6 +101,14 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return cosl(x);
     case FZ_OP_tan:
         return tanl(x);
+    case FZ_OP_arcsin:
+        return asinl(x);
+    case FZ_OP_arccos:
+        return acosl(x);
+    case FZ_OP_arctan:
+        return atanl(x);
+    case FZ_OP_arctan2:
+        return atan2l(x, y);
     case FZ_OP_copysign:
         return copysign(x, y);
     case FZ_OP_fmax:

@@ -1,0 +1,136 @@
+/* Inverse trigonometric functions. */
+#ifndef FZ_MATH_ARCTRIG_H
+#define FZ_MATH_ARCTRIG_H
+
+#include "vec_math.h"
+
+/* pi/4 in two parts, the first two bits short, so that its multiples by 2, 3 and 4 are exact. */
+#define QUARTER_PI_HIGH FZ_PER_T(0x1.921fbp-1, 0x1.921fb54442d18p-1)
+#define QUARTER_PI_LOW FZ_PER_T(0x1.5110b4p-23, 0x1.1a62633145c07p-55)
+
+/* quarters * (pi/4) + turned (value + tail), rounded about once, for quarters that are 0 or make the larger summand;
+   turned changes the sign where its lanes are set. */
+FZ_INLINE vec add_to_quarters(vec quarters, mask turned, vec value, vec tail) {
+    const mask sign = turned & (mask)vsplat((T)-0.0);
+    const vec base = quarters * QUARTER_PI_HIGH, addend = (vec)((mask)value ^ sign);
+    const vec whole = base + addend, missed = base - whole + addend;
+    return whole + (missed + vfma(quarters, vsplat(QUARTER_PI_LOW), (vec)((mask)tail ^ sign)));
+}
+
+/* (arctan q - q) / q^3 by z = q^2 for |q| <= 1/2: minimax by Remez' algorithm, within 2^-31.5 (float64: 2^-57.7) of
+   arctan q. */
+FZ_INLINE vec arctangent_tail(vec z) {
+#if defined(FZ_T_float32)
+    static const T c[] = {-0x1.55555p-2f, 0x1.99966ap-3f, -0x1.244076p-3f,
+                          0x1.bf70b8p-4f, -0x1.44492p-4f, 0x1.3555fp-5f};
+#else
+    static const T c[] = {-0x1.5555555555515p-2, 0x1.9999999990f14p-3,  -0x1.2492492151784p-3,
+                          0x1.c71c708c9d1c1p-4,  -0x1.745cf45e569e4p-4, 0x1.3b11370ae354dp-4,
+                          -0x1.10f2da349ebd5p-4, 0x1.dfe5cfffa5b49p-5,  -0x1.a3881b797c083p-5,
+                          0x1.56c7f7e0bcd91p-5,  -0x1.c0ec79cedf2f2p-6, 0x1.4ab56cb751790p-7};
+#endif
+    return vpolynomial(z, sizeof c / sizeof *c, c);
+}
+
+/* quarters * (pi/4) + turned arctan(n / d) for 0 <= n <= d: where n > d / 2, arctan(n / d) is
+   pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an estimate and a correction by what is
+   missing in its product with the denominator, which squares its error. n is 0 or at least 2^-90 (float64: 2^-900),
+   or d is 1; d is within 2^60 (2^500) of 1. */
+FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, mask turned) {
+    const mask middle = n + n > d;
+    const vec both = n + d, top = vselect(middle, n - d, n), bottom = vselect(middle, both, d);
+    const vec bottom_low = (vec)(middle & (mask)(n - (both - d)));
+    const vec step = (vec)(((mask)vsplat(1) | (turned & (mask)vsplat((T)-0.0))) & middle);
+    const vec inverse = vinverse_estimate(bottom), estimate = top * inverse;
+    const vec missing = vfma(-estimate, bottom_low, vcancel(-estimate, bottom, top));
+    const vec correction = missing * inverse, q = estimate + correction, low = estimate - q + correction;
+    const vec z = q * q;
+    return add_to_quarters(quarters + step, turned, q, vfma(q * z, arctangent_tail(z), low));
+}
+
+/* Sizes above 2^60 (float64: 2^500) give pi/2 as infinity does. */
+FZ_INLINE vec varctan(vec x) {
+    const vec one = vsplat(1), size = vsmaller(vsplat(FZ_PER_T(0x1p60, 0x1p500)), vabsolute(x));
+    const mask steep = size > one;
+    const vec n = vselect(steep, one, size), d = vselect(steep, size, one);
+    return vcopysign(arctangent_of(n, d, (vec)(steep & (mask)vsplat(2)), steep), x);
+}
+
+typedef struct ratio {
+    vec n, d;
+} ratio;
+
+/* The same ratio within arctangent_of's bounds. One too small for a correction is divided at once. */
+static __attribute__((noinline, cold, unused)) ratio scale_extremes(vec n, vec d) {
+    const T infinity = INFINITY, large = FZ_PER_T(0x1p60, 0x1p500);
+    const vec one = vsplat(1);
+    n = vselect(d == infinity, vselect(n == infinity, one, n * 0), n);
+    d = vselect((d == infinity) | (d == 0), one, d);
+    const vec scale = vselect(d > large, vsplat(FZ_PER_T(0x1p-70, 0x1p-530)),
+                              vselect(d < 1 / large, vsplat(FZ_PER_T(0x1p90, 0x1p580)), one));
+    const mask small = n * scale < FZ_PER_T(0x1p-90, 0x1p-900);
+    return (ratio){vselect(small, n / d, n * scale), vselect(small, one, d * scale)};
+}
+
+FZ_INLINE vec varctan2(vec y, vec x) {
+    const vec height = vabsolute(y), width = vabsolute(x);
+    const mask steep = height > width, left = vsignbit(x);
+    ratio r = {vselect(steep, width, height), vselect(steep, height, width)};
+    const mask usual = (r.n > FZ_PER_T(0x1p-90, 0x1p-900)) & (r.d > FZ_PER_T(0x1p-60, 0x1p-500)) &
+                       (r.d < FZ_PER_T(0x1p60, 0x1p500));
+    if (vany(~usual)) r = scale_extremes(r.n, r.d);
+    const vec quarters = vselect(steep, vsplat(2), (vec)(left & (mask)vsplat(4)));
+    return vcopysign(arctangent_of(r.n, r.d, quarters, steep ^ left), y);
+}
+
+/* (arcsin s - s) / s^3 by z = s^2 for s <= 1/2, likewise within 2^-27.6 (2^-59.8) of arcsin s. */
+FZ_INLINE vec arcsine_tail(vec z) {
+#if defined(FZ_T_float32)
+    static const T c[] = {0x1.5555c8p-3f, 0x1.330204p-4f, 0x1.747bb4p-5f, 0x1.8c3e96p-6f, 0x1.595c14p-5f};
+#else
+    static const T c[] = {0x1.5555555555577p-3, 0x1.333333332e130p-4, 0x1.6db6db72127c5p-5,
+                          0x1.f1c71a94e9911p-6, 0x1.6e8bdee15dcf6p-6, 0x1.1c49f04848db1p-6,
+                          0x1.ca1f8f5c0dfe1p-7, 0x1.75857a3e9f92dp-7, 0x1.613ce02aae75ap-7,
+                          0x1.e5f0c8c549433p-9, 0x1.639dd306c0092p-6, -0x1.57ff5656e4babp-6,
+                          0x1.0b4749cf400d4p-5};
+#endif
+    return vpolynomial(z, sizeof c / sizeof *c, c);
+}
+
+/* value + low, low a unit in value's last place at most. */
+typedef struct sum {
+    vec value, low;
+} sum;
+
+/* sqrt(z), z <= 1: an estimate, corrected. */
+FZ_INLINE sum square_root(vec z) {
+    const vec inverse = vroot_inverse_estimate(z), estimate = z * inverse;
+    const vec correction = vcancel(-estimate, estimate, z) * (inverse * (T)0.5), root = estimate + correction;
+    return (sum){root, estimate - root + correction};
+}
+
+/* Quarters of pi +- arcsin(size), size >= 0. Above 1/2 arcsin(size) = pi/2 - 2 arcsin(sqrt((1 - size) / 2)), whose
+   halvings are exact: the other sign, one right angle on or back. */
+FZ_INLINE vec arcsine_of(vec size, mask steep, vec quarters, mask turned) {
+    const vec half = vsplat((T)0.5), squared = vselect(steep, half - size * half, size * size);
+    const sum root = square_root(squared);
+    const vec s = vselect(steep, root.value + root.value, size),
+              low = (vec)(steep & (mask)(root.low + root.low));
+    return add_to_quarters(quarters, turned, s, vfma(s * squared, arcsine_tail(squared), low));
+}
+
+FZ_INLINE vec varcsin(vec x) {
+    const vec size = vabsolute(x);
+    const mask steep = size > (T)0.5;
+    return vcopysign(arcsine_of(size, steep, (vec)(steep & (mask)vsplat(2)), steep), x);
+}
+
+/* pi/2 - arcsin x; near 1 and -1 from 0 and pi. */
+FZ_INLINE vec varccos(vec x) {
+    const vec size = vabsolute(x);
+    const mask steep = size > (T)0.5, left = vsignbit(x);
+    const vec quarters = vselect(steep, (vec)(left & (mask)vsplat(4)), vsplat(2));
+    return arcsine_of(size, steep, quarters, steep ^ ~left);
+}
+
+#endif
