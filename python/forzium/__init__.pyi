@@ -324,6 +324,8 @@ arcsin: Final[_Unary]
 arccos: Final[_Unary]
 arctan: Final[_Unary]
 arctan2: Final[_Binary]
+cbrt: Final[_Unary]
+hypot: Final[_Binary]
 
 sum: Final[_Sum]
 mean: Final[_Sum]

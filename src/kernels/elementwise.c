@@ -3,6 +3,7 @@
 #if defined(FZ_T_IS_FLOAT)
 #include "math_arctrig.h"
 #include "math_trig.h"
+#include "math_roots.h"
 #endif
 
 enum { UNROLL = 4 };

@@ -115,6 +115,10 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return isnan(x) ? y : isnan(y) ? x : larger(x, y);
     case FZ_OP_fmin:
         return isnan(x) ? y : isnan(y) ? x : -larger(-x, -y);
+    case FZ_OP_cbrt:
+        return cbrtl(x);
+    case FZ_OP_hypot:
+        return hypotl(x, y);
     case FZ_OP_sign:
         return isnan(x) ? x : (x > 0) - (x < 0);
     case FZ_OP_equal:
