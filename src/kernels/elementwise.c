@@ -3,6 +3,8 @@
 #if defined(FZ_T_IS_FLOAT)
 #include "math_arctrig.h"
 #include "math_trig.h"
+#include "math_divide.h"
+#include "math_power.h"
 #include "math_roots.h"
 #endif
 
@@ -179,6 +181,8 @@ FZ_INLINE void compare_loop(size_t n, const void *const in[], const unsigned cha
 #define FZ_FUNCTION(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, function, fill))
 #define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, function2, fill))
+#define FZ_BINARY_LONG(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, function2, fill))
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, unary, fill))

@@ -29,7 +29,8 @@ FZ_INLINE vec rcbrt(vec a) {
 
 FZ_INLINE vec vcbrt(vec x) {
     const vec size = vabsolute(x);
-    const mask tiny = size < FZ_PER_T(0x1p-90, 0x1p-800); /* whose rounding errors would leave the normal numbers */
+    const mask tiny =
+        size < FZ_PER_T(0x1p-90, 0x1p-800); /* whose rounding errors would leave the normal numbers */
     const vec a = vselect(tiny, size * FZ_PER_T(0x1p60, 0x1p300), size);
     const vec r = rcbrt(a), y = a * r * r;
     const words square = two_product(y * (T)0.5, y * (T)0.5); /* a quarter of it: y^3 may overflow */
@@ -53,7 +54,8 @@ FZ_INLINE vec vhypot(vec x, vec y) {
     x = vabsolute(x), y = vabsolute(y);
     const vec large = vlarger(x, y), small = vsmaller(y, x); /* NaN: one each is the second operand */
     const mask huge = large > FZ_PER_T(0x1p60, 0x1p500), tiny = large < FZ_PER_T(0x1p-40, 0x1p-400);
-    const vec huge_scale = vsplat(FZ_PER_T(0x1p-80, 0x1p-700)), tiny_scale = vsplat(FZ_PER_T(0x1p100, 0x1p700));
+    const vec huge_scale = vsplat(FZ_PER_T(0x1p-80, 0x1p-700)),
+              tiny_scale = vsplat(FZ_PER_T(0x1p100, 0x1p700));
     const vec down = vselect(huge, huge_scale, vselect(tiny, tiny_scale, one));
     const vec up = vselect(huge, 1 / huge_scale, vselect(tiny, 1 / tiny_scale, one));
     const vec length = length_of_ordered(large * down, small * down) * up;

@@ -39,8 +39,7 @@ FZ_INLINE words two_product(vec a, vec b) {
     const T split = FZ_PER_T(0x1p12 + 1, 0x1p27 + 1);
     const vec a_high = a * split - (a * split - a), a_low = a - a_high;
     const vec b_high = b * split - (b * split - b), b_low = b - b_high;
-    return (words){product,
-                   ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
+    return (words){product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
 }
 
 /* a * b + c within an error of T's epsilon squared times a * b, rounded once more: as good as FMA where c all but

@@ -11,6 +11,7 @@ typedef vec lane_function(vec x, vec y);
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(FZ_INLINE vec name##_lane(vec x, vec y) { return expression; })
 #define FZ_COMPARE(...)
+#define FZ_BINARY_LONG(...)
 #define FZ_FUNCTION2(...) /* none of them joins partial results */
 #include "ops.def"
 

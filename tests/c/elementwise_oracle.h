@@ -59,6 +59,23 @@ static inline bool within_ulp(fz_dtype dtype, double value, long double exact) {
 
 static inline double larger(double x, double y) { return isnan(x) || isnan(y) ? NAN : x < y ? y : x; }
 
+/* y's sign, that of a zero included. */
+static inline double remainder_like(double x, double y) {
+    const double rest = fmod(x, y);
+    if (rest == 0) return copysign(0, y);
+    return (rest < 0) != (y < 0) ? rest + y : rest;
+}
+
+/* NumPy's definition, which rounds at each step, so that large quotients follow the dtype. */
+static inline double floor_divided(fz_dtype dtype, double x, double y) {
+    if (y == 0) return x / y;
+    const double rest = fmod(x, y);
+    double quotient = rounded(dtype, rounded(dtype, x - rest) / y);
+    if (rest != 0 && (rest < 0) != (y < 0)) quotient = rounded(dtype, quotient - 1);
+    if (quotient == 0) return copysign(0, x / y);
+    return floor(quotient) + (quotient - floor(quotient) > 0.5);
+}
+
 /* Exact operations in double; for float32 operands the caller rounds once more, which gives the float32 result
    exactly (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). Functions in long double. */
 static inline long double exact_enough(fz_op op, double x, double y, double z) {
@@ -115,6 +132,12 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return isnan(x) ? y : isnan(y) ? x : larger(x, y);
     case FZ_OP_fmin:
         return isnan(x) ? y : isnan(y) ? x : -larger(-x, -y);
+    case FZ_OP_fmod:
+        return fmod(x, y);
+    case FZ_OP_remainder:
+        return remainder_like(x, y);
+    case FZ_OP_power:
+        return powl(x, y);
     case FZ_OP_cbrt:
         return cbrtl(x);
     case FZ_OP_hypot:
@@ -155,6 +178,7 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return -larger(-larger(x, y), -z);
     case FZ_OP_fma: /* double's; float's is not to be rounded twice */
         return fma(x, y, z);
+    case FZ_OP_floor_divide: /* see expected_element */
     case FZ_OP_bitwise_and:
     case FZ_OP_bitwise_or:
     case FZ_OP_bitwise_xor:
@@ -217,6 +241,7 @@ static inline long double expected_element(fz_op op, fz_dtype dtype, double x, d
     const double b = rounded(dtype, y), c = rounded(dtype, z);
     if (!is_float(dtype)) return exact_integer(op, dtype, a, b, c);
     if (op == FZ_OP_fma && dtype == FZ_FLOAT32) return fmaf((float)a, (float)b, (float)c);
+    if (op == FZ_OP_floor_divide) return floor_divided(dtype, a, b);
     const long double exact = exact_enough(op, a, b, c);
     return operations[op].approximate ? exact : rounded(result_dtype(op, dtype), exact);
 }

@@ -1,0 +1,243 @@
+/* x to the power y = 2^(y log2 x): the logarithm in words, about twice T's digits, because y log2 x makes its error
+   as much larger as the exponent range is. About 0.55 ULP. */
+#ifndef FZ_MATH_POWER_H
+#define FZ_MATH_POWER_H
+
+#include "math_words.h"
+#include "vec_lookup.h"
+
+/* At j mod 16, for j = 11 to 23: -log2(j / 16) as two numbers, the first so short that adding an exponent is exact.
+   At i: 2^(i / 16) as two numbers. Computed with 200 bits. */
+#if defined(FZ_T_float32)
+static const T LOG2_HIGH[] = {0,
+                              -0x1.664p-4f,
+                              -0x1.5cp-3f,
+                              -0x1.fbcp-3f,
+                              -0x1.49a8p-2f,
+                              -0x1.91b8p-2f,
+                              -0x1.d678p-2f,
+                              -0x1.0c1p-1f,
+                              0,
+                              0,
+                              0,
+                              0x1.14c4p-1f,
+                              0x1.a9p-2f,
+                              0x1.32cp-2f,
+                              0x1.8a9p-3f,
+                              0x1.7d6p-4f};
+static const T LOG2_LOW[] = {0,
+                             0x1.20a6dep-21f,
+                             -0x1.a39fbep-19f,
+                             -0x1.6b9026p-19f,
+                             0x1.ed0cbap-20f,
+                             -0x1.d448f8p-17f,
+                             0x1.60fe68p-17f,
+                             -0x1.40358ep-19f,
+                             0,
+                             0,
+                             0,
+                             0x1.60fe68p-17f,
+                             -0x1.a39fbep-20f,
+                             -0x1.1c8f12p-22f,
+                             -0x1.9fd502p-17f,
+                             0x1.25b3eep-22f};
+static const T ROOT_HIGH[] = {0x1p0f,        0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f,
+                              0x1.306fep0f,  0x1.3dea64p0f, 0x1.4bfdaep0f, 0x1.5ab07ep0f,
+                              0x1.6a09e6p0f, 0x1.7a1148p0f, 0x1.8ace54p0f, 0x1.9c4918p0f,
+                              0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
+static const T ROOT_LOW[] = {0,
+                             0x1.9f3122p-25f,
+                             -0x1.c15742p-27f,
+                             0x1.ceac48p-25f,
+                             0x1.4636e2p-25f,
+                             0x1.824684p-25f,
+                             -0x1.593abcp-25f,
+                             -0x1.5bd5ecp-27f,
+                             0x1.9fcef4p-26f,
+                             -0x1.829fdp-25f,
+                             0x1.15506ep-27f,
+                             0x1.51f848p-27f,
+                             -0x1.a94b14p-26f,
+                             -0x1.3d56b2p-27f,
+                             -0x1.822dbcp-27f,
+                             0x1.52486cp-27f};
+#else
+static const T LOG2_HIGH[] = {0,
+                              -0x1.663f6fac9p-4,
+                              -0x1.5c01a39fbcp-3,
+                              -0x1.fbc16b9028p-3,
+                              -0x1.49a784bcd2p-2,
+                              -0x1.91bba891f2p-2,
+                              -0x1.d6753e032ep-2,
+                              -0x1.0c10500d64p-1,
+                              0,
+                              0,
+                              0,
+                              0x1.14c560fe69p-1,
+                              0x1.a8ff97181p-2,
+                              0x1.32bfee370ep-2,
+                              0x1.8a8980abfcp-3,
+                              0x1.7d60496cf8p-4};
+static const T LOG2_LOW[] = {0,
+                             -0x1.3167ccc538261p-44,
+                             -0x1.6879fa00b120ap-43,
+                             0x1.7f5dc57266758p-43,
+                             0x1.1d406db502403p-44,
+                             0x1.1ee969a95f529p-43,
+                             -0x1.41dfc7d7c3321p-43,
+                             0x1.5669df6a2b592p-43,
+                             0,
+                             0,
+                             0,
+                             -0x1.41dfc7d7c3321p-43,
+                             0x1.4bc302ffa76fbp-43,
+                             0x1.cd0cb4492f1bcp-43,
+                             -0x1.66cccab240e9p-46,
+                             0x1.da6339da288fcp-43};
+static const T ROOT_HIGH[] = {0x1p0,
+                              0x1.0b5586cf9890fp0,
+                              0x1.172b83c7d517bp0,
+                              0x1.2387a6e756238p0,
+                              0x1.306fe0a31b715p0,
+                              0x1.3dea64c123422p0,
+                              0x1.4bfdad5362a27p0,
+                              0x1.5ab07dd485429p0,
+                              0x1.6a09e667f3bcdp0,
+                              0x1.7a11473eb0187p0,
+                              0x1.8ace5422aa0dbp0,
+                              0x1.9c49182a3f09p0,
+                              0x1.ae89f995ad3adp0,
+                              0x1.c199bdd85529cp0,
+                              0x1.d5818dcfba487p0,
+                              0x1.ea4afa2a490dap0};
+static const T ROOT_LOW[] = {0,
+                             0x1.8a62e4adc610bp-54,
+                             -0x1.19041b9d78a76p-55,
+                             0x1.9b07eb6c70573p-54,
+                             0x1.6f46ad23182e4p-55,
+                             0x1.ada0911f09ebcp-55,
+                             0x1.d4397afec42e2p-56,
+                             0x1.6324c054647adp-54,
+                             -0x1.bdd3413b26456p-54,
+                             -0x1.41577ee04992fp-55,
+                             0x1.6e9f156864b27p-54,
+                             0x1.c7c46b071f2bep-56,
+                             0x1.7a1cd345dcc81p-54,
+                             0x1.11065895048ddp-55,
+                             0x1.2ed02d75b3707p-55,
+                             -0x1.e9c23179c2893p-54};
+#endif
+
+enum { POWER_FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, POWER_BIAS = sizeof(T) == 4 ? 127 : 1023 };
+
+/* a = 2^k m with m between sqrt(1/2) and sqrt(2), for normal a > 0. */
+FZ_INLINE vec split_exponent(vec a, vec *k) {
+    const vec zero = vsplat(FZ_PER_T(0x1p23, 0x1p52)),
+              root_half = vsplat(FZ_PER_T(0x1.6a09e6p-1, 0x1.6a09e667f3bcdp-1));
+    const mask above = (mask)a - (mask)root_half, fraction = (((mask){0} + 1) << POWER_FRACTION_BITS) - 1;
+    const mask biased = vbits_down(above + (mask)vsplat(1), POWER_FRACTION_BITS); /* 1's bits are the bias */
+    *k = (vec)(biased | (mask)zero) - (zero + POWER_BIAS);
+    return (vec)((mask)a - (above & ~fraction));
+}
+
+/* (atanh(s) / s - 1) / s^2 * 2 / ln 2 by Taylor's series, for |s| < 0.0323 within 2^-42 (float64: 2^-73) of
+   atanh(s) / s. */
+FZ_INLINE vec log2_series(vec square) {
+#if defined(FZ_T_float32)
+    static const T c[] = {0x1.ec709ep-1f, 0x1.2776c6p-1f, 0x1.a61762p-2f};
+#else
+    static const T c[] = {0x1.ec709dc3a03fdp-1, 0x1.2776c50ef9bfep-1, 0x1.a61762a7aded9p-2,
+                          0x1.484b13d7c02a9p-2, 0x1.0c9a84994022dp-2, 0x1.c68f568d3176p-3};
+#endif
+    const int count = sizeof c / sizeof *c;
+    vec sum = vsplat(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) sum = vfma(sum, square, vsplat(c[i]));
+    return sum;
+}
+
+/* log2(a) + shift. With j the whole number near 16 / m, r = m j / 16 - 1 is exact, and log2(1 + r) is
+   2 atanh(s) / ln 2, s = r / (2 + r) (Tang, "Table-driven implementation of the logarithm function", 1990). j is 16
+   about m = 1, where all but the series vanishes. */
+FZ_INLINE words log2_words(vec a, vec shift) {
+    const T whole = FZ_PER_T(0x1.8p23, 0x1.8p52);
+    vec k;
+    const vec m = split_exponent(a, &k);
+    const vec near = vfma(vfma(m, vsplat((T)14.6278), vsplat((T)-46.5455)), m, vsplat((T)47.9976)) + whole;
+    const vec r = vresidual(m, (near - whole) * (T)0.0625, vsplat(-1));
+    const vec divisor = r + 2, divisor_low = (2 - divisor) + r, reciprocal = 1 / divisor;
+    const vec s = r * reciprocal, s_low = (vresidual(-s, divisor, r) - s * divisor_low) * reciprocal;
+    const vec factor = vsplat(FZ_PER_T(0x1.715476p1f, 0x1.71547652b82fep1)),
+              factor_low = vsplat(FZ_PER_T(0x1.4ae0cp-25f, 0x1.777d0ffda0d24p-55));
+    const words main = two_product(s, factor);
+    const vec square = s * s, series = vfma(square * s, log2_series(square), main.lo);
+    const vec rest = vfma(s, factor_low, vfma(s_low, factor, series));
+    const words sum = two_sum_ordered((k + shift) + vlookup(LOG2_HIGH, (mask)near), main.hi);
+    return two_sum_ordered(sum.hi, sum.lo + (vlookup(LOG2_LOW, (mask)near) + rest));
+}
+
+/* x * 2^floor(k) for 1/4 < x < 4, rounded once. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vscale_floor(vec x, vec k) { return (vec)FZ_X86(scalef)((x86_vec)x, (x86_vec)k); }
+#else
+FZ_INLINE vec vscale_floor(vec x, vec k) {
+    const T whole = FZ_PER_T(0x1.8p23, 0x1.8p52) + POWER_BIAS;
+    const vec all = vfloor(k), half = vfloor(all * (T)0.5), rest = all - half;
+    return x * (vec)((mask)(half + whole) << POWER_FRACTION_BITS) *
+           (vec)((mask)(rest + whole) << POWER_FRACTION_BITS);
+}
+#endif
+
+/* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
+FZ_INLINE vec exp2_series(vec f) {
+#if defined(FZ_T_float32)
+    static const T c[] = {0x1.62e43p-1f, 0x1.ebfbep-3f, 0x1.c6b08ep-5f, 0x1.3b2ab6p-7f};
+#else
+    static const T c[] = {0x1.62e42fefa39efp-1,  0x1.ebfbdff82c58fp-3,  0x1.c6b08d704a0cp-5,
+                          0x1.3b2ab6fba4e77p-7,  0x1.5d87fe78a6731p-10, 0x1.430912f86c787p-13,
+                          0x1.ffcbfc588b0c7p-17, 0x1.62c0223a5c824p-20};
+#endif
+    const int count = sizeof c / sizeof *c;
+    vec sum = vsplat(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) sum = vfma(sum, f, vsplat(c[i]));
+    return sum * f;
+}
+
+/* 2^(x.hi + x.lo), where x.hi may be beyond all exponents. */
+FZ_INLINE vec exp2_words(words x) {
+    const T limit = FZ_PER_T(170, 1100), whole = FZ_PER_T(0x1.8p19, 0x1.8p48); /* whose last bit is 1/16 */
+    const vec hi = vsmaller(vsplat(limit), vlarger(vsplat(-limit), x.hi));
+    const vec low = vselect(hi == x.hi, x.lo, vsplat(0)), near = hi + whole, k = near - whole;
+    const vec f = (hi - k) + low;
+    const vec root = vlookup(ROOT_HIGH, (mask)near);
+    return vscale_floor(root + vfma(root, exp2_series(f), vlookup(ROOT_LOW, (mask)near)), k);
+}
+
+/* power, the size of x^y for x > 0 and finite, becomes x^y by the rules of C's pow (annex F). */
+FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
+    const vec infinity = vsplat((T)INFINITY), zero = vsplat(0), a = vabsolute(x), half = y * (T)0.5;
+    const mask whole = vrint(y) == y, odd = whole & (vrint(half) != half);
+    const vec of_zero = vselect(y < 0, infinity, zero), of_infinity = vselect(y < 0, zero, infinity);
+    size = vselect(a == 0, of_zero, vselect(a == infinity, of_infinity, size));
+    const vec result = (vec)((mask)size | ((mask)x & odd & (mask)vsplat((T)-0.0)));
+    const mask no_number = (x != x) | (y != y) | ((x < 0) & (a < infinity) & ~whole);
+    return vselect((x == 1) | (y == 0), zero + 1, vselect(no_number, vsplat((T)NAN), result));
+}
+
+/* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
+FZ_INLINE vec vpower(vec x, vec y) {
+    const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900)), least = vsplat(FZ_PER_T(FLT_MIN, DBL_MIN));
+    const mask usual = (x >= least) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
+    const bool special = vany(~usual);
+    vec a = x, shift = vsplat(0), exponent = y;
+    if (special) {
+        const mask tiny = vabsolute(x) < least;
+        a = vabsolute(vselect(tiny, x * FZ_PER_T(0x1p25, 0x1p54), x));
+        shift = vselect(tiny, shift + FZ_PER_T(-25, -54), shift);
+        exponent = vsmaller(largest, vlarger(-largest, y));
+    }
+    const words log = log2_words(a, shift), product = two_product(exponent, log.hi);
+    const vec size = exp2_words((words){product.hi, vfma(exponent, log.lo, product.lo)});
+    return special ? power_of_any(x, y, size) : size;
+}
+
+#endif
