@@ -89,16 +89,24 @@ typedef struct fz__reduction {
     bool divide;       /* the result by `count` */
     ptrdiff_t element; /* bytes */
     ptrdiff_t count;   /* elements that make one result, >= 1 */
-    fz__nest kept;     /* x and out over the axes that stay; size >= 1 */
-    fz__nest reduced;  /* x over the axes that go; its data pointer is set per result */
+    /* The innermost reduced axis, where x runs faster along it than along every kept one; else one element. */
+    ptrdiff_t run, run_stride;
+    fz__nest reduced; /* x over the other axes that go; its data pointer is set per result */
+    fz__nest kept;    /* out and x over the axes that stay; size >= 1 */
 } fz__reduction;
 
-/* Where x runs faster along a reduced axis than along a kept one: one result after the other. */
+/* values[i] = the run of n elements at x + i * row_stride, reduced, for i < count. */
+void fz__reduce_runs(const fz__reduction *reduction, ptrdiff_t count, ptrdiff_t n, const char *x,
+                     ptrdiff_t row_stride, char *values);
+/* What remains to be done to n contiguous results, a mean's division and a sum's sign of zero; then they go to
+   out at a stride. */
+void fz__store_results(const fz__reduction *reduction, ptrdiff_t n, char *values, char *out,
+                       ptrdiff_t stride);
+
+/* Where all that makes a result lies closer together than neighbouring results: one result after the other. */
 fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
-/* What remains to be done to n contiguous results: a mean's division, a sum's sign of zero. */
-void fz__finish_results(const fz__reduction *reduction, size_t n, void *results);
 
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 

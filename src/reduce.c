@@ -74,9 +74,52 @@ static void apply_scalar(const fz__reduction *r, fz_op op, double value, size_t 
     r->kernels->elementwise->loops[op](n, in, (const unsigned char[]){1, 0}, results);
 }
 
-void fz__finish_results(const fz__reduction *r, size_t n, void *results) {
+static void finish_results(const fz__reduction *r, size_t n, void *results) {
     if (r->combine == FZ_OP_add) apply_scalar(r, FZ_OP_add, 0, n, results); /* a sum of -0 is 0, as NumPy's */
     if (r->divide) apply_scalar(r, FZ_OP_divide, (double)r->count, n, results);
+}
+
+void fz__store_results(const fz__reduction *r, ptrdiff_t n, char *values, char *out, ptrdiff_t stride) {
+    finish_results(r, (size_t)n, values);
+    r->copy((size_t)n, values, r->element, out, stride);
+}
+
+/* One long run at a stride, collected block by block. */
+static void reduce_spread_run(const fz__reduction *r, ptrdiff_t n, const char *x, char *block, char *value) {
+    enum { PARTIALS = 64 };
+    char partials[PARTIALS * sizeof(double)];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK) {
+        const size_t length = (size_t)fz__min(FZ_BLOCK, n - i);
+        if (count == PARTIALS) {
+            r->kernels->reduce->rows[r->kind](1, PARTIALS, partials, 0, partials);
+            count = 1;
+        }
+        r->copy(length, x + i * r->run_stride, r->run_stride, block, r->element);
+        r->kernels->reduce->rows[r->kind](1, length, block, 0, partials + count++ * r->element);
+    }
+    r->kernels->reduce->rows[r->kind](1, (size_t)count, partials, 0, value);
+}
+
+void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                     ptrdiff_t row_stride, char *values) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
+    if (n == 1 || r->run_stride == r->element) {
+        r->kernels->reduce->rows[r->kind]((size_t)count, (size_t)n, x, row_stride, values);
+        return;
+    }
+    const ptrdiff_t held = FZ_BLOCK / n; /* rows that a block holds */
+    for (ptrdiff_t i = 0; i < count; i += fz__max(held, 1), values += fz__max(held, 1) * r->element) {
+        const char *row = x + i * row_stride;
+        const ptrdiff_t taken = fz__min(held, count - i);
+        if (held < 1) {
+            reduce_spread_run(r, n, row, block, values);
+            continue;
+        }
+        for (ptrdiff_t k = 0; k < taken; k++, row += row_stride)
+            r->copy((size_t)n, row, r->run_stride, block + k * n * r->element, r->element);
+        r->kernels->reduce->rows[r->kind]((size_t)taken, (size_t)n, block, n * r->element, values);
+    }
 }
 
 /* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
@@ -86,30 +129,44 @@ static fz_status reduce_nothing(const char *name, const fz__reduction *r, const 
                         name);
     _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES] = {0};
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
-    fz__finish_results(r, 1, value); /* 0 / 0 */
+    finish_results(r, 1, value); /* 0 / 0 */
     fz__copy(&(fz_array){value, out->dtype, out->ndim, out->shape, strides}, out);
     return FZ_OK;
 }
 
-static ptrdiff_t innermost_stride(const fz__nest *nest) {
-    const ptrdiff_t stride = nest->ndim ? nest->strides[0][nest->ndim - 1] : PTRDIFF_MAX;
+static ptrdiff_t innermost_stride(const fz__nest *nest, int operand) {
+    const ptrdiff_t stride = nest->ndim ? nest->strides[operand][nest->ndim - 1] : PTRDIFF_MAX;
     return stride < 0 ? -stride : stride;
+}
+
+/* Takes the innermost reduced axis out of the nest if it lies inside the kept ones. */
+static void split_run(fz__reduction *r) {
+    r->run = 1;
+    r->run_stride = r->element;
+    const int inner = r->reduced.ndim - 1;
+    if (inner < 0 || innermost_stride(&r->reduced, 0) > innermost_stride(&r->kept, 1)) return;
+    r->run = r->reduced.shape[inner];
+    r->run_stride = r->reduced.strides[0][inner];
+    r->reduced.size /= r->run;
+    fz__nest_remove_axis(&r->reduced, inner);
 }
 
 static fz_status run(const char *name, fz__reduction *r, const fz_array *x, const fz_array *out,
                      const split *s) {
+    enum { LONG_RUN = 4096 }; /* a run that draws as much from memory alone as beside its neighbours */
     const fz_array kept = {x->data, x->dtype, s->kept, s->kept_shape, s->kept_strides};
     const fz_array result = {out->data, x->dtype, s->kept, s->kept_shape, s->out_strides};
     const fz_array reduced = {x->data, x->dtype, s->reduced, s->reduced_shape, s->reduced_strides};
-    fz_status status = fz__nest_init(&r->kept, name, 2, (const fz_array *const[]){&kept, &result});
+    /* x stands last: the order of its axes counts, there is more of it than of the result. */
+    fz_status status = fz__nest_init(&r->kept, name, 2, (const fz_array *const[]){&result, &kept});
     if (!status) status = fz__nest_init(&r->reduced, name, 1, (const fz_array *const[]){&reduced});
     r->count = r->reduced.size;
     if (!status && r->count == 0) return reduce_nothing(name, r, out);
     if (status || r->kept.size == 0) return status;
-    const ptrdiff_t shift = r->reduced.data[0] - (char *)x->data; /* of flipped axes */
-    r->kept.data[0] += shift;
-    r->reduced.data[0] = r->kept.data[0];
-    const bool by_rows = innermost_stride(&r->reduced) <= innermost_stride(&r->kept);
+    r->kept.data[1] += r->reduced.data[0] - (char *)x->data; /* of flipped axes */
+    split_run(r);
+    const bool by_rows = r->reduced.ndim == 0 || r->run >= LONG_RUN ||
+                         innermost_stride(&r->reduced, 0) <= innermost_stride(&r->kept, 1);
     return by_rows ? fz__reduce_rows(r) : fz__reduce_columns(r);
 }
 

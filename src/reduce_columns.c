@@ -2,17 +2,22 @@
 
    Results are taken in strips that fit the L1 cache, the rows above a strip in segments of a fixed
    length. A segment's rows join in groups, groups within the segment, and segments within the result, each
-   time as a tree. So the order depends on shape and strides, never on threads. */
+   time as a tree. So the order depends on shape and strides, never on threads. A row holds one element of each
+   result, or the joined elements of a run. */
 #include <string.h>
 
 #include "internal.h"
 
 enum {
-    STRIP = 256,  /* results side by side */
-    GROUP = 32,   /* rows that one kernel call joins */
-    GATHERED = 8, /* shorter runs of rows, or rows with gaps, are collected so many at a time */
-    SEGMENT_ELEMENTS = 65536,
-    JOINED_ELEMENTS = 4096, /* joined groups that a segment holds before it joins them */
+    STRIP_BYTES = 8192,    /* of results side by side that are read in place: long enough for prefetchers */
+    COLLECTED_STRIP = 256, /* results side by side whose rows are collected first */
+    COLLECTED = 16,        /* rows at a time */
+    GROUP = 128,           /* rows that one kernel call joins */
+    FOLDED = 64,           /* narrower rows without gaps are joined side by side ... */
+    FOLD = 256,            /* ... so many elements at least */
+    SEGMENT = 131072,      /* elements */
+    GRAIN = 16384,         /* elements of a task */
+    JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
 };
 
 typedef struct job {
@@ -25,64 +30,100 @@ typedef struct job {
 typedef struct segment {
     const fz__reduction *reduction;
     ptrdiff_t width, stride; /* of the strip, in elements; between its elements in x, in bytes */
-    ptrdiff_t gathered, joined;
-    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[GATHERED * STRIP * sizeof(double)];
-    _Alignas(FZ_MAX_VECTOR_BYTES) char groups[JOINED_ELEMENTS * sizeof(double)];
+    ptrdiff_t fold;          /* rows that are taken for one; 1: none */
+    ptrdiff_t collected, joined;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char collection[COLLECTED * COLLECTED_STRIP * sizeof(double)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char groups[JOINED_BYTES];
 } segment;
 
+static void join_rows(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                      ptrdiff_t row_stride, char *result) {
+    r->kernels->reduce->columns[r->kind]((size_t)rows, (size_t)n, x, row_stride, result);
+}
+
 /* `rows` rows of n values without gaps joined into *result, GROUP at a time, in place. */
-static void join_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, char *stack, void *result) {
+static void join_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, char *stack, char *result) {
     const ptrdiff_t row = n * r->element;
     for (; rows > GROUP; rows = fz__ceil_div(rows, GROUP)) {
         for (ptrdiff_t i = 0; i * GROUP < rows; i++)
-            r->kernels->reduce->columns[r->kind]((size_t)fz__min(GROUP, rows - i * GROUP), (size_t)n,
-                                                 stack + i * GROUP * row, row, stack + i * row);
+            join_rows(r, fz__min(GROUP, rows - i * GROUP), n, stack + i * GROUP * row, row, stack + i * row);
     }
-    r->kernels->reduce->columns[r->kind]((size_t)rows, (size_t)n, stack, row, result);
+    join_rows(r, rows, n, stack, row, result);
 }
 
-static void add_group(segment *s, ptrdiff_t rows, const char *x, ptrdiff_t row_stride) {
+/* Room for the joined rows of one more group. */
+static char *next_group(segment *s) {
     const fz__reduction *r = s->reduction;
-    if (s->joined == JOINED_ELEMENTS / s->width) {
+    if (s->joined == JOINED_BYTES / r->element / s->width) {
         join_stack(r, s->joined, s->width, s->groups, s->groups);
         s->joined = 1;
     }
-    r->kernels->reduce->columns[r->kind]((size_t)rows, (size_t)s->width, x, row_stride,
-                                         s->groups + s->joined++ * s->width * r->element);
+    return s->groups + s->joined++ * s->width * r->element;
 }
 
-static void flush_gathered(segment *s) {
-    if (s->gathered) add_group(s, s->gathered, s->gather, s->width * s->reduction->element);
-    s->gathered = 0;
+static void flush_collected(segment *s) {
+    const ptrdiff_t row = s->width * s->reduction->element;
+    if (s->collected) join_rows(s->reduction, s->collected, s->width, s->collection, row, next_group(s));
+    s->collected = 0;
+}
+
+/* `fold` rows without a gap between them are one row, whose halves join until one of them is left. */
+static void add_folded(segment *s, ptrdiff_t rows, const char *x) {
+    const fz__reduction *r = s->reduction;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char sums[16 * FOLDED * sizeof(double)];
+    ptrdiff_t n = s->fold * s->width;
+    join_rows(r, rows, n, x, n * r->element, sums);
+    while ((n /= 2) > s->width) join_rows(r, 2, n, sums, n * r->element, sums);
+    join_rows(r, 2, n, sums, n * r->element, next_group(s));
+}
+
+static void collect_row(segment *s, const char *x) {
+    const fz__reduction *r = s->reduction;
+    char *row = s->collection + s->collected * s->width * r->element;
+    if (r->run == 1)
+        r->copy((size_t)s->width, x, s->stride, row, r->element);
+    else
+        fz__reduce_runs(r, s->width, r->run, x, s->stride, row);
+    if (++s->collected == COLLECTED) flush_collected(s);
 }
 
 static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     segment *s = context;
     const fz__reduction *r = s->reduction;
     const char *x = pointers[0];
-    if (n >= GATHERED && s->stride == r->element) {
-        for (; n; n -= fz__min(n, GROUP), x += GROUP * strides[0])
-            add_group(s, fz__min(n, GROUP), x, strides[0]);
-        return;
-    }
-    for (; n; n--, x += strides[0]) {
-        r->copy((size_t)s->width, x, s->stride, s->gather + s->gathered * s->width * r->element, r->element);
-        if (++s->gathered == GATHERED) flush_gathered(s);
+    const bool in_place = r->run == 1 && s->stride == r->element;
+    const bool folds = in_place && s->fold > 1 && strides[0] == s->width * r->element;
+    for (ptrdiff_t rows = 1; n; n -= rows, x += rows * strides[0]) {
+        if (folds && n >= 2 * s->fold) {
+            rows = fz__min(GROUP, n / s->fold) * s->fold;
+            add_folded(s, rows / s->fold, x);
+        } else if (in_place) {
+            rows = fz__min(GROUP, n);
+            join_rows(r, rows, s->width, x, strides[0], next_group(s));
+        } else {
+            collect_row(s, x);
+        }
     }
 }
 
-static void store_results(const fz__reduction *r, ptrdiff_t n, void *values, char *out) {
-    fz__finish_results(r, (size_t)n, values);
-    r->copy((size_t)n, values, r->element, out, r->kept.strides[1][r->kept.ndim - 1]);
-}
-
-/* The pointers into x and out of strip `index`, counted along the innermost axis first; its width. */
+/* The pointers to out and x of strip `index`, counted along the innermost axis first; its width. */
 static ptrdiff_t seek_strip(const job *j, ptrdiff_t index, char *pointers[]) {
     const fz__nest *kept = &j->reduction->kept;
     const ptrdiff_t columns = kept->shape[kept->ndim - 1], column = index % j->strips * j->strip;
     ptrdiff_t coordinates[FZ_MAX_NDIM];
     fz__nest_seek(kept, index / j->strips * columns + column, coordinates, pointers);
     return fz__min(j->strip, columns - column);
+}
+
+static void store_strip(const fz__reduction *r, ptrdiff_t width, char *values, char *out) {
+    fz__store_results(r, width, values, out, r->kept.strides[0][r->kept.ndim - 1]);
+}
+
+/* The power of two of rows that are whole vectors of any length, and long enough. */
+static ptrdiff_t choose_fold(ptrdiff_t width) {
+    ptrdiff_t fold = 1;
+    while (width < FOLDED && (fold * width % 16 || fold * width < FOLD)) fold *= 2;
+    return fold;
 }
 
 /* Items are segments, those of one strip side by side. */
@@ -93,19 +134,20 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
     fz__nest nest = r->reduced;
     segment s;
     s.reduction = r;
-    s.stride = r->kept.strides[0][r->kept.ndim - 1];
+    s.stride = r->kept.strides[1][r->kept.ndim - 1];
     for (ptrdiff_t item = begin; item < end; item++) {
         char *pointers[FZ_MAX_OPERANDS];
-        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP * sizeof(double)];
+        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP_BYTES];
         const ptrdiff_t first = item % j->segments * j->segment_rows;
         s.width = seek_strip(j, item / j->segments, pointers);
-        s.gathered = s.joined = 0;
-        nest.data[0] = pointers[0];
-        fz__nest_walk(&nest, first, fz__min(first + j->segment_rows, r->count), add_rows, &s);
-        flush_gathered(&s);
+        s.fold = choose_fold(s.width);
+        s.collected = s.joined = 0;
+        nest.data[0] = pointers[1];
+        fz__nest_walk(&nest, first, fz__min(first + j->segment_rows, nest.size), add_rows, &s);
+        flush_collected(&s);
         join_stack(r, s.joined, s.width, s.groups,
                    j->partials ? j->partials + item * j->strip * r->element : values);
-        if (!j->partials) store_results(r, s.width, values, pointers[1]);
+        if (!j->partials) store_strip(r, s.width, values, pointers[0]);
     }
 }
 
@@ -114,30 +156,41 @@ static void join_segments(const job *j, ptrdiff_t strips) {
     const fz__reduction *r = j->reduction;
     for (ptrdiff_t i = 0; i < strips; i++) {
         char *pointers[FZ_MAX_OPERANDS], *stack = j->partials + i * j->segments * j->strip * r->element;
-        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP * sizeof(double)];
+        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP_BYTES];
         const ptrdiff_t width = seek_strip(j, i, pointers);
         for (ptrdiff_t row = 1; row < j->segments && width < j->strip; row++)
             memmove(stack + row * width * r->element, stack + row * j->strip * r->element,
                     (size_t)(width * r->element));
         join_stack(r, j->segments, width, stack, values);
-        store_results(r, width, values, pointers[1]);
+        store_strip(r, width, values, pointers[0]);
     }
 }
 
+/* Strips of equal width but for the last; a row is as many elements of x as it has results, times the run. */
+static void plan_strips(job *j) {
+    const fz__reduction *r = j->reduction;
+    const fz__nest *kept = &r->kept;
+    const ptrdiff_t columns = kept->shape[kept->ndim - 1];
+    const bool in_place = r->run == 1 && kept->strides[1][kept->ndim - 1] == r->element;
+    const ptrdiff_t widest = in_place ? STRIP_BYTES / r->element : COLLECTED_STRIP;
+    j->strip = fz__ceil_div(columns, fz__ceil_div(columns, widest));
+    j->strips = fz__ceil_div(columns, j->strip);
+    j->segment_rows = fz__max(COLLECTED, SEGMENT / (j->strip * r->run));
+    j->segments = fz__ceil_div(r->reduced.size, j->segment_rows);
+}
+
 fz_status fz__reduce_columns(const fz__reduction *r) {
+    job j = {.reduction = r};
+    plan_strips(&j);
     const ptrdiff_t columns = r->kept.shape[r->kept.ndim - 1];
-    job j = {.reduction = r, .strips = fz__ceil_div(columns, STRIP)};
-    j.strip = fz__ceil_div(columns, j.strips);
-    j.strips = fz__ceil_div(columns, j.strip);
-    j.segment_rows = fz__max(GROUP, SEGMENT_ELEMENTS / j.strip);
-    j.segments = fz__ceil_div(r->count, j.segment_rows);
     const ptrdiff_t strips = r->kept.size / columns * j.strips, items = strips * j.segments;
     if (j.segments > 1) {
         j.partials =
             fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * j.strip * r->element));
         if (!j.partials) return FZ_ERROR_MEMORY;
     }
-    const ptrdiff_t grain = fz__max(1, SEGMENT_ELEMENTS / 4 / (j.strip * fz__min(r->count, j.segment_rows)));
+    const ptrdiff_t rows = fz__min(r->reduced.size, j.segment_rows);
+    const ptrdiff_t grain = fz__max(1, GRAIN / (j.strip * r->run * rows));
     fz__parallel_for(fz__participants(items, grain), items, grain, reduce_segments, &j);
     if (!j.partials) return FZ_OK;
     join_segments(&j, strips);

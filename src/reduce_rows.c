@@ -1,105 +1,106 @@
 /* Reductions along memory: the elements that make a result lie close together.
 
-   A result's elements are cut into segments of a fixed length, a segment into blocks; blocks join within
-   their segment and segments within the result, each time in one kernel call that joins as a tree. So
-   the order depends on shape and strides, never on threads. */
-#include <string.h>
-
+   A result is a number of runs. Few elements are one item of work together with neighbouring results; many are
+   cut into segments of a fixed length, of one or more runs or of a piece of a run, whose partial results join as
+   a tree. So the order depends on shape and strides, never on threads. */
 #include "internal.h"
 
 enum {
-    SEGMENT = 32768,                 /* elements */
-    GATHERED = 64,                   /* rows shorter than this are collected into blocks */
-    BLOCKS = 2 * SEGMENT / GATHERED, /* more than a segment can have: a long row ends in a short block */
-    GRAIN = 16384,                   /* elements of a task */
+    SEGMENT = 32768, /* elements */
+    VALUES = 512,    /* results or partial results at a time */
+    GRAIN = 16384,   /* elements of a task */
 };
+
+static void join_values(const fz__reduction *r, ptrdiff_t n, const char *values, char *result) {
+    r->kernels->reduce->rows[r->kind](1, (size_t)n, values, 0, result);
+}
+
+/* ---- whole results ---------------------------------------------------------------------------------------- */
+
+/* A row of results of one run each. */
+static void reduce_results(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    const fz__reduction *r = context;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char values[VALUES * sizeof(double)];
+    for (ptrdiff_t i = 0; i < n; i += VALUES) {
+        const ptrdiff_t count = fz__min(VALUES, n - i);
+        fz__reduce_runs(r, count, r->run, pointers[1] + i * strides[1], strides[1], values);
+        fz__store_results(r, count, values, pointers[0] + i * strides[0], strides[0]);
+    }
+}
+
+static void reduce_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    fz__reduction *r = context;
+    fz__nest_walk(&r->kept, begin, end, reduce_results, r);
+}
+
+/* ---- segments of results ---------------------------------------------------------------------------------- */
 
 typedef struct job {
     const fz__reduction *reduction;
-    ptrdiff_t segments; /* of one result */
-    char *partials;     /* [result][segment]; NULL where there is one segment */
+    ptrdiff_t runs;     /* of a segment: more than one, or ... */
+    ptrdiff_t pieces;   /* ... of a run: more than one */
+    ptrdiff_t segments; /* of a result */
+    char *partials;     /* [result][segment] */
 } job;
 
-/* Collects the blocks of one segment. */
-typedef struct segment {
+/* Partial results of a segment's runs. */
+typedef struct collection {
     const fz__reduction *reduction;
-    ptrdiff_t gathered, blocks;
-    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[FZ_BLOCK * sizeof(double)];
-    _Alignas(FZ_MAX_VECTOR_BYTES) char partials[BLOCKS * sizeof(double)];
-} segment;
+    ptrdiff_t values, joined;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char value[VALUES * sizeof(double)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char join[SEGMENT / VALUES * sizeof(double)];
+} collection;
 
-static void add_block(segment *s, ptrdiff_t n, const char *x) {
-    const fz__reduction *r = s->reduction;
-    r->kernels->reduce->row[r->kind]((size_t)n, x, s->partials + s->blocks++ * r->element);
+static void flush_values(collection *c) {
+    if (c->values)
+        join_values(c->reduction, c->values, c->value, c->join + c->joined++ * c->reduction->element);
+    c->values = 0;
 }
 
-static void flush_gathered(segment *s) {
-    if (s->gathered) add_block(s, s->gathered, s->gather);
-    s->gathered = 0;
-}
-
-static void add_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
-    segment *s = context;
-    const fz__reduction *r = s->reduction;
-    const bool gapless = strides[0] == r->element && n >= GATHERED;
+static void add_runs(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    collection *c = context;
+    const fz__reduction *r = c->reduction;
     const char *x = pointers[0];
     while (n) {
-        const ptrdiff_t count = fz__min(n, gapless ? FZ_BLOCK : FZ_BLOCK - s->gathered);
-        if (gapless) {
-            add_block(s, count, x);
-        } else {
-            r->copy((size_t)count, x, strides[0], s->gather + s->gathered * r->element, r->element);
-            s->gathered += count;
-            if (s->gathered == FZ_BLOCK) flush_gathered(s);
-        }
+        const ptrdiff_t count = fz__min(n, VALUES - c->values);
+        fz__reduce_runs(r, count, r->run, x, strides[0], c->value + c->values * r->element);
+        if ((c->values += count) == VALUES) flush_values(c);
         x += count * strides[0];
         n -= count;
     }
 }
 
-/* n contiguous values joined into *result, FZ_BLOCK at a time, in place. */
-static void join_values(const fz__reduction *r, ptrdiff_t n, char *values, void *result) {
-    for (; n > FZ_BLOCK; n = fz__ceil_div(n, FZ_BLOCK)) {
-        for (ptrdiff_t i = 0; i * FZ_BLOCK < n; i++)
-            r->kernels->reduce->row[r->kind]((size_t)fz__min(FZ_BLOCK, n - i * FZ_BLOCK),
-                                             values + i * FZ_BLOCK * r->element, values + i * r->element);
+static void reduce_segment(const job *j, char *x, ptrdiff_t segment, char *value) {
+    const fz__reduction *r = j->reduction;
+    const ptrdiff_t first = segment / j->pieces * j->runs, offset = segment % j->pieces * SEGMENT;
+    fz__nest nest = r->reduced;
+    nest.data[0] = x;
+    if (j->runs == 1) {
+        ptrdiff_t coordinates[FZ_MAX_NDIM];
+        char *run;
+        fz__nest_seek(&nest, first, coordinates, &run);
+        const ptrdiff_t n = j->pieces == 1 ? r->run : fz__min(SEGMENT, r->run - offset);
+        fz__reduce_runs(r, 1, n, run + offset * r->run_stride, 0, value);
+        return;
     }
-    r->kernels->reduce->row[r->kind]((size_t)n, values, result);
-}
-
-/* Elements [begin, end) of the result whose first element is nest->data[0]. */
-static void reduce_segment(const fz__reduction *r, const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end,
-                           segment *s, void *result) {
-    s->reduction = r;
-    s->gathered = s->blocks = 0;
-    fz__nest_walk(nest, begin, end, add_row, s);
-    flush_gathered(s);
-    join_values(r, s->blocks, s->partials, result);
-}
-
-static void store_result(const fz__reduction *r, char *result, void *value) {
-    fz__finish_results(r, 1, value);
-    memcpy(result, value, (size_t)r->element);
+    collection c;
+    c.reduction = r;
+    c.values = c.joined = 0;
+    fz__nest_walk(&nest, first, fz__min(first + j->runs, nest.size), add_runs, &c);
+    flush_values(&c);
+    join_values(r, c.joined, c.join, value);
 }
 
 /* Items are segments, those of one result side by side. */
 static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     const job *j = context;
-    const fz__reduction *r = j->reduction;
-    fz__nest nest = r->reduced;
-    segment s;
     for (ptrdiff_t item = begin; item < end; item++) {
-        char *pointers[FZ_MAX_OPERANDS], value[sizeof(double)];
+        char *pointers[FZ_MAX_OPERANDS];
         ptrdiff_t coordinates[FZ_MAX_NDIM];
-        const ptrdiff_t first = item % j->segments * SEGMENT;
-        fz__nest_seek(&r->kept, item / j->segments, coordinates, pointers);
-        nest.data[0] = pointers[0];
-        reduce_segment(r, &nest, first, fz__min(first + SEGMENT, r->count), &s, value);
-        if (j->partials)
-            memcpy(j->partials + item * r->element, value, (size_t)r->element);
-        else
-            store_result(r, pointers[1], value);
+        fz__nest_seek(&j->reduction->kept, item / j->segments, coordinates, pointers);
+        reduce_segment(j, pointers[1], item % j->segments, j->partials + item * j->reduction->element);
     }
 }
 
@@ -110,21 +111,26 @@ static void join_segments(const job *j) {
         ptrdiff_t coordinates[FZ_MAX_NDIM];
         fz__nest_seek(&r->kept, i, coordinates, pointers);
         join_values(r, j->segments, j->partials + i * j->segments * r->element, value);
-        store_result(r, pointers[1], value);
+        fz__store_results(r, 1, value, pointers[0], r->element);
     }
 }
 
-fz_status fz__reduce_rows(const fz__reduction *r) {
-    job j = {.reduction = r, .segments = fz__ceil_div(r->count, SEGMENT)};
+static fz_status reduce_in_segments(const fz__reduction *r) {
+    job j = {.reduction = r, .pieces = fz__ceil_div(r->run, SEGMENT), .runs = fz__max(1, SEGMENT / r->run)};
+    j.segments = fz__ceil_div(r->reduced.size, j.runs) * j.pieces;
     const ptrdiff_t items = r->kept.size * j.segments;
-    if (j.segments > 1) {
-        j.partials = fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * r->element));
-        if (!j.partials) return FZ_ERROR_MEMORY;
-    }
+    j.partials = fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * r->element));
+    if (!j.partials) return FZ_ERROR_MEMORY;
     const ptrdiff_t grain = fz__max(1, GRAIN / fz__min(r->count, SEGMENT));
     fz__parallel_for(fz__participants(items, grain), items, grain, reduce_segments, &j);
-    if (!j.partials) return FZ_OK;
     join_segments(&j);
     fz__workspace_release(j.partials);
+    return FZ_OK;
+}
+
+fz_status fz__reduce_rows(const fz__reduction *r) {
+    if (r->reduced.size > 1 || r->run > SEGMENT) return reduce_in_segments(r);
+    const ptrdiff_t grain = fz__max(1, GRAIN / r->run);
+    fz__parallel_for(fz__participants(r->kept.size, grain), r->kept.size, grain, reduce_range, (void *)r);
     return FZ_OK;
 }

@@ -46,9 +46,11 @@ typedef struct fz_elementwise_kernels {
 } fz_elementwise_kernels;
 
 typedef struct fz_reduce_kernels {
-    /* NULL where the row's mask lacks T. *result = x[0] op x[1] ... over n >= 1 contiguous elements. */
-    void (*row[FZ_REDUCTION_COUNT])(size_t n, const void *x, void *result);
-    /* result[j] = x[0][j] op x[1][j] ... over rows >= 1 of n contiguous elements. */
+    /* NULL where the row's mask lacks T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
+       contiguous elements; the results are contiguous. */
+    void (*rows[FZ_REDUCTION_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
+                                     void *results);
+    /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
     void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
                                         void *result);
 } fz_reduce_kernels;

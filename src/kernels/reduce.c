@@ -1,9 +1,15 @@
-/* Reductions of a row to one value, and of a stack of rows to one row. */
+/* Reductions of rows to one value each, and of a stack of rows to one row.
+
+   Elements join in an order that n alone fixes: in chains of at most CHAIN links, whose results join as a tree.
+   So a sum's error is O(CHAIN + log n) eps. */
 #include "vec.h"
 
 enum {
-    ACCUMULATORS = 4, /* enough to keep the adders busy */
-    STACK = 8,        /* rows that are joined as a tree before they meet the result */
+    CHAIN = 16,
+    STREAM = 4 * CHAIN * W, /* elements that four accumulators take in chains */
+    BLOCK = 2 * STREAM,     /* two streams side by side draw more from memory than one */
+    SHORT = 8 * W,          /* up to here one chain does */
+    LEVELS = 48,            /* of the tree over blocks: more than addresses allow */
 };
 
 typedef vec lane_function(vec x, vec y);
@@ -15,68 +21,134 @@ typedef vec lane_function(vec x, vec y);
 #define FZ_FUNCTION2(...) /* none of them joins partial results */
 #include "ops.def"
 
-/* The lanes of v joined as a tree: each step joins the lower half with the upper, each lane twice. */
-FZ_INLINE T join_lanes(vec v, lane_function *lane) {
-    for (int lanes = W; lanes > 1; lanes /= 2) v = lane(vinterleave_low(v, v), vinterleave_high(v, v));
-    return v[0];
-}
+/* ---- between lanes --------------------------------------------------------------------------------------- */
 
-FZ_INLINE void reduce_row(size_t n, const void *row, void *result, lane_function *lane, T neutral) {
-    const char *x = row;
-    vec sum[ACCUMULATORS];
-    for (int u = 0; u < ACCUMULATORS; u++) sum[u] = vsplat(neutral);
-    for (; n >= ACCUMULATORS * W; n -= ACCUMULATORS * W, x += ACCUMULATORS * sizeof(vec)) {
-        for (int u = 0; u < ACCUMULATORS; u++) sum[u] = lane(sum[u], vload(x + u * sizeof(vec)));
-    }
-    for (; n >= W; n -= W, x += sizeof(vec)) sum[0] = lane(sum[0], vload(x));
-    if (n) sum[1] = lane(sum[1], vload_part(x, n, neutral));
-    store_one(result, join_lanes(lane(lane(sum[0], sum[1]), lane(sum[2], sum[3])), lane));
-}
-
-/* One vector of columns of STACK rows, joined as a tree. */
-FZ_INLINE vec join_stack(const char *x, ptrdiff_t row_stride, lane_function *lane) {
-    vec v[STACK];
-    for (int r = 0; r < STACK; r++) v[r] = vload(x + r * row_stride);
-    for (int step = 1; step < STACK; step *= 2) {
-        for (int r = 0; r < STACK; r += 2 * step) v[r] = lane(v[r], v[r + step]);
+/* Joins the lanes of `count` vectors (a power of two, at most W) as trees, each step the lower half of the lanes
+   with the upper. Lane i is then vector i's result, repeated over the lanes i, i + count, ... A vector's result
+   does not depend on the others. */
+FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
+    for (int lanes = W; lanes > 1; lanes /= 2) {
+        count /= 2;
+        for (int i = 0; i < count; i++)
+            v[i] = lane(vinterleave_low(v[i], v[i + count]), vinterleave_high(v[i], v[i + count]));
+        if (count == 0) v[0] = lane(vinterleave_low(v[0], v[0]), vinterleave_high(v[0], v[0]));
     }
     return v[0];
 }
 
-/* z = z op one more row, or the joined rows of a stack, n columns wide. */
-FZ_INLINE void join_rows(size_t n, const char *x, ptrdiff_t row_stride, char *z, lane_function *lane,
-                         int rows) {
-    for (; n >= W; n -= W, x += sizeof(vec), z += sizeof(vec))
-        vstore(z, lane(vload(z), rows == STACK ? join_stack(x, row_stride, lane) : vload(x)));
-    for (int r = 0; n && r < rows; r++, x += row_stride)
-        vstore_part(z, lane(vload_part(z, n, 0), vload_part(x, n, 0)), n);
+/* ---- a row to a vector of partial results ----------------------------------------------------------------- */
+
+FZ_INLINE vec chain(vec sum, size_t n, const char *x, lane_function *lane, T neutral) {
+    for (; n >= W; n -= W, x += sizeof(vec)) sum = lane(sum, vload(x));
+    return n ? lane(sum, vload_part(x, n, neutral)) : sum;
 }
 
-FZ_INLINE void reduce_columns(size_t rows, size_t n, const void *stack, ptrdiff_t row_stride, void *result,
-                              lane_function *lane) {
-    const char *x = stack;
-    memcpy(result, x, n * sizeof(T));
-    for (x += row_stride, rows--; rows >= STACK; x += STACK * row_stride, rows -= STACK)
-        join_rows(n, x, row_stride, result, lane, STACK);
-    for (; rows; x += row_stride, rows--) join_rows(n, x, row_stride, result, lane, 1);
+/* `links` times eight vectors, `step` bytes on each time: four from x, four from `apart` bytes further on. */
+FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t step, lane_function *lane) {
+    vec sum[8];
+    for (int u = 0; u < 8; u++) sum[u] = vload(x + (u / 4) * apart + (u % 4) * sizeof(vec));
+    for (size_t i = 1; i < links; i++) {
+        x += step;
+        for (int u = 0; u < 8; u++) sum[u] = lane(sum[u], vload(x + (u / 4) * apart + (u % 4) * sizeof(vec)));
+    }
+    for (int pair = 1; pair < 8; pair *= 2) {
+        for (int u = 0; u < 8; u += 2 * pair) sum[u] = lane(sum[u], sum[u + pair]);
+    }
+    return sum[0];
+}
+
+/* Blocks join like the digits of a counter: levels[k] holds 2^k of them where bit k of their number is set. */
+FZ_INLINE vec join_long(size_t n, const char *x, lane_function *lane, T neutral) {
+    vec levels[LEVELS], sum;
+    const size_t blocks = n / BLOCK;
+    for (size_t i = 0; i < blocks; i++, x += BLOCK * sizeof(T)) {
+        sum = join_streams(CHAIN, x, STREAM * sizeof(T), 4 * sizeof(vec), lane);
+        int level = 0;
+        for (; i >> level & 1; level++) sum = lane(levels[level], sum);
+        levels[level] = sum;
+    }
+    n %= BLOCK;
+    sum = vsplat(neutral);
+    if (n >= 8 * W) sum = join_streams(n / (8 * W), x, 4 * sizeof(vec), 8 * sizeof(vec), lane);
+    sum = chain(sum, n % (8 * W), x + n / (8 * W) * 8 * sizeof(vec), lane, neutral);
+    for (int level = 0; blocks >> level; level++) {
+        if (blocks >> level & 1) sum = lane(levels[level], sum);
+    }
+    return sum;
+}
+
+FZ_INLINE vec join_row(size_t n, const char *x, lane_function *lane, T neutral) {
+    if (n < W) return vload_part(x, n, neutral);
+    if (n <= SHORT) return chain(vload(x), n - W, x + sizeof(vec), lane, neutral);
+    return join_long(n, x, lane, neutral);
+}
+
+FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, char *results,
+                           lane_function *lane, T neutral) {
+    vec v[W];
+    while (count) {
+        const size_t rows = count < W ? 1 : W;
+        for (size_t i = 0; i < rows; i++, x += row_stride) v[i] = join_row(n, x, lane, neutral);
+        if (rows == W)
+            vstore(results, join_lanes(v, W, lane));
+        else
+            store_one(results, join_lanes(v, 1, lane)[0]);
+        results += rows * sizeof(T);
+        count -= rows;
+    }
+}
+
+/* ---- a stack of rows to a row ----------------------------------------------------------------------------- */
+
+/* `vectors` vectors side by side, from each of `rows` rows, joined in registers and with what is in z. */
+FZ_INLINE void join_columns(size_t rows, int vectors, const char *x, ptrdiff_t row_stride, char *z,
+                            bool first, lane_function *lane) {
+    vec sum[4];
+    for (int u = 0; u < vectors; u++) sum[u] = vload(x + u * sizeof(vec));
+    for (size_t r = 1; r < rows; r++) {
+        x += row_stride;
+        for (int u = 0; u < vectors; u++) sum[u] = lane(sum[u], vload(x + u * sizeof(vec)));
+    }
+    for (int u = 0; u < vectors; u++, z += sizeof(vec)) vstore(z, first ? sum[u] : lane(vload(z), sum[u]));
+}
+
+/* CHAIN rows at a time from left to right: as many streams as prefetchers follow, each in memory order. */
+FZ_INLINE void reduce_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_stride, char *result,
+                              lane_function *lane, T neutral) {
+    for (bool first = true; rows; first = false) {
+        const size_t group = rows < CHAIN ? rows : CHAIN;
+        size_t j = 0;
+        for (; j + 4 * W <= n; j += 4 * W)
+            join_columns(group, 4, x + j * sizeof(T), row_stride, result + j * sizeof(T), first, lane);
+        for (; j + W <= n; j += W)
+            join_columns(group, 1, x + j * sizeof(T), row_stride, result + j * sizeof(T), first, lane);
+        if (j < n) {
+            const char *column = x + j * sizeof(T);
+            vec sum = vload_part(column, n - j, neutral);
+            for (size_t r = 1; r < group; r++)
+                sum = lane(sum, vload_part(column += row_stride, n - j, neutral));
+            char *z = result + j * sizeof(T);
+            vstore_part(z, first ? sum : lane(vload_part(z, n - j, neutral), sum), n - j);
+        }
+        rows -= group;
+        x += (ptrdiff_t)group * row_stride;
+    }
 }
 
 #define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc)                                          \
-    static void name##_row(size_t n, const void *x, void *result) {                                        \
-        const T first = load_one(x);                                                                       \
-        (void)first;                                                                                       \
-        reduce_row(n, x, result, combine##_lane, (T)(neutral));                                            \
+    static void name##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *results) {  \
+        reduce_rows(count, n, x, row_stride, results, combine##_lane, (T)(neutral));                       \
     }                                                                                                      \
     static void name##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result) { \
-        reduce_columns(rows, n, x, row_stride, result, combine##_lane);                                    \
+        reduce_columns(rows, n, x, row_stride, result, combine##_lane, (T)(neutral));                      \
     }
 #include "ops.def"
 
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {
-    .row =
+    .rows =
         {
-#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_row, )
+#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_rows, )
 #include "ops.def"
         },
     .columns =
