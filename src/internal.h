@@ -79,6 +79,23 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 /* dst[i] = src[i], converted to dst's dtype, for two views of one shape without common memory. */
 void fz__copy(const fz_array *src, const fz_array *dst);
 
+/* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
+
+/* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
+   tasks that run at one moment share it: it indexes per-participant scratch. */
+typedef void fz__task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant);
+
+/* How many threads at most will work on n items handed out in grains: 1 <= result <= pool size. */
+int fz__participants(ptrdiff_t n, ptrdiff_t grain);
+
+/* for (i = 0; i < n; i += grain) task(context, i, min(i + grain, n), participant);
+   in any order, on up to `participants` threads, the caller being one; returns when all is done.
+   May be called from inside a task. */
+void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *task, void *context);
+
+/* Parses FORZIUM_NUM_THREADS. */
+fz_status fz__scheduler_init(void);
+
 /* ---- reduce.c: what is reduced, and how; reduce_rows.c, reduce_columns.c: the two ways -------------------- */
 
 typedef struct fz__reduction {
@@ -103,27 +120,13 @@ void fz__reduce_runs(const fz__reduction *reduction, ptrdiff_t count, ptrdiff_t 
 void fz__store_results(const fz__reduction *reduction, ptrdiff_t n, char *values, char *out,
                        ptrdiff_t stride);
 
+/* task over items of so many elements each, on the threads that pay. */
+void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);
+
 /* Where all that makes a result lies closer together than neighbouring results: one result after the other. */
 fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
-
-/* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
-
-/* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
-   tasks that run at one moment share it: it indexes per-participant scratch. */
-typedef void fz__task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant);
-
-/* How many threads at most will work on n items handed out in grains: 1 <= result <= pool size. */
-int fz__participants(ptrdiff_t n, ptrdiff_t grain);
-
-/* for (i = 0; i < n; i += grain) task(context, i, min(i + grain, n), participant);
-   in any order, on up to `participants` threads, the caller being one; returns when all is done.
-   May be called from inside a task. */
-void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *task, void *context);
-
-/* Parses FORZIUM_NUM_THREADS. */
-fz_status fz__scheduler_init(void);
 
 /* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
 

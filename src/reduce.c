@@ -84,6 +84,19 @@ void fz__store_results(const fz__reduction *r, ptrdiff_t n, char *values, char *
     r->copy((size_t)n, values, r->element, out, stride);
 }
 
+void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context) {
+    enum {
+        GRAIN = 16384,
+        PARALLEL_FROM = 8 * GRAIN
+    }; /* elements; below, one thread is done as soon as two */
+    if (items * elements < PARALLEL_FROM) {
+        task(context, 0, items, 0);
+        return;
+    }
+    const ptrdiff_t grain = fz__max(1, GRAIN / elements);
+    fz__parallel_for(fz__participants(items, grain), items, grain, task, context);
+}
+
 /* One long run at a stride, collected block by block. */
 static void reduce_spread_run(const fz__reduction *r, ptrdiff_t n, const char *x, char *block, char *value) {
     enum { PARTIALS = 64 };

@@ -16,7 +16,6 @@ enum {
     FOLDED = 64,           /* narrower rows without gaps are joined side by side ... */
     FOLD = 256,            /* ... so many elements at least */
     SEGMENT = 131072,      /* elements */
-    GRAIN = 16384,         /* elements of a task */
     JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
 };
 
@@ -190,8 +189,7 @@ fz_status fz__reduce_columns(const fz__reduction *r) {
         if (!j.partials) return FZ_ERROR_MEMORY;
     }
     const ptrdiff_t rows = fz__min(r->reduced.size, j.segment_rows);
-    const ptrdiff_t grain = fz__max(1, GRAIN / (j.strip * r->run * rows));
-    fz__parallel_for(fz__participants(items, grain), items, grain, reduce_segments, &j);
+    fz__reduce_items(items, j.strip * r->run * rows, reduce_segments, &j);
     if (!j.partials) return FZ_OK;
     join_segments(&j, strips);
     fz__workspace_release(j.partials);

@@ -8,7 +8,6 @@
 enum {
     SEGMENT = 32768, /* elements */
     VALUES = 512,    /* results or partial results at a time */
-    GRAIN = 16384,   /* elements of a task */
 };
 
 static void join_values(const fz__reduction *r, ptrdiff_t n, const char *values, char *result) {
@@ -121,8 +120,7 @@ static fz_status reduce_in_segments(const fz__reduction *r) {
     const ptrdiff_t items = r->kept.size * j.segments;
     j.partials = fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * r->element));
     if (!j.partials) return FZ_ERROR_MEMORY;
-    const ptrdiff_t grain = fz__max(1, GRAIN / fz__min(r->count, SEGMENT));
-    fz__parallel_for(fz__participants(items, grain), items, grain, reduce_segments, &j);
+    fz__reduce_items(items, fz__min(r->count, SEGMENT), reduce_segments, &j);
     join_segments(&j);
     fz__workspace_release(j.partials);
     return FZ_OK;
@@ -130,7 +128,6 @@ static fz_status reduce_in_segments(const fz__reduction *r) {
 
 fz_status fz__reduce_rows(const fz__reduction *r) {
     if (r->reduced.size > 1 || r->run > SEGMENT) return reduce_in_segments(r);
-    const ptrdiff_t grain = fz__max(1, GRAIN / r->run);
-    fz__parallel_for(fz__participants(r->kept.size, grain), r->kept.size, grain, reduce_range, (void *)r);
+    fz__reduce_items(r->kept.size, r->run, reduce_range, (void *)r);
     return FZ_OK;
 }

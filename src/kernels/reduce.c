@@ -43,13 +43,17 @@ FZ_INLINE vec chain(vec sum, size_t n, const char *x, lane_function *lane, T neu
     return n ? lane(sum, vload_part(x, n, neutral)) : sum;
 }
 
-/* `links` times eight vectors, `step` bytes on each time: four from x, four from `apart` bytes further on. */
+/* `links` times eight vectors, `step` bytes on each time: four from x, four from `apart` bytes further on. The next
+   block is prefetched line by line: loads that straddle two lines wait less when both are in the L1 cache. */
 FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t step, lane_function *lane) {
+    enum { LINE = 64, NEXT = BLOCK * sizeof(T) };
     vec sum[8];
-    for (int u = 0; u < 8; u++) sum[u] = vload(x + (u / 4) * apart + (u % 4) * sizeof(vec));
-    for (size_t i = 1; i < links; i++) {
-        x += step;
-        for (int u = 0; u < 8; u++) sum[u] = lane(sum[u], vload(x + (u / 4) * apart + (u % 4) * sizeof(vec)));
+    for (size_t i = 0; i < links; i++, x += step) {
+        for (size_t u = 0; u < 8; u++) {
+            const char *from = x + u / 4 * apart + u % 4 * sizeof(vec);
+            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(from + NEXT);
+            sum[u] = i == 0 ? vload(from) : lane(sum[u], vload(from));
+        }
     }
     for (int pair = 1; pair < 8; pair *= 2) {
         for (int u = 0; u < 8; u += 2 * pair) sum[u] = lane(sum[u], sum[u + pair]);

@@ -117,10 +117,12 @@ typedef int16_t bits;
 #if defined(FZ_X86_PREFIX) && defined(FZ_T_float32)
 #define FZ_X86_FLOAT
 #define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _ps)
+#define FZ_X86_NUMBERS(x) _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q)
 typedef FZ_X86_VECTOR x86_vec;
 #elif defined(FZ_X86_PREFIX) && defined(FZ_T_float64)
 #define FZ_X86_FLOAT
 #define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _pd)
+#define FZ_X86_NUMBERS(x) _mm512_cmp_pd_mask(x, x, _CMP_ORD_Q)
 typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #endif
 
@@ -359,8 +361,18 @@ FZ_INLINE vec vsmaller(vec x, vec y) { return vselect(x < y, x, y); }
 #endif
 
 /* vlarger gives y where either is NaN: right if y is, wrong if only x is. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE lane_set numbers(vec x) { return FZ_X86_NUMBERS((x86_vec)x); }
+FZ_INLINE vec vmaximum(vec x, vec y) {
+    return (vec)FZ_X86(mask_max)((x86_vec)x, numbers(x), (x86_vec)x, (x86_vec)y);
+}
+FZ_INLINE vec vminimum(vec x, vec y) {
+    return (vec)FZ_X86(mask_min)((x86_vec)x, numbers(x), (x86_vec)x, (x86_vec)y);
+}
+#else
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x != x, x, vlarger(x, y)); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y)); }
+#endif
 
 /* The number where one is NaN; y's larger comes out where neither is, or y alone is the number. */
 FZ_INLINE vec vfmax(vec x, vec y) { return vselect(y != y, x, vlarger(x, y)); }
