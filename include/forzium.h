@@ -153,8 +153,8 @@ FZ_API const char *fz_op_doc(fz_op op);
    axes are distinct, in [-ndim, ndim); naxes == 0 reduces nothing, and axes == NULL every axis. out
    has x's shape with the reduced axes removed, or kept with length 1. x and out have one dtype; out
    must not share memory with x. Sums are pairwise (error bound O(log n) eps), in an order that
-   shapes and strides fix. min and max give NaN where a NaN is met, and FZ_ERROR_VALUE over no elements;
-   mean over none is NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+   shapes and strides fix, and so are products. min and max give NaN where a NaN is met, nanmin and nanmax only
+   where nothing else is; all four FZ_ERROR_VALUE over no elements. Over none sum is 0, prod 1, mean NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 typedef enum fz_reduction {
 #define FZ_REDUCTION(name, ...) FZ_REDUCTION_##name,
 #include "ops.def"

@@ -135,13 +135,15 @@ void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const
     }
 }
 
-/* Sums of nothing are 0, means of nothing NaN, extremes of nothing an error. */
+/* Sums of nothing are 0, products 1, means NaN, extremes an error. */
 static fz_status reduce_nothing(const char *name, const fz__reduction *r, const fz_array *out) {
-    if (r->combine != FZ_OP_add)
+    if (r->combine != FZ_OP_add && r->combine != FZ_OP_multiply)
         return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
                         name);
-    _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES] = {0};
+    _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES];
+    const double identity = r->combine == FZ_OP_multiply;
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
+    r->kernels->elementwise->cast_from[FZ_FLOAT64](1, &identity, 0, value, 0);
     finish_results(r, 1, value); /* 0 / 0 */
     fz__copy(&(fz_array){value, out->dtype, out->ndim, out->shape, strides}, out);
     return FZ_OK;

@@ -10,7 +10,7 @@ static const char family[] =
     "axis : int or tuple of ints, optional\n"
     "    The axes that go; by default all.\n"
     "dtype : float32 or float64, optional\n"
-    "    The dtype to compute in; by default x's. Sums and means only.\n"
+    "    The dtype to compute in; by default x's. Sums, means and products only.\n"
     "out : ndarray, optional\n"
     "    Where to write; of the result's shape. Nothing is written on error.\n"
     "keepdims : bool, optional\n"
@@ -123,8 +123,14 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
 #define PARAMETERS_add "x, axis=None, dtype=None, out=None, keepdims=False"
 #define SIGNATURE_maximum(name) {#name, 4, 1, 0, 4, {"x", "axis", "out", "keepdims"}}
 #define PARAMETERS_maximum "x, axis=None, out=None, keepdims=False"
+#define SIGNATURE_multiply SIGNATURE_add
+#define PARAMETERS_multiply PARAMETERS_add
 #define SIGNATURE_minimum SIGNATURE_maximum
 #define PARAMETERS_minimum PARAMETERS_maximum
+#define SIGNATURE_fmax SIGNATURE_maximum
+#define PARAMETERS_fmax PARAMETERS_maximum
+#define SIGNATURE_fmin SIGNATURE_maximum
+#define PARAMETERS_fmin PARAMETERS_maximum
 
 static const fzpy_operation rows[] = {
 #define FZ_REDUCTION(name, dtypes, combine, neutral, finish, text) \

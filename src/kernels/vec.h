@@ -360,23 +360,25 @@ FZ_INLINE vec vlarger(vec x, vec y) { return vselect(x > y, x, y); }
 FZ_INLINE vec vsmaller(vec x, vec y) { return vselect(x < y, x, y); }
 #endif
 
-/* vlarger gives y where either is NaN: right if y is, wrong if only x is. */
+/* vlarger gives y where either is NaN: right if y is, wrong if only x is. Of the other two, which give the number
+   where one is NaN, y's larger comes out where neither is, or y alone is the number. */
 #if defined(FZ_SIMD_avx512)
-FZ_INLINE lane_set numbers(vec x) { return FZ_X86_NUMBERS((x86_vec)x); }
-FZ_INLINE vec vmaximum(vec x, vec y) {
-    return (vec)FZ_X86(mask_max)((x86_vec)x, numbers(x), (x86_vec)x, (x86_vec)y);
+FZ_INLINE vec larger_where(lane_set set, vec x, vec y) {
+    return (vec)FZ_X86(mask_max)((x86_vec)x, set, (x86_vec)x, (x86_vec)y);
 }
-FZ_INLINE vec vminimum(vec x, vec y) {
-    return (vec)FZ_X86(mask_min)((x86_vec)x, numbers(x), (x86_vec)x, (x86_vec)y);
+FZ_INLINE vec smaller_where(lane_set set, vec x, vec y) {
+    return (vec)FZ_X86(mask_min)((x86_vec)x, set, (x86_vec)x, (x86_vec)y);
 }
+FZ_INLINE vec vmaximum(vec x, vec y) { return larger_where(FZ_X86_NUMBERS((x86_vec)x), x, y); }
+FZ_INLINE vec vminimum(vec x, vec y) { return smaller_where(FZ_X86_NUMBERS((x86_vec)x), x, y); }
+FZ_INLINE vec vfmax(vec x, vec y) { return larger_where(FZ_X86_NUMBERS((x86_vec)y), x, y); }
+FZ_INLINE vec vfmin(vec x, vec y) { return smaller_where(FZ_X86_NUMBERS((x86_vec)y), x, y); }
 #else
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x != x, x, vlarger(x, y)); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y)); }
-#endif
-
-/* The number where one is NaN; y's larger comes out where neither is, or y alone is the number. */
 FZ_INLINE vec vfmax(vec x, vec y) { return vselect(y != y, x, vlarger(x, y)); }
 FZ_INLINE vec vfmin(vec x, vec y) { return vselect(y != y, x, vsmaller(x, y)); }
+#endif
 
 FZ_INLINE mask visnan(vec x) { return x != x; }
 FZ_INLINE mask visinf(vec x) { return vabsolute(x) == vsplat((T)INFINITY); }

@@ -18,8 +18,9 @@ static const struct {
 
 /* What has been met of the elements that go into one output. */
 typedef struct tally {
-    long double sum, magnitude;
-    double largest, smallest;
+    long double sum, magnitude, product;
+    double largest, smallest; /* of the numbers */
+    ptrdiff_t numbers;
     bool nan;
     ptrdiff_t count;
 } tally;
@@ -28,9 +29,12 @@ static void count(tally *t, double value) {
     t->sum += value;
     t->magnitude += fabs(value);
     t->nan |= isnan(value);
-    if (t->count == 0 || value > t->largest) t->largest = value;
-    if (t->count == 0 || value < t->smallest) t->smallest = value;
+    t->product = t->count ? t->product * value : value;
     t->count++;
+    if (isnan(value)) return;
+    if (t->numbers == 0 || value > t->largest) t->largest = value;
+    if (t->numbers == 0 || value < t->smallest) t->smallest = value;
+    t->numbers++;
 }
 
 /* Pairwise with a constant's room for the leaves: a few tens of eps, however long the sum. */
@@ -39,6 +43,15 @@ static bool is_near(const tally *t, fz_dtype dtype, double value, long double di
     if (isnan(exact)) return isnan(value);
     if (isinf(exact)) return value == (double)exact;
     return fabsl((long double)value - exact) <= allowed * (t->magnitude / divisor);
+}
+
+/* Of factors of at most 1, so that no part of a product is smaller than it: an error of eps for each, and of the
+   smallest number where it is too small for a full one. Infinity by what was too small is NaN. */
+static bool is_product(const tally *t, fz_dtype dtype, double value) {
+    const long double exact = t->count ? t->product : 1;
+    if (!isfinite(exact)) return isnan(value) || (isinf(value) && isinf(exact));
+    const long double least = dtype == FZ_FLOAT32 ? 0x1p-149L : 0x1p-1074L;
+    return fabsl((long double)value - exact) <= (fabsl(exact) * epsilon(dtype) + least) * t->count;
 }
 
 static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, double value) {
@@ -51,6 +64,12 @@ static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, d
         return t->nan ? isnan(value) : value == t->largest;
     case FZ_REDUCTION_min:
         return t->nan ? isnan(value) : value == t->smallest;
+    case FZ_REDUCTION_prod:
+        return is_product(t, dtype, value);
+    case FZ_REDUCTION_nanmax:
+        return t->numbers ? value == t->largest : isnan(value);
+    case FZ_REDUCTION_nanmin:
+        return t->numbers ? value == t->smallest : isnan(value);
     case FZ_REDUCTION_COUNT:
         break;
     }
@@ -101,6 +120,12 @@ static int list_axes(unsigned reduced, int ndim, int axes[]) {
     return naxes;
 }
 
+/* Is it an error over no elements? */
+static bool needs_elements(fz_reduction r) {
+    return r == FZ_REDUCTION_max || r == FZ_REDUCTION_min || r == FZ_REDUCTION_nanmax ||
+           r == FZ_REDUCTION_nanmin;
+}
+
 /* Reduces x over the axes of the mask into a freshly placed out, and checks every element. */
 static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where) {
     ptrdiff_t shape[OPERAND_MAX_NDIM];
@@ -134,7 +159,7 @@ static void check_all_reductions(placement where) {
         for (int d = 0; d < ndim; d++) outputs *= shape[d];
         bool nothing = view_size(&x.view) == 0 && outputs > 0;
         for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
-            if (nothing && (r == FZ_REDUCTION_max || r == FZ_REDUCTION_min)) continue;
+            if (nothing && needs_elements(r)) continue;
             check_reduction(r, reduced, reduced & 1, where);
         }
     }
@@ -192,6 +217,23 @@ static void test_axes(fz_dtype dtype) {
             fill_unit(&x.view, &state);
         check_all_reductions(trial % 2 ? AT_END : AT_BEGIN);
     }
+}
+
+/* Large enough for segments, strips, folds of narrow rows, and runs on both sides of a kept axis; with gaps. */
+static void test_large_shapes(fz_dtype dtype) {
+    static const ptrdiff_t shapes[][3] = {{3, 70001, 1}, {20001, 5, 1}, {7000, 33, 1}, {100, 2100, 1},
+                                          {40, 50, 60},  {3, 5, 9000},  {70, 3000, 1}, {2, 3, 40000}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (int gap = 0; gap < 3; gap++) {
+            const ptrdiff_t *shape = shapes[i], size = (ptrdiff_t)fz_dtype_size(dtype);
+            const ptrdiff_t step = gap == 2 ? 2 * size : size, row = (shape[2] + (gap == 1)) * step;
+            const ptrdiff_t strides[3] = {row * shape[1], row, step};
+            check_case("%s, (%td, %td, %td), gap %d", fz_dtype_name(dtype), shape[0], shape[1], shape[2],
+                       gap);
+            operand_place(&x, dtype, 3, shape, strides, AT_END, 0);
+            fill_unit(&x.view, &state);
+            check_all_reductions(AT_END);
+        }
 }
 
 /* An output with gaps, reversed or unaligned. */
@@ -341,7 +383,7 @@ static void test_refusals(fz_reduction r) {
 
     operand_place(&x, FZ_FLOAT64, 2, empty, NULL, AT_END, 0);
     operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
-    if (r == FZ_REDUCTION_max || r == FZ_REDUCTION_min) check_refused(r, 1, (int[]){1}, FZ_ERROR_VALUE);
+    if (needs_elements(r)) check_refused(r, 1, (int[]){1}, FZ_ERROR_VALUE);
 }
 
 static void test_names(fz_reduction r) {
@@ -356,7 +398,7 @@ static void test_names(fz_reduction r) {
 
 int main(void) {
     check_begin_kernels();
-    x = operand_create(1 << 22), out = operand_create(1 << 20);
+    x = operand_create(1 << 22), out = operand_create(1 << 22);
     for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
         test_names(r);
         test_refusals(r);
@@ -365,6 +407,7 @@ int main(void) {
         test_every_length(dtype);
         test_strides(dtype);
         test_axes(dtype);
+        test_large_shapes(dtype);
         test_strided_outputs(dtype);
         test_all_axes(dtype);
         test_long_sums(dtype);

@@ -12,8 +12,12 @@ from layouts import DTYPES, GUARD, arrays, awkward_values, dtypes, layouts, shap
 from oracle import assert_same, assert_within, outcome
 
 EXTREMES = ("min", "max")
+NUMBERS_EXTREMES = ("nanmin", "nanmax")
 SUMS = ("sum", "mean")
+WITH_DTYPE = (*SUMS, "prod")
 reductions = pytest.mark.parametrize("name", SUMS + EXTREMES)
+all_reductions = pytest.mark.parametrize("name", WITH_DTYPE + EXTREMES + NUMBERS_EXTREMES)
+any_extremes = pytest.mark.parametrize("name", EXTREMES + NUMBERS_EXTREMES)
 sums = pytest.mark.parametrize("name", SUMS)
 extremes = pytest.mark.parametrize("name", EXTREMES)
 
@@ -52,12 +56,12 @@ def assert_sum(name, got, x, axis=None, keepdims=False, dtype=None):
 # ---- shapes, layouts, types --------------------------------------------------------------------
 
 
-@extremes
+@any_extremes
 @given(data=st.data(), dtype=dtypes, keepdims=st.booleans())
 def test_extremes_are_numpys(name, data, dtype, keepdims):
     x = data.draw(arrays(data.draw(shapes()), dtype)) + 0.0
     axis = data.draw(axes_of(x.ndim))
-    want, refusal = outcome(lambda: getattr(np, name)(x, axis=axis, keepdims=keepdims))
+    want, refusal = outcome(lambda: numpys(name, x, axis=axis, keepdims=keepdims))
     got, error = outcome(lambda: getattr(forzium, name)(x, axis=axis, keepdims=keepdims))
     if refusal is not None:
         assert isinstance(error, ValueError), error
@@ -107,27 +111,27 @@ def test_dtype_argument(name, dtype, given_dtype, axis):
     assert_sum(name, got, x.astype(dtype), axis, dtype=dtype)
 
 
-@reductions
+@all_reductions
 def test_arguments_by_position_and_by_name(name):
     """In NumPy's order, in which only the sums have a dtype."""
     x = np.arange(12.0).reshape(3, 4)
     operation = getattr(forzium, name)
     out = np.empty((3, 1))
-    dtype = {"dtype": None} if name in SUMS else {}
+    dtype = {"dtype": None} if name in WITH_DTYPE else {}
     assert operation(x, 1, *dtype.values(), out, True) is out
     np.testing.assert_array_equal(out, getattr(np, name)(x, 1, keepdims=True))
     np.testing.assert_array_equal(operation(x=x, axis=1, **dtype, out=None, keepdims=True), out)
     np.testing.assert_array_equal(operation(x, np.int64(1)), out[:, 0])
 
 
-@reductions
+@all_reductions
 @pytest.mark.parametrize("x", [[[1, 2], [3, 4.5]], [5], 3.0, 3, True, np.float32(2), [True, False]], ids=repr)
 def test_lists_and_scalars(name, x):
     as_numpy = np.asarray(x, None if isinstance(x, np.generic) else np.float64)
     assert_same(getattr(forzium, name)(x), getattr(np, name)(as_numpy))
 
 
-@reductions
+@all_reductions
 def test_byte_swapped(name):
     x = np.arange(12.0).reshape(3, 4)
     assert_same(
@@ -167,9 +171,31 @@ def test_float32_means_of_many_ones_are_one(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1_000_003,), (1003, 1001), (3, 400_001), (400_001, 3), (101, 99, 97)])
 def test_long_sums(name, dtype, shape):
-    x = np.random.default_rng(1).random(shape).astype(dtype)
-    for axis in (None, *range(len(shape)), -1):
-        assert_sum(name, getattr(forzium, name)(x, axis=axis), x, axis)
+    whole = np.random.default_rng(1).random(shape).astype(dtype)
+    for x in (whole, whole[..., ::2], whole[..., ::-3], whole.T):
+        for axis in (None, *range(len(shape)), -1, *[(0, 2), (1, 2), (0, 1)][: 3 * (len(shape) > 2)]):
+            assert_sum(name, getattr(forzium, name)(x, axis=axis), x, axis)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(7,), (100_003,), (1003, 101), (101, 3)])
+def test_products(dtype, shape):
+    """Of factors near 1, against long double: an error of eps for each at the most, of few as they join."""
+    x = (1 + 0.001 * np.random.default_rng(3).standard_normal(shape)).astype(dtype)
+    for axis in (None, *range(len(shape))):
+        exact = np.prod(x.astype(np.longdouble), axis=axis)
+        bound = np.finfo(dtype).eps * np.sqrt(8 * count_reduced(shape, axis)) * np.abs(exact)
+        assert_within(forzium.prod(x, axis=axis), exact, bound)
+
+
+@pytest.mark.parametrize("name", NUMBERS_EXTREMES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_number_anywhere_is_found_among_nans(name, dtype):
+    for length in range(1, 70):
+        for place in range(length):
+            x = np.full(length, np.nan, dtype)
+            x[place] = -3
+            assert getattr(forzium, name)(x) == -3, (length, place)
 
 
 @extremes
@@ -207,7 +233,7 @@ def test_a_nan_anywhere_is_found(name, dtype):
             assert np.isnan(getattr(forzium, name)(x)), (length, place)
 
 
-@extremes
+@any_extremes
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_extremes_beyond_zero(name, dtype):
     """No value that fills unused lanes may win: all above or all below zero, and infinities."""
@@ -230,7 +256,7 @@ def test_non_finite_sums(name, dtype, length):
             )
 
 
-@reductions
+@all_reductions
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), ()])
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (0, 5, 3)])
 @pytest.mark.parametrize("keepdims", [False, True])
