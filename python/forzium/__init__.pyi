@@ -330,6 +330,7 @@ remainder: Final[_Binary]
 fmod: Final[_Binary]
 power: Final[_Binary]
 hypot: Final[_Binary]
+exp: Final[_Unary]
 
 sum: Final[_Sum]
 mean: Final[_Sum]

@@ -6,6 +6,7 @@
 #include "math_divide.h"
 #include "math_power.h"
 #include "math_roots.h"
+#include "math_exp.h"
 #endif
 
 enum { UNROLL = 4 };
