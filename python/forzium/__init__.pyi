@@ -331,6 +331,7 @@ fmod: Final[_Binary]
 power: Final[_Binary]
 hypot: Final[_Binary]
 exp: Final[_Unary]
+log: Final[_Unary]
 
 sum: Final[_Sum]
 mean: Final[_Sum]

@@ -7,6 +7,7 @@
 #include "math_power.h"
 #include "math_roots.h"
 #include "math_exp.h"
+#include "math_log.h"
 #endif
 
 enum { UNROLL = 4 };

@@ -4,10 +4,6 @@
 
 #include "vec_math.h"
 
-/* ln 2 in two parts (Cody and Waite, "Software Manual for the Elementary Functions", 1980): the first times the
-   exponent of any number is exact. */
-#define FZ_LN2_HIGH FZ_PER_T(0x1.62e4p-1, 0x1.62e42fefa38p-1)
-#define FZ_LN2_LOW FZ_PER_T(0x1.7f7d1cp-20, 0x1.ef35793c7673p-45)
 #define FZ_LOG2_E FZ_PER_T(0x1.715476p+0, 0x1.71547652b82fep+0)
 
 /* (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2: minimax, within 2^-28.2 (float64: 2^-57.9) of e^r when put together. */

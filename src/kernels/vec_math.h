@@ -12,6 +12,18 @@
 #define FZ_PER_T(float32, float64) ((T)(float64))
 #endif
 
+/* ln 2 in two parts (Cody and Waite, "Software Manual for the Elementary Functions", 1980): the first times the
+   exponent of any number is exact. */
+#define FZ_LN2_HIGH FZ_PER_T(0x1.62e4p-1, 0x1.62e42fefa38p-1)
+#define FZ_LN2_LOW FZ_PER_T(0x1.7f7d1cp-20, 0x1.ef35793c7673p-45)
+
+/* The bits of a vector, for shifts that bring in zeros. */
+#if defined(FZ_T_float32)
+typedef uint32_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
+#else
+typedef uint64_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
+#endif
+
 /* The layout of T. */
 enum { FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, EXPONENT_BIAS = sizeof(T) == 4 ? 127 : 1023 };
 
@@ -36,6 +48,81 @@ FZ_INLINE vec vscale(vec x, vec k) { return (vec)FZ_X86(scalef)((x86_vec)x, (x86
 FZ_INLINE vec vscale(vec x, vec k) {
     const vec half = (k * (T)0.5 + FZ_WHOLE) - FZ_WHOLE;
     return x * vpower_of_2(half) * vpower_of_2(k - half);
+}
+#endif
+
+/* a * b + c where c cancels the greater part of the product: rounded once as if the product were not. Without FMA the
+   product's error comes from halves of a and b (Dekker, "A floating-point technique for extending the available
+   precision", 1971); they may not be above 2^100 (float64: 2^900). */
+#if FZ_HAS_FMA
+FZ_INLINE vec vcancel(vec a, vec b, vec c) { return vfma(a, b, c); }
+#else
+FZ_INLINE vec vupper_half(vec x) {
+    const vec big = x * FZ_PER_T(0x1p12 + 1, 0x1p27 + 1);
+    return big - (big - x);
+}
+FZ_INLINE vec vcancel(vec a, vec b, vec c) {
+    const vec product = a * b, a1 = vupper_half(a), b1 = vupper_half(b), a2 = a - a1, b2 = b - b1;
+    const vec error = a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2);
+    return (product + c) + error;
+}
+#endif
+
+/* table[j % 16]. */
+#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+FZ_INLINE vec vlookup(const T table[16], mask j) {
+    return (vec)_mm512_permutexvar_ps((__m512i)j, _mm512_loadu_ps(table));
+}
+#elif defined(FZ_SIMD_avx512)
+FZ_INLINE vec vlookup(const T table[16], mask j) {
+    return (vec)_mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)j, _mm512_loadu_pd(table + 8));
+}
+#else
+FZ_INLINE vec vlookup(const T table[16], mask j) {
+    vec v;
+    for (int lane = 0; lane < W; lane++) v[lane] = table[j[lane] & 15];
+    return v;
+}
+#endif
+
+/* x = 2^k m with 3/4 <= m < 3/2, for finite x > 0. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vsignificand(vec x, vec *k) {
+    const vec m = (vec)FZ_X86(getmant)((x86_vec)x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_src);
+    *k = (vec)(FZ_X86(getexp)((x86_vec)x) - FZ_X86(getexp)((x86_vec)m));
+    return m;
+}
+#else
+FZ_INLINE vec vsignificand(vec x, vec *k) {
+    const mask subnormal = x < FZ_PER_T(FLT_MIN, DBL_MIN);
+    vec bias = vsplat(EXPONENT_BIAS);
+    if (vany(subnormal)) {
+        x = vselect(subnormal, x * FZ_PER_T(0x1p23, 0x1p52), x);
+        bias = vselect(subnormal, bias + FRACTION_BITS, bias);
+    }
+    const mask one = (mask)vsplat(1), above = (mask)x - (mask)vsplat((T)0.75);
+    const mask exponent = (mask)((words)(above + one) >> FRACTION_BITS);
+    const vec whole =
+        vsplat(FZ_PER_T(0x1p23, 0x1p52)); /* a small whole number in its low bits is added to it */
+    *k = ((vec)(exponent | (mask)whole) - whole) - bias;
+    return (vec)((mask)x - (exponent << FRACTION_BITS) + one);
+}
+#endif
+
+/* log_x but for those x whose logarithm needs no computing: -inf at 0, NaN below, +inf and NaN as they are. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vlog_special(vec x, vec log_x) {
+    /* A digit says what becomes of a kind of x: from the right quiet and signalling NaN, 0, 1, -inf, +inf, negative,
+       positive; 0 keeps log_x, 2 makes it x as a quiet NaN, 3 NaN, 4 -inf, 5 +inf. */
+    const __m512i what = (__m512i)((mask){0} + 0x03530422);
+    return (vec)FZ_X86(fixupimm)((x86_vec)log_x, (x86_vec)x, what, 0);
+}
+#else
+FZ_INLINE vec vlog_special(vec x, vec log_x) {
+    const mask usual = (x > 0) & (x < (T)INFINITY);
+    if (!vany(~usual)) return log_x;
+    const vec special = vselect(x == 0, vsplat(-(T)INFINITY), vselect(x < 0, vsplat((T)NAN), x));
+    return vselect(usual, log_x, special);
 }
 #endif
 

@@ -187,6 +187,8 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
     case FZ_OP_right_shift:
     case FZ_OP_exp:
         return expl(x);
+    case FZ_OP_log:
+        return logl(x);
     case FZ_OP_COUNT:
         break;
     }
