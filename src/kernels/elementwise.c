@@ -6,7 +6,9 @@
 #include "math_divide.h"
 #include "math_power.h"
 #include "math_roots.h"
+#include "math_activations.h"
 #include "math_exp.h"
+#include "math_hyperbolic.h"
 #include "math_log.h"
 #endif
 

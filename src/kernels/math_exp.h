@@ -6,15 +6,16 @@
 
 #define FZ_LOG2_E FZ_PER_T(0x1.715476p+0, 0x1.71547652b82fep+0)
 
-/* (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2: minimax, within 2^-28.2 (float64: 2^-57.9) of e^r when put together. */
-FZ_INLINE vec exp_tail(vec r) {
+/* (e^r - 1 - r - r^2 / 2) / r^3 for |r| <= ln(2) / 2: minimax, within 2^-33.2 (float64: 2^-63.7) of e^r when put
+   together. */
+FZ_INLINE vec exp_cubic(vec r) {
 #if defined(FZ_T_float32)
-    static const T c[] = {0x1.fffffcp-2f, 0x1.555490p-3f, 0x1.55589ep-5f, 0x1.123ac6p-7f, 0x1.6a6230p-10f};
+    static const T c[] = {0x1.555554p-3f, 0x1.5554e6p-5f, 0x1.1112fcp-7f, 0x1.6d4f1cp-10f, 0x1.9e24c4p-13f};
 #else
-    static const T c[] = {0x1.000000000000ap-1,  0x1.5555555555503p-3,  0x1.555555555068fp-5,
-                          0x1.1111111125918p-7,  0x1.6c16c18486cafp-10, 0x1.a01a0135a935ap-13,
-                          0x1.a0199928af1f9p-16, 0x1.71df0caf504b4p-19, 0x1.28ae375e21d75p-22,
-                          0x1.ada5d26dc1a85p-26};
+    static const T c[] = {0x1.555555555555bp-3,  0x1.555555555553ap-5,  0x1.111111110edadp-7,
+                          0x1.6c16c16c22ea9p-10, 0x1.a01a01b317b5fp-13, 0x1.a01a016649a0bp-16,
+                          0x1.71ddf0f15d0c3p-19, 0x1.27e5642c89337p-22, 0x1.af6ab99992128p-26,
+                          0x1.1ea3aef596894p-29};
 #endif
     return vpolynomial(r, sizeof c / sizeof *c, c);
 }
@@ -30,7 +31,8 @@ FZ_INLINE exp_parts exp_split(vec x, vec low) {
     const vec k = vfma(x, vsplat(FZ_LOG2_E), vsplat(FZ_WHOLE)) - FZ_WHOLE;
     const vec high = vfma(k, vsplat(-FZ_LN2_HIGH), x), rest = vfma(k, vsplat(-FZ_LN2_LOW), low),
               r = high + rest;
-    return (exp_parts){k, r, vfma(r * r, exp_tail(r), (high - r) + rest)};
+    const vec square = r * r, rounding = (high - r) + rest;
+    return (exp_parts){k, r, vfma(square, vsplat((T)0.5), vfma(square * r, exp_cubic(r), rounding))};
 }
 
 /* x where e^x is neither 0 nor infinite, else a number near where it becomes so; NaN stays. */
@@ -45,16 +47,59 @@ FZ_INLINE vec vexp_sum(vec x, vec low) {
     return vscale(sum + (((1 - sum) + e.r) + e.tail), e.k);
 }
 
-/* e^x: 0.87 ULP (float64: 0.83). The last FMA of 1 + r (1 + r tail) leaves little but its own rounding. */
+/* e^x: 0.87 ULP (float64: 0.83). The last FMA, of 1 + r (1 + ...), leaves little but its own rounding. */
 #if FZ_HAS_FMA
 FZ_INLINE vec vexp(vec x) {
     x = exp_clamp(x);
     const vec k = vfma(x, vsplat(FZ_LOG2_E), vsplat(FZ_WHOLE)) - FZ_WHOLE;
     const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), x)), one = vsplat(1);
-    return vscale(vfma(r, vfma(r, exp_tail(r), one), one), k);
+    return vscale(vfma(r, vfma(r, vfma(r, exp_cubic(r), vsplat((T)0.5)), one), one), k);
 }
 #else
 FZ_INLINE vec vexp(vec x) { return vexp_sum(x, vsplat(0)); }
 #endif
+
+/* e^x - 1 is 2^k times the result, for |x| as in exp_split: near 0, where k is 0, as exact as elsewhere. */
+FZ_INLINE vpair exp_less_1(exp_parts e) {
+    const vec unit = vscale(vsplat(1), -e.k), whole = 1 - unit;
+    const vpair sum = vsum_ordered(whole, e.r);
+    return vsum_ordered(sum.high, sum.low + (((1 - whole) - unit) + e.tail));
+}
+
+/* e^x is 2^k times the result. */
+FZ_INLINE vpair exp_significand(exp_parts e) {
+    const vpair sum = vsum_ordered(vsplat(1), e.r);
+    return vsum_ordered(sum.high, sum.low + e.tail);
+}
+
+/* e^x - 1: 0.8 ULP. It is -1 long before x leaves exp_split's range. */
+FZ_INLINE vec vexpm1(vec x) {
+    const vec clamped = vlarger(vsplat(FZ_PER_T(-20, -40)), exp_clamp(x));
+    const exp_parts e = exp_split(clamped, vsplat(0));
+    return vcopysign(vscale(exp_less_1(e).high, e.k), x);
+}
+
+/* (2^r - 1) / r for |r| <= 1/2: minimax, within 2^-28.3 (float64: 2^-57.7) of 2^r when put together. */
+FZ_INLINE vec exp2_tail(vec r) {
+#if defined(FZ_T_float32)
+    static const T c[] = {0x1.62e430p-1f, 0x1.ebfbdcp-3f,  0x1.c6af7ap-5f,
+                          0x1.3b2ddap-7f, 0x1.5f0976p-10f, 0x1.417284p-13f};
+#else
+    static const T c[] = {0x1.62e42fefa39efp-1,  0x1.ebfbdff82c59dp-3,  0x1.c6b08d704a0d6p-5,
+                          0x1.3b2ab6fba0f9cp-7,  0x1.5d87fe78b3104p-10, 0x1.4309130c71e6ap-13,
+                          0x1.ffcbfbfcf7db3p-17, 0x1.62bfcccf5d64dp-20, 0x1.b5260346ca063p-24,
+                          0x1.e61365d0e6b59p-28, 0x1.e8207a603b222p-32};
+#endif
+    return vpolynomial(r, sizeof c / sizeof *c, c);
+}
+
+/* 2^x: 0.8 ULP. */
+FZ_INLINE vec vexp2(vec x) {
+    x = vsmaller(vsplat(FZ_PER_T(129, 1025)), vlarger(vsplat(FZ_PER_T(-151, -1076)), x));
+    const vec k = (x + FZ_WHOLE) - FZ_WHOLE, r = x - k;
+    if (FZ_HAS_FMA) return vscale(vfma(r, exp2_tail(r), vsplat(1)), k);
+    const vpair product = vproduct(r, exp2_tail(r)), sum = vsum_ordered(vsplat(1), product.high);
+    return vscale(sum.high + (sum.low + product.low), k);
+}
 
 #endif

@@ -68,6 +68,43 @@ FZ_INLINE vec vcancel(vec a, vec b, vec c) {
 }
 #endif
 
+/* A sum of two numbers that is not rounded: high holds it to half an ULP, low the rest. */
+typedef struct vpair {
+    vec high, low;
+} vpair;
+
+/* a + b for |a| >= |b|, or a = 0 (Dekker 1971); and for any a and b (Knuth, "The Art of Computer Programming", volume 2). */
+FZ_INLINE vpair vsum_ordered(vec a, vec b) {
+    const vec sum = a + b;
+    return (vpair){sum, (a - sum) + b};
+}
+FZ_INLINE vpair vsum(vec a, vec b) {
+    const vec sum = a + b, b_part = sum - a;
+    return (vpair){sum, (a - (sum - b_part)) + (b - b_part)};
+}
+
+FZ_INLINE vpair vproduct(vec a, vec b) {
+    const vec product = a * b;
+    return (vpair){product, vcancel(a, b, -product)};
+}
+
+/* 1 / x to half the bits of T at least; 1/8 < |x| < 2^60. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vreciprocal_near(vec x) {
+    const vec y = (vec)FZ_X86(rcp14)((x86_vec)x);
+    return sizeof(T) == 4 ? y : vfma(vfma(-x, y, vsplat(1)), y, y);
+}
+#else
+FZ_INLINE vec vreciprocal_near(vec x) { return 1 / x; }
+#endif
+
+/* x / y; its two parts are not normalised where y's reciprocal is short. */
+FZ_INLINE vpair vquotient(vpair x, vpair y) {
+    const vec reciprocal = vreciprocal_near(y.high), quotient = x.high * reciprocal;
+    const vec rest = vcancel(-quotient, y.high, x.high) + vfma(-quotient, y.low, x.low);
+    return (vpair){quotient, rest * reciprocal};
+}
+
 /* table[j % 16]. */
 #if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
 FZ_INLINE vec vlookup(const T table[16], mask j) {

@@ -1,0 +1,98 @@
+/* What models put between their layers. */
+#ifndef FZ_MATH_ACTIVATIONS_H
+#define FZ_MATH_ACTIVATIONS_H
+
+#include "math_exp.h"
+#include "math_log.h"
+
+/* 1 / (1 + e^-x) is 2^k times the quotient. */
+typedef struct sigmoid_parts {
+    vpair quotient;
+    vec k;
+} sigmoid_parts;
+
+/* Of e = e^-|x| the result is e / (1 + e) below 0 and 1 / (1 + e) above; |x + low| <= 1000 (float32: 120). */
+FZ_INLINE sigmoid_parts sigmoid_split(vec x, vec low) {
+    const mask negative = x < 0;
+    const exp_parts e = exp_split(-vabsolute(x), vselect(negative, low, -low));
+    const vpair power = exp_significand(e), one = {vsplat(1), vsplat(0)};
+    const vpair sum = vsum_ordered(vsplat(1), vscale(power.high, e.k));
+    const vpair below = {sum.high, sum.low + vscale(power.low, e.k)};
+    const vpair above = {vselect(negative, power.high, one.high), vselect(negative, power.low, one.low)};
+    return (sigmoid_parts){vquotient(above, below), vselect(negative, e.k, vsplat(0))};
+}
+
+/* 0.6 ULP. */
+FZ_INLINE vec vsigmoid(vec x) {
+    const sigmoid_parts s = sigmoid_split(exp_clamp(x), vsplat(0));
+    return vscale(s.quotient.high + s.quotient.low, s.k);
+}
+
+/* x times the sigmoid of (y + low): 0.6 ULP. */
+FZ_INLINE vec times_sigmoid(vec x, vec y, vec low) {
+    const sigmoid_parts s = sigmoid_split(y, low);
+    const vpair product = vproduct(x, s.quotient.high);
+    return vcopysign(vscale(product.high + vfma(x, s.quotient.low, product.low), s.k), x);
+}
+
+/* From 110 (float64: 760) on it is x, and as far below 0 it is -0. */
+FZ_INLINE vec vsilu(vec x) {
+    const vec limit = vsplat(FZ_PER_T(110, 760)), within = vsmaller(limit, vlarger(-limit, x));
+    return vselect(x > limit, x, times_sigmoid(within, within, vsplat(0)));
+}
+
+/* x / 2 (1 + tanh u) is x times the sigmoid of 2u = x (2 sqrt(2/pi) + 2 sqrt(2/pi) 0.044715 x^2); where that is small,
+   its absolute error is the result's relative one. From 12 (float64: 22) on it is x, and as far below 0 it is -0. */
+FZ_INLINE vec vgelu_tanh(vec x) {
+    const vec limit = vsplat(FZ_PER_T(12, 22)), within = vsmaller(limit, vlarger(-limit, x));
+    const vec linear = vsplat(FZ_PER_T(0x1.9884540000000p+0, 0x1.9884533d43651p+0)),
+              linear_low = vsplat(FZ_PER_T(-0x1.8579360000000p-25, -0x1.cbc0d30ebfd15p-54));
+    const vec cubic = vsplat(FZ_PER_T(0x1.2444f20000000p-4, 0x1.2444f2a4d8b4bp-4)),
+              cubic_low = vsplat(FZ_PER_T(0x1.49b16a0000000p-29, -0x1.6c843a29d1c70p-61));
+    const vpair square = vproduct(within, within), part = vproduct(cubic, square.high);
+    const vpair slope = vsum(linear, part.high);
+    const vec slope_low =
+        slope.low + (part.low + vfma(cubic, square.low, vfma(cubic_low, square.high, linear_low)));
+    const vpair y = vproduct(within, slope.high);
+    return vselect(x > limit, x, times_sigmoid(within, y.high, vfma(within, slope_low, y.low)));
+}
+
+/* x + log(1 + e^(y + low)) for y <= 0: 0.8 ULP unless the sum cancels. */
+FZ_INLINE vec plus_log1p_exp(vec x, vec y, vec low) {
+    const exp_parts e = exp_split(y, low);
+    const vpair power = exp_significand(e), sum = vsum(vsplat(1), vscale(power.high, e.k));
+    const vpair rest = log_pair(sum.high, sum.low + vscale(power.low, e.k), vsplat(0)),
+                total = vsum(x, rest.high);
+    return vselect(vabsolute(x) < (T)INFINITY, total.high + (total.low + rest.low), x);
+}
+
+/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+FZ_INLINE vec vsoftplus(vec x) {
+    const vec least = vsplat(FZ_PER_T(-104.5, -746));
+    return plus_log1p_exp(vlarger(vsplat(0), x), vlarger(least, -vabsolute(x)), vsplat(0));
+}
+
+/* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of the difference counts. */
+FZ_INLINE vec vlogaddexp(vec x, vec y) {
+    const vec larger = vmaximum(x, y), smaller = vminimum(x, y), least = vsplat(FZ_PER_T(-104.5, -746));
+    const vpair difference = vsum(smaller, -larger);
+    const mask counts = difference.high > least;
+    const vec high = vselect(x == y, vsplat(0), vlarger(least, difference.high));
+    return plus_log1p_exp(larger, high, vselect(counts, difference.low, vsplat(0)));
+}
+
+/* x, below 0 alpha (e^x - 1): 0.8 ULP. alpha's exponent joins e^x's, so that the product is rounded at the end only;
+   where e^x - 1 is x the product is that of two numbers. */
+FZ_INLINE vec velu(vec x, vec alpha) {
+    const exp_parts e = exp_split(vlarger(vsplat(FZ_PER_T(-20, -40)), vsmaller(x, vsplat(0))), vsplat(0));
+    const vpair less = exp_less_1(e);
+    const vec size = vabsolute(alpha);
+    const mask usual = (size > 0) & (size < (T)INFINITY) & (less.high < FZ_PER_T(-0x1p-30, -0x1p-60));
+    vec exponent;
+    const vec factor = vcopysign(vsignificand(vselect(usual, size, vsplat(1)), &exponent), alpha);
+    const vpair product = vproduct(factor, less.high);
+    const vec scaled = vscale(product.high + vfma(factor, less.low, product.low), exponent + e.k);
+    return vselect(x < 0, vselect(usual, scaled, alpha * less.high), x);
+}
+
+#endif
