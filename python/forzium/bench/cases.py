@@ -46,10 +46,23 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int
+    seconds: float
+    """Length of one round."""
+    budget: float
+    """Seconds for all rounds of one library on one case; slow calls get fewer rounds, but some."""
+
+
+@dataclass(frozen=True)
 class Suite:
     """A table of cases, and the names of the probes that belong to it."""
 
     name: str
     title: str
     cases: tuple[Case, ...]
+    effort: Effort
+    quick_effort: Effort
     probes: tuple[str, ...] = field(default=())

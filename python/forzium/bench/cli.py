@@ -7,15 +7,15 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cases import Case, Suite
+from .cases import Case, Effort, Suite
 from .libraries import LIBRARIES
 from .machine import describe
 from .results import Results, write_csv, write_json
-from .runner import Effort
 from .suites import SUITES
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 NEEDED = ("rich", "jinja2", "matplotlib", "numpy")
-
-FULL = Effort(rounds=9, seconds=0.02, budget=5.0)
-QUICK = Effort(rounds=3, seconds=0.003, budget=0.3)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what to measure: {', '.join(SUITES)} (default: guide)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="fewer and smaller cases, short rounds: about a minute"
+        "--quick", action="store_true", help="fewer and smaller cases, short rounds: a few minutes"
     )
     parser.add_argument(
         "--only",
@@ -61,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LIBRARY",
         help=f"only these, of: {', '.join(LIBRARIES)}",
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds per case (default: {FULL.rounds})")
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="rounds per case (default: as the suite says)"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -98,6 +97,13 @@ def _select(suites: Sequence[Suite], only: Sequence[str], quick: bool) -> tuple[
     keys += [every[key].ceiling for key in keys if every[key].ceiling]
     probes = [name for suite in suites for name in suite.probes if wanted(name)]
     return {key: case for key, case in every.items() if key in keys}, list(dict.fromkeys(probes))
+
+
+def _effort(suites: Sequence[Suite], quick: bool, rounds: int | None) -> Effort:
+    """How long to measure: of several suites, as long as the briefest wants."""
+    efforts = [suite.quick_effort if quick else suite.effort for suite in suites]
+    least = min(efforts, key=lambda effort: effort.rounds * effort.seconds)
+    return replace(least, rounds=rounds or least.rounds)
 
 
 def _why_unwritable(folder: Path) -> str | None:
@@ -139,9 +145,7 @@ def _run(
     from .console import Console
 
     machine = {**describe(), "simd": forzium.info()["simd"]}
-    effort = QUICK if options.quick else FULL
-    if options.rounds is not None:
-        effort = Effort(options.rounds, effort.seconds, effort.budget)
+    effort = _effort(suites, options.quick, options.rounds)
     results = Results(
         machine=machine,
         options={

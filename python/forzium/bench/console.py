@@ -8,12 +8,13 @@ import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from .cases import Effort
 from .claims import Verdict, VerdictTable
 from .libraries import LIBRARIES
 from .machine import busy
 from .probes import PROBES
 from .results import Results
-from .runner import Effort, Runner, count_threads
+from .runner import Runner, count_threads
 from .units import format_ratio, format_seconds
 
 MARKS = {True: "[bold green]yes", False: "[bold red]no", None: "[dim]not measured"}

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from . import functions
+
 Params = Mapping[str, Any]
 Inputs = dict[str, Any]
 
@@ -26,12 +28,13 @@ class Operation:
     """How to make the inputs, what is right, and how far from it still is right.
 
     ``tolerance`` counts units of rounding of the case's dtype, relative to the largest magnitude of
-    the expected result.
+    the expected result. ``thin`` takes the part that is checked from named inputs or results.
     """
 
     inputs: Callable[[Params, np.random.Generator], Inputs]
     expected: Callable[..., Any]
     tolerance: Callable[[Params], float] = lambda params: 1.0
+    thin: Callable[[Params, Inputs], Inputs] = lambda params, arrays: arrays
 
 
 def dtype_of(params: Params) -> np.dtype[Any]:
@@ -40,15 +43,19 @@ def dtype_of(params: Params) -> np.dtype[Any]:
 
 
 def error_of(params: Params, expected: Any, result: Any) -> float:
-    """The largest error, in units of rounding of the largest expected magnitude; inf if shapes differ."""
+    """The largest error, in units of rounding of the largest expected magnitude; inf if shapes differ.
+
+    The unit is 1 for whole numbers, and where nothing but 0 is expected.
+    """
     want = np.asarray(expected, dtype=np.float64)
     got = np.asarray(result, dtype=np.float64)
     if want.shape != got.shape:
         return float("inf")
     if want.size == 0:
         return 0.0
-    unit = float(np.finfo(dtype_of(params)).eps) * float(np.max(np.abs(want)))
-    error = float(np.max(np.abs(got - want))) / unit
+    whole = dtype_of(params).kind != "f"
+    unit = 1.0 if whole else float(np.finfo(dtype_of(params)).eps) * float(np.max(np.abs(want)))
+    error = float(np.max(np.abs(got - want))) / (unit or 1.0)
     return error if error == error else float("inf")
 
 
@@ -129,13 +136,11 @@ OPERATIONS: dict[str, Operation] = {
         expected=lambda params, x, weight: _correlate(x, weight),
         tolerance=lambda params: 18.0,
     ),
-    "unary": Operation(
-        inputs=lambda params, random: {"x": _array(params, random)},
-        expected=lambda params, x: getattr(np, params["function"])(x),
-    ),
-    "binary": Operation(
-        inputs=lambda params, random: {"x": _array(params, random), "y": _array(params, random)},
-        expected=lambda params, x, y: getattr(np, params["function"])(x, y),
+    "elementwise": Operation(
+        inputs=functions.operands,
+        expected=functions.expected,
+        tolerance=functions.tolerance,
+        thin=functions.thin,
     ),
     "reduce": Operation(
         inputs=lambda params, random: {"x": _array(params, random)},

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from .claims import pool_work, tables
+from .claims import tables
+from .claims.guide import pool_work
 from .libraries import LIBRARIES
 from .machine import busy
 from .results import Results, Row

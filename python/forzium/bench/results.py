@@ -51,6 +51,7 @@ class Results:
     rows: list[Row] = field(default_factory=list)
     probes: dict[str, Any] = field(default_factory=dict)
     complete: bool = False
+    _by_key: dict[tuple[str, str, int], Row] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def all_threads(self) -> int:
@@ -61,8 +62,9 @@ class Results:
         """A row; one that uses one thread whatever it is given stands for every number of threads."""
         if not LIBRARIES[library].threaded:
             threads = 1
-        found = (row for row in self.rows if (row.case, row.library, row.threads) == (case, library, threads))
-        return next(found, None)
+        if len(self._by_key) != len(self.rows):
+            self._by_key = {(row.case, row.library, row.threads): row for row in self.rows}
+        return self._by_key.get((case, library, threads))
 
     def seconds(self, case: str, library: str, threads: int) -> float | None:
         """Seconds per call, if measured and right."""
@@ -96,8 +98,9 @@ class Results:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
+        plain = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         rows = [{**asdict(row), "seconds": row.seconds} for row in self.rows]
-        return {**asdict(self), "cases": [case.to_json() for case in self.cases.values()], "rows": rows}
+        return {**plain, "cases": [case.to_json() for case in self.cases.values()], "rows": rows}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Results:

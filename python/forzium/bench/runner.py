@@ -9,22 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cases import Case
+from .cases import Case, Effort
 from .libraries import LIBRARIES, Library
 from .results import Results, Row
 from .worker_process import WorkerCrashed, WorkerProcess
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure."""
-
-    rounds: int
-    seconds: float
-    """Length of one round."""
-    budget: float
-    """Seconds for all rounds of one library on one case; slow calls get fewer, but LEAST_ROUNDS."""
-
 
 TIMEOUT = 300.0
 """Seconds after which a silent worker counts as crashed."""

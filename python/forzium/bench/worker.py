@@ -115,13 +115,14 @@ class Worker:
 
         operation = OPERATIONS[case.operation]
         inputs = operation.inputs(case.params, np.random.default_rng(seed))
-        expected = operation.expected(case.params, **inputs)
+        expected = operation.expected(case.params, **operation.thin(case.params, inputs))
         timed = build(case.params, **inputs)
         if timed.result is None:
             result = eval(timed.statement, timed.names)
         else:
             exec(timed.statement, timed.names)
             result = eval(timed.result, timed.names)
+        result = operation.thin(case.params, {"result": result})["result"]
         return timed, error_of(case.params, expected, result), operation.tolerance(case.params)
 
     def _set_timer(self, statements: list[Timed], callers: int) -> None:

@@ -56,6 +56,12 @@ class Timed:
     """How often the statement does the operation."""
 
 
+def with_output(name: str, function: Callable[..., Any], operands: Mapping[str, Any], out: Any) -> Timed:
+    """A call that gets its output."""
+    statement = f"{name}({', '.join(operands)}, out=out)"
+    return Timed(statement, {name: function, **operands, "out": out}, result="out")
+
+
 class Adapter(Protocol):
     """What a module of this package offers."""
 

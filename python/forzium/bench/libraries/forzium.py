@@ -9,7 +9,8 @@ import numpy as np
 
 import forzium
 
-from . import Timed
+from ..functions import result_for
+from . import Timed, with_output
 
 
 def version() -> str:
@@ -56,17 +57,9 @@ def _conv2d_list(params: Any, x: Any, weight: Any) -> Timed:
     return Timed("conv2d(x, weight)", {"conv2d": forzium_engine.conv2d, "x": x, "weight": weight})
 
 
-def _unary(params: Any, x: Any) -> Timed:
+def _elementwise(params: Any, **operands: Any) -> Timed:
     name = params["function"]
-    return Timed(
-        f"{name}(x, out=out)", {name: getattr(forzium, name), "x": x, "out": np.empty_like(x)}, result="out"
-    )
-
-
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    name = params["function"]
-    names = {name: getattr(forzium, name), "x": x, "y": y, "out": np.empty_like(x)}
-    return Timed(f"{name}(x, y, out=out)", names, result="out")
+    return with_output(name, getattr(forzium, name), operands, result_for(params, operands))
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -97,8 +90,7 @@ OPERATIONS = {
     "matmul_list": _matmul_list,
     "conv2d": _conv2d,
     "conv2d_list": _conv2d_list,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "reduce": _reduce,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

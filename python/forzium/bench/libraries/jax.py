@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.special
 
 from . import Timed
 
@@ -47,12 +48,23 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     return _jitted("conv2d", conv2d, x, weight)
 
 
-def _unary(params: Any, x: Any) -> Timed:
-    return _jitted(params["function"], getattr(jnp, params["function"]), x)
+_ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "erf": jax.scipy.special.erf,
+    "erfc": jax.scipy.special.erfc,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelu_tanh": jax.nn.gelu,
+    "fma": lambda x, y, z: x * y + z,
+}
 
 
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    return _jitted(params["function"], getattr(jnp, params["function"]), x, y)
+def _elementwise(params: Any, **operands: Any) -> Timed:
+    name = params["function"]
+    if params["layout"] == "strided":
+        raise NotImplementedError("JAX has no strided arrays")
+    function = _ACTIVATIONS.get(name) or getattr(jnp, name, None) or getattr(jax.nn, name, None)
+    if function is None or name == "positive":  # that gives its operand, and copies nothing
+        raise NotImplementedError(f"JAX has no {name}")
+    return _jitted(name, function, *operands.values())
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -77,8 +89,7 @@ OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
     "conv2d": _conv2d,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "reduce": _reduce,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

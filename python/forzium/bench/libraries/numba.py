@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numba import njit, prange
 
+from ..functions import result_for
+from ..loops import map_loop
 from . import Timed
 
 
@@ -29,24 +31,6 @@ _reassociated = njit(parallel=True, cache=True, fastmath={"reassoc", "contract"}
 def _scale_loop(x: Any, factor: float) -> None:
     for i in prange(x.size):
         x[i] *= factor
-
-
-@_compiled
-def _add(x: Any, y: Any, out: Any) -> None:
-    for i in prange(x.size):
-        out[i] = x[i] + y[i]
-
-
-@_compiled
-def _maximum(x: Any, y: Any, out: Any) -> None:
-    for i in prange(x.size):
-        out[i] = np.maximum(x[i], y[i])
-
-
-@_compiled
-def _sqrt(x: Any, out: Any) -> None:
-    for i in prange(x.size):
-        out[i] = np.sqrt(x[i])
 
 
 @njit(parallel=True, cache=True, fastmath={"contract"})
@@ -104,15 +88,31 @@ def _scale(params: Any, x: Any, factor: float) -> Timed:
     return Timed("scale(x, factor)", names, result="shaped")
 
 
-def _unary(params: Any, x: Any) -> Timed:
-    names = {"sqrt": {"sqrt": _sqrt}[params["function"]], "x": x, "out": np.empty_like(x)}
-    return Timed("sqrt(x, out)", names, result="out")
+_FORMULAS = {
+    "erf": "math.erf(x)",
+    "erfc": "math.erfc(x)",
+    "fma": "x * y + z",
+    "where": "where(x, y, z)",
+    "clip": "min(max(x, y), z)",
+    "sigmoid": "1 / (1 + np.exp(-x))",
+    "silu": "x / (1 + np.exp(-x))",
+    "softplus": "np.log1p(np.exp(x))",
+    "gelu": "x / 2 * (1 + math.erf(x * 0.7071067811865476))",
+    "gelu_tanh": "x / 2 * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))",
+    "relu": "max(x, 0)",
+    "leaky_relu": "where(x > 0, x, x * 0.01)",
+    "elu": "where(x > 0, x, np.expm1(x))",
+}
 
 
-def _binary(params: Any, x: Any, y: Any) -> Timed:
+def _elementwise(params: Any, **operands: Any) -> Timed:
     name = params["function"]
-    names = {name: {"add": _add, "maximum": _maximum}[name], "x": x, "y": y, "out": np.empty_like(x)}
-    return Timed(f"{name}(x, y, out)", names, result="out")
+    expression = _FORMULAS.get(name) or (f"np.{name}({', '.join(operands)})" if hasattr(np, name) else "")
+    if not expression:
+        raise NotImplementedError(f"no loop written for {name}")
+    out = result_for(params, operands)
+    names = {"loop": map_loop(expression, operands, out), **operands, "out": out}
+    return Timed(f"loop({', '.join(operands)}, out)  # out[i] = {expression}", names, result="out")
 
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
@@ -143,8 +143,7 @@ def _reduce(params: Any, x: Any) -> Timed:
 
 OPERATIONS = {
     "scale": _scale,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "conv2d": _conv2d,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numexpr
-import numpy as np
 
+from ..functions import result_for
 from . import Timed
 
 
@@ -29,13 +29,49 @@ def _scale(params: Any, x: Any, factor: float) -> Timed:
     return _evaluate("x * factor", {"x": x, "factor": factor}, x)
 
 
-def _unary(params: Any, x: Any) -> Timed:
-    return _evaluate(f"{params['function']}(x)", {"x": x}, np.empty_like(x))
+_EXPRESSIONS = {
+    "add": "x + y",
+    "subtract": "x - y",
+    "multiply": "x * y",
+    "divide": "x / y",
+    "remainder": "x % y",
+    "power": "x ** y",
+    "negative": "-x",
+    "absolute": "abs(x)",
+    "square": "x * x",
+    "reciprocal": "1 / x",
+    "rint": "round(x)",
+    "fma": "x * y + z",
+    "less": "x < y",
+    "less_equal": "x <= y",
+    "greater": "x > y",
+    "greater_equal": "x >= y",
+    "equal": "x == y",
+    "not_equal": "x != y",
+    "bitwise_and": "x & y",
+    "bitwise_or": "x | y",
+    "bitwise_xor": "x ^ y",
+    "invert": "~x",
+    "left_shift": "x << y",
+    "right_shift": "x >> y",
+    "exp2": "2 ** x",
+    "sigmoid": "1 / (1 + exp(-x))",
+    "silu": "x / (1 + exp(-x))",
+    "softplus": "log1p(exp(x))",
+    "relu": "maximum(x, 0)",
+    "leaky_relu": "where(x > 0, x, x / 100)",
+    "elu": "where(x > 0, x, expm1(x))",
+}
 
 
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    expression = {"add": "x + y", "maximum": "maximum(x, y)"}[params["function"]]
-    return _evaluate(expression, {"x": x, "y": y}, np.empty_like(x))
+def _elementwise(params: Any, **operands: Any) -> Timed:
+    name = params["function"]
+    expression = _EXPRESSIONS.get(name)
+    if expression is None:
+        if name not in numexpr.expressions.functions:
+            raise NotImplementedError(f"numexpr has no {name}")
+        expression = f"{name}({', '.join(operands)})"
+    return _evaluate(expression, operands, result_for(params, operands))
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -45,4 +81,4 @@ def _reduce(params: Any, x: Any) -> Timed:
     return Timed(f'evaluate("sum(x{axis})", names)', {"evaluate": numexpr.evaluate, "names": {"x": x}})
 
 
-OPERATIONS = {"scale": _scale, "unary": _unary, "binary": _binary, "reduce": _reduce}
+OPERATIONS = {"scale": _scale, "elementwise": _elementwise, "reduce": _reduce}

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from . import Timed
+from ..functions import result_for
+from . import Timed, with_output
 
 
 def version() -> str:
@@ -38,17 +39,14 @@ def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
     return Timed("(array(a) @ array(b)).tolist()", {"array": np.array, "a": a, "b": b})
 
 
-def _unary(params: Any, x: Any) -> Timed:
+def _elementwise(params: Any, **operands: Any) -> Timed:
     name = params["function"]
-    return Timed(
-        f"{name}(x, out=out)", {name: getattr(np, name), "x": x, "out": np.empty_like(x)}, result="out"
-    )
-
-
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    name = params["function"]
-    names = {name: getattr(np, name), "x": x, "y": y, "out": np.empty_like(x)}
-    return Timed(f"{name}(x, y, out=out)", names, result="out")
+    function = getattr(np, name, None)
+    if function is None:
+        raise NotImplementedError(f"NumPy has no {name}")
+    if name == "where":
+        return Timed("where(x, y, z)", {"where": function, **operands})
+    return with_output(name, function, operands, result_for(params, operands))
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -78,8 +76,7 @@ OPERATIONS = {
     "scale_list": _scale_list,
     "matmul": _matmul,
     "matmul_list": _matmul_list,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "reduce": _reduce,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

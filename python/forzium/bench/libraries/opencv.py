@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..functions import result_for
 from . import Timed
 
 
@@ -37,17 +38,25 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     return Timed("filter2D(x, -1, weight, dst=out)", names, result="out[1:-1, 1:-1]")
 
 
-def _unary(params: Any, x: Any) -> Timed:
-    out = np.empty_like(x)
-    names = {"sqrt": {"sqrt": cv2.sqrt}[params["function"]], "x": _rows(x), "out": _rows(out), "shaped": out}
-    return Timed("sqrt(x, dst=out)", names, result="shaped")
+_NAMES = {
+    **{name: name for name in ("add", "subtract", "multiply", "divide", "sqrt", "exp", "log")},
+    **{name: name for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
+    "maximum": "max",
+    "minimum": "min",
+    "hypot": "magnitude",
+    "invert": "bitwise_not",
+}
 
 
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    name = {"add": "add", "maximum": "max"}[params["function"]]
-    out = np.empty_like(x)
-    names = {name: getattr(cv2, name), "x": _rows(x), "y": _rows(y), "out": _rows(out), "shaped": out}
-    return Timed(f"{name}(x, y, dst=out)", names, result="shaped")
+def _elementwise(params: Any, **operands: Any) -> Timed:
+    name = _NAMES.get(params["function"])
+    if name is None or params["layout"] != "contiguous" or params.get("dtype") == "int64":
+        raise NotImplementedError(f"OpenCV has no {params['function']} of such arrays")
+    out = result_for(params, operands)
+    named = {key: _rows(x) for key, x in operands.items()}
+    names = {name: getattr(cv2, name), **named, "out": _rows(out), "shaped": out}
+    how = "magnitude=out" if name == "magnitude" else "dst=out"
+    return Timed(f"{name}({', '.join(operands)}, {how})", names, result="shaped")
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -74,8 +83,7 @@ def _transpose(params: Any, x: Any) -> Timed:
 OPERATIONS = {
     "scale": _scale,
     "conv2d": _conv2d,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "reduce": _reduce,
     "transpose": _transpose,
 }

@@ -6,8 +6,10 @@ from typing import Any
 
 import scipy
 import scipy.signal
+import scipy.special
 
-from . import Timed
+from ..functions import result_for
+from . import Timed, with_output
 
 
 def version() -> str:
@@ -24,4 +26,14 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     return Timed('convolve2d(x, flipped, mode="valid")', names)
 
 
-OPERATIONS = {"conv2d": _conv2d}
+_NAMES = {"erf": "erf", "erfc": "erfc", "sigmoid": "expit"}
+
+
+def _elementwise(params: Any, **operands: Any) -> Timed:
+    name = _NAMES.get(params["function"])
+    if name is None:
+        raise NotImplementedError(f"SciPy leaves {params['function']} to NumPy, or has none")
+    return with_output(name, getattr(scipy.special, name), operands, result_for(params, operands))
+
+
+OPERATIONS = {"conv2d": _conv2d, "elementwise": _elementwise}

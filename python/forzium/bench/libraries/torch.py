@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 
-from . import Timed
+from ..functions import result_for
+from . import Timed, with_output
 
 
 def version() -> str:
@@ -43,17 +45,31 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     return Timed("y = conv2d(x, weight)", names, result="conv2d(x, weight)[0, 0]")
 
 
-def _unary(params: Any, x: Any) -> Timed:
-    name, x = params["function"], _tensor(x)
-    return Timed(
-        f"{name}(x, out=out)", {name: getattr(torch, name), "x": x, "out": torch.empty_like(x)}, "out"
-    )
+_NAMES = {"power": "pow", "rint": "round", "equal": "eq", "not_equal": "ne", "invert": "bitwise_not"}
+_NAMES |= {"left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift"}
+_ACTIVATIONS = ("gelu", "silu", "softplus", "elu", "leaky_relu")
+_WITHOUT_OUTPUT = ("isnan", "isinf", "isfinite", "relu")
 
 
-def _binary(params: Any, x: Any, y: Any) -> Timed:
-    name, x, y = params["function"], _tensor(x), _tensor(y)
-    names = {name: getattr(torch, name), "x": x, "y": y, "out": torch.empty_like(x)}
-    return Timed(f"{name}(x, y, out=out)", names, result="out")
+def _function(name: str) -> Any:
+    """PyTorch's function of NumPy's name."""
+    if name in _ACTIVATIONS:
+        return getattr(torch._C._nn, name)  # what torch.nn.functional calls; it takes an output
+    if name == "gelu_tanh":
+        return functools.partial(torch._C._nn.gelu, approximate="tanh")
+    function = getattr(torch, _NAMES.get(name, name), None)
+    if function is None or name == "positive":  # that gives its operand, and copies nothing
+        raise NotImplementedError(f"PyTorch has no {name}")
+    return function
+
+
+def _elementwise(params: Any, **operands: Any) -> Timed:
+    name = params["function"]
+    out = _tensor(result_for(params, operands))
+    operands = {key: _tensor(x) for key, x in operands.items()}
+    if name in _WITHOUT_OUTPUT:
+        return Timed(f"{name}(x)", {name: _function(name), **operands})
+    return with_output(name, _function(name), operands, out)
 
 
 def _reduce(params: Any, x: Any) -> Timed:
@@ -80,8 +96,7 @@ OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
     "conv2d": _conv2d,
-    "unary": _unary,
-    "binary": _binary,
+    "elementwise": _elementwise,
     "reduce": _reduce,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

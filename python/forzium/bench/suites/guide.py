@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..cases import Suite
+from ..cases import Effort, Suite
 from . import rows
 
 MILLION = 10**6
@@ -40,9 +40,9 @@ MATMUL = (
 )
 
 ELEMENTWISE = tuple(
-    rows.quick_if(n == MILLION, row(function, n))
+    rows.quick_if(n == MILLION, rows.elementwise(function, n, operands))
     for n in (MILLION // 10, MILLION)
-    for row, function in ((rows.binary, "add"), (rows.unary, "sqrt"), (rows.binary, "maximum"))
+    for function, operands in (("add", 2), ("sqrt", 1), ("maximum", 2))
 )
 
 REDUCTIONS = tuple(
@@ -64,5 +64,7 @@ SUITE = Suite(
     name="guide",
     title="The optimization guide, measured",
     cases=(*MACHINE, *MULTIPLY, *CONVOLUTION, *MATMUL, *ELEMENTWISE, *REDUCTIONS, *IMAGES, *CALLERS),
+    effort=Effort(rounds=9, seconds=0.02, budget=5.0),
+    quick_effort=Effort(rounds=3, seconds=0.003, budget=0.3),
     probes=("import", "gil", "zero_copy", "pool"),
 )

@@ -87,18 +87,12 @@ def matmul(n: int, dtype: str) -> Case:
     return Case(key, "matmul arrays", title, "matmul", params, n, flops=2 * n**3, ceiling=ceiling)
 
 
-def unary(function: str, n: int) -> Case:
-    """A function of n doubles."""
-    size, params = format_count(n), {"shape": [n], "function": function}
-    title = f"{function} of {size} doubles"
-    return Case(f"{function}.{size}", "element-wise", title, "unary", params, n, bytes=16 * n)
-
-
-def binary(function: str, n: int) -> Case:
-    """A function of two arrays of n doubles."""
-    size, params = format_count(n), {"shape": [n], "function": function}
-    title = f"{function} of {size} doubles"
-    return Case(f"{function}.{size}", "element-wise", title, "binary", params, n, bytes=24 * n)
+def elementwise(function: str, n: int, operands: int) -> Case:
+    """A function of one or two arrays of n doubles."""
+    size = format_count(n)
+    params = {"shape": [n], "function": function, "operands": operands, "layout": "contiguous"}
+    title, traffic = f"{function} of {size} doubles", 8 * (operands + 1) * n
+    return Case(f"{function}.{size}", "element-wise", title, "elementwise", params, n, bytes=traffic)
 
 
 def reduction(function: str, shape: tuple[int, ...], axis: int | None) -> Case:
