@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_measuring(tmp_path: Pat
     ("arguments", "said"),
     [
         (["--only", "no such case"], "no case matches"),
-        (["nosuite"], "there are: guide"),
+        (["nosuite"], "there are: guide, elementwise"),
         (["--rounds", "0"], "--rounds is 0"),
     ],
 )

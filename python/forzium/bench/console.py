@@ -15,6 +15,7 @@ from .machine import busy
 from .probes import PROBES
 from .results import Results
 from .runner import Runner, count_threads
+from .standings import Standing, group_standings, standings
 from .units import format_ratio, format_seconds
 
 MARKS = {True: "[bold green]yes", False: "[bold red]no", None: "[dim]not measured"}
@@ -67,25 +68,47 @@ class Console:
             advance("done")
 
     def tell(self, results: Results, tables: Sequence[VerdictTable]) -> None:
-        """forzium beside the best other library on every case, then claims and targets."""
-        self._console.print(_speeds(results))
+        """forzium beside the best other library, by group and on every case, then claims and targets.
+
+        Of very many cases only the lost ones are told; the report has all.
+        """
+        found = standings(results)
+        self._console.print(_groups(found))
+        self._console.print(_speeds(results, {standing.case.key for standing in found if standing.lost}))
         for table in tables:
             self._console.print(_verdicts(table.title, table.verdicts))
         if not results.complete:
             self.say("This run was interrupted: rows without figures were not measured.")
 
 
-def _speeds(results: Results) -> Table:
-    table = Table(
-        title="Time per call, and speed relative to the fastest other library (above 1× forzium is ahead)"
-    )
+MANY = 150
+"""Cases that nobody reads in a terminal."""
+
+
+def _groups(found: list[Standing]) -> Table:
+    table = Table(title="Speed relative to the fastest other library, by group")
+    for head in ("group", "threads", "geometric mean", "worst", "best", "rows", "rows lost"):
+        table.add_column(head, justify="left" if head == "group" else "right")
+    for row in group_standings(found):
+        colour = "green" if row.mean >= 1 else "red"
+        lost = f"[red]{row.lost}[/]" if row.lost else "0"
+        mean = f"[{colour}]{format_ratio(row.mean)}[/]"
+        figures = (format_ratio(row.least), format_ratio(row.most), str(row.count), lost)
+        table.add_row(row.group, str(row.threads), mean, *figures)
+    return table
+
+
+def _speeds(results: Results, lost: set[str]) -> Table:
+    many = len(results.cases) > MANY
+    title = "Time per call, and speed relative to the fastest other library (above 1× forzium is ahead)"
+    table = Table(title=f"{title}: rows lost" if many else title)
     table.add_column("case")
     for count in results.threads:
         table.add_column(count_threads(count), justify="right")
         table.add_column("fastest other")
     for case in results.cases.values():
         cells = [cell for count in results.threads for cell in _speed_cells(results, case.key, count)]
-        if any(cells):
+        if any(cells) and (case.key in lost or not many):
             table.add_row(case.title, *cells)
     return table
 

@@ -162,6 +162,12 @@ def result_for(params: Params, arrays: Arrays) -> Any:
     return np.empty(shape, dtype)
 
 
+def reduced(params: Mapping[str, Any], x: Any) -> Any:
+    """An array that a reduction of x over one axis fits in."""
+    shape = [size for axis, size in enumerate(x.shape) if axis != params["axis"]]
+    return np.empty(shape, np.intp if params["function"].startswith("arg") else x.dtype)
+
+
 def thin(params: Params, arrays: Arrays) -> Arrays:
     """The part of operands or results that is checked."""
     if np.prod(params["shape"]) <= _CHECKED:

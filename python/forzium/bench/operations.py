@@ -90,6 +90,36 @@ def _max_pool(params: Params, x: Any) -> Any:
     return blocks.max(axis=(1, 3))
 
 
+def _spread(params: Params, random: np.random.Generator) -> Any:
+    """Around 1; for extremes normal deviates, whose largest seldom occurs twice."""
+    if params["function"] in ("max", "min", "argmax", "argmin"):
+        return np.asarray(random.standard_normal(params["shape"]), dtype_of(params))
+    return _array(params, random)
+
+
+def _softmax(x: Any) -> Any:
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _layer_norm(x: Any) -> Any:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+ROWWISE: dict[str, Callable[[Any], Any]] = {
+    "softmax": _softmax,
+    "log_softmax": lambda x: np.log(_softmax(x)),
+    "layer_norm": _layer_norm,
+    "rms_norm": lambda x: x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6),
+}
+
+
+def _evaluate(params: Params, **arrays: Any) -> Any:
+    scope = {name: array.astype(np.float64) for name, array in arrays.items()}
+    return eval(params["expression"], {"where": np.where, "sum": np.sum}, scope)
+
+
 OPERATIONS: dict[str, Operation] = {
     "scale": Operation(
         inputs=lambda params, random: {"x": _array(params, random), "factor": FACTOR},
@@ -108,6 +138,15 @@ OPERATIONS: dict[str, Operation] = {
         inputs=lambda params, random: {"x": _array(params, random)},
         expected=lambda params, x: x,
         tolerance=lambda params: 0.0,
+    ),
+    "stream_add": Operation(
+        inputs=lambda params, random: {"x": _array(params, random), "y": _array(params, random)},
+        expected=lambda params, x, y: x + y,
+    ),
+    "stream_sum": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: np.sum(x, dtype=np.longdouble),
+        tolerance=lambda params: 4096.0,
     ),
     "fma": Operation(
         inputs=lambda params, random: {},
@@ -143,10 +182,20 @@ OPERATIONS: dict[str, Operation] = {
         thin=functions.thin,
     ),
     "reduce": Operation(
-        inputs=lambda params, random: {"x": _array(params, random)},
+        inputs=lambda params, random: {"x": _spread(params, random)},
         expected=lambda params, x: getattr(np, params["function"])(
-            x, axis=params["axis"], dtype=np.longdouble
+            x.astype(np.longdouble), axis=params["axis"]
         ),
+        tolerance=lambda params: 0.0 if params["function"].startswith("arg") else 4096.0,
+    ),
+    "rowwise": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: ROWWISE[params["function"]](x.astype(np.float64)),
+        tolerance=lambda params: 256.0,
+    ),
+    "expression": Operation(
+        inputs=lambda params, random: {name: _array(params, random) for name in params["names"]},
+        expected=_evaluate,
         tolerance=lambda params: 4096.0,
     ),
     "max_pool2d": Operation(

@@ -15,6 +15,7 @@ from .libraries import LIBRARIES
 from .machine import busy
 from .results import Results, Row
 from .runner import count_threads
+from .standings import group_standings, standings
 from .units import format_bytes, format_percent, format_ratio, format_seconds
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def write_report(results: Results, charts: Sequence[Chart], folder: Path) -> Non
         busy=busy(results.machine),
         charts=[(chart, _inlined(folder / f"{chart.name}.svg")) for chart in charts],
         groups=_groups(results),
+        standings=standings(results),
+        group_standings=group_standings(standings(results)),
         libraries=LIBRARIES,
         pool_work=pool_work,
     )

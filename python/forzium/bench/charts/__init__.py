@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 
 from ..libraries import LIBRARIES
 from ..results import Results
-from . import guide
+from . import curves, guide
 from .style import STYLE, Chart
 
-SUITE_CHARTS: dict[str, tuple[Chart, ...]] = {"guide": guide.CHARTS}
+SUITE_CHARTS: dict[str, tuple[Chart, ...]] = {
+    "guide": guide.CHARTS,
+    "elementwise": curves.CHARTS,
+}
 
 
 def draw_all(results: Results, folder: Path) -> list[Chart]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..results import Results
-from . import guide
+from . import elementwise, guide
 from .verdicts import Verdict, VerdictTable
 
 __all__ = ["Verdict", "VerdictTable", "tables"]
 
-_TABLES = {"guide": guide.tables}
+_TABLES = {"guide": guide.tables, "elementwise": elementwise.tables}
 
 
 def tables(results: Results) -> list[VerdictTable]:

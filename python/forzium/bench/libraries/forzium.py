@@ -9,7 +9,7 @@ import numpy as np
 
 import forzium
 
-from ..functions import result_for
+from ..functions import reduced, result_for
 from . import Timed, with_output
 
 
@@ -64,11 +64,23 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
 
 def _reduce(params: Any, x: Any) -> Timed:
     name, axis = params["function"], params["axis"]
-    out = None if axis is None else np.empty(x.shape[1 - axis])
-    names = {name: getattr(forzium, name), "x": x, "out": out}
     if axis is None:
-        return Timed(f"{name}(x)", names)
+        return Timed(f"{name}(x)", {name: getattr(forzium, name), "x": x})
+    names = {name: getattr(forzium, name), "x": x, "out": reduced(params, x)}
     return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
+
+
+def _rowwise(params: Any, x: Any) -> Timed:
+    name = params["function"]
+    return with_output(name, getattr(forzium, name), {"x": x}, np.empty_like(x))
+
+
+def _expression(params: Any, **arrays: Any) -> Timed:
+    names = {"evaluate": vars(forzium)["evaluate"], "arrays": arrays}
+    if params["expression"].startswith("sum("):
+        return Timed(f'evaluate("{params["expression"]}", arrays)', names)
+    names["out"] = np.empty_like(arrays["a"])
+    return Timed(f'evaluate("{params["expression"]}", arrays, out=out)', names, result="out")
 
 
 def _max_pool2d(params: Any, x: Any) -> Timed:
@@ -92,6 +104,8 @@ OPERATIONS = {
     "conv2d_list": _conv2d_list,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "rowwise": _rowwise,
+    "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
 }

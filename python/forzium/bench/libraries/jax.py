@@ -72,6 +72,29 @@ def _reduce(params: Any, x: Any) -> Timed:
     return _jitted(params["function"], lambda x: function(x, axis=axis), x)
 
 
+def _layer_norm(x: Any) -> Any:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred * jax.lax.rsqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+
+
+_ROWWISE: dict[str, Callable[..., Any]] = {
+    "softmax": jax.nn.softmax,
+    "log_softmax": jax.nn.log_softmax,
+    "layer_norm": _layer_norm,
+    "rms_norm": lambda x: x * jax.lax.rsqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6),
+}
+
+
+def _rowwise(params: Any, x: Any) -> Timed:
+    return _jitted(params["function"], _ROWWISE[params["function"]], x)
+
+
+def _expression(params: Any, **arrays: Any) -> Timed:
+    scope = {"sum": jnp.sum, "where": jnp.where}
+    function = eval(f"lambda {', '.join(arrays)}: {params['expression']}", scope)
+    return _jitted("expression", function, *arrays.values())
+
+
 def _max_pool2d(params: Any, x: Any) -> Timed:
     window = (params["window"], params["window"])
 
@@ -91,6 +114,8 @@ OPERATIONS = {
     "conv2d": _conv2d,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "rowwise": _rowwise,
+    "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
 }

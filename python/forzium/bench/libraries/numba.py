@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 
 from ..functions import result_for
-from ..loops import map_loop
+from ..loops import map_loop, sum_loop
 from . import Timed
 
 
@@ -137,8 +137,20 @@ def _reduce(params: Any, x: Any) -> Timed:
     if params["function"] == "sum" and params["axis"] is None:
         return Timed("sum_all(x)", {"sum_all": _sum_all, "x": x.reshape(-1)})
     if params["function"] == "sum" and params["axis"] == 1:
-        return Timed("sum_rows(x, out)", {"sum_rows": _sum_rows, "x": x, "out": np.empty(x.shape[0])}, "out")
+        return Timed(
+            "sum_rows(x, out)", {"sum_rows": _sum_rows, "x": x, "out": np.empty(x.shape[0], x.dtype)}, "out"
+        )
     raise NotImplementedError("no loop written for this reduction")
+
+
+def _expression(params: Any, **arrays: Any) -> Timed:
+    expression = params["expression"]
+    if expression.startswith("sum("):
+        names = {"loop": sum_loop(expression[4:-1], arrays), **arrays}
+        return Timed(f"loop({', '.join(arrays)})  # total += {expression[4:-1]}", names)
+    out = np.empty_like(arrays["a"])
+    names = {"loop": map_loop(expression, arrays, out), **arrays, "out": out}
+    return Timed(f"loop({', '.join(arrays)}, out)  # out[i] = {expression}", names, result="out")
 
 
 OPERATIONS = {
@@ -148,4 +160,5 @@ OPERATIONS = {
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
     "reduce": _reduce,
+    "expression": _expression,
 }

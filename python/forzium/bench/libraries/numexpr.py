@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numexpr
+import numpy as np
 
 from ..functions import result_for
 from . import Timed
@@ -75,10 +76,18 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
 
 
 def _reduce(params: Any, x: Any) -> Timed:
-    if params["function"] != "sum":
-        raise NotImplementedError("numexpr has no mean")
-    axis = "" if params["axis"] is None else f", axis={params['axis']}"
-    return Timed(f'evaluate("sum(x{axis})", names)', {"evaluate": numexpr.evaluate, "names": {"x": x}})
+    name, axis = params["function"], params["axis"]
+    if name not in ("sum", "max", "min"):
+        raise NotImplementedError(f"numexpr has no {name}")
+    where = "" if axis is None else f", axis={axis}"
+    return Timed(f'evaluate("{name}(x{where})", names)', {"evaluate": numexpr.evaluate, "names": {"x": x}})
 
 
-OPERATIONS = {"scale": _scale, "elementwise": _elementwise, "reduce": _reduce}
+def _expression(params: Any, **arrays: Any) -> Timed:
+    if params["expression"].startswith("sum("):
+        names = {"evaluate": numexpr.evaluate, "names": arrays}
+        return Timed(f'evaluate("{params["expression"]}", names)', names)
+    return _evaluate(params["expression"], arrays, np.empty_like(arrays["a"]))
+
+
+OPERATIONS = {"scale": _scale, "elementwise": _elementwise, "reduce": _reduce, "expression": _expression}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functions import result_for
+from ..functions import reduced, result_for
 from . import Timed, with_output
 
 
@@ -53,8 +53,12 @@ def _reduce(params: Any, x: Any) -> Timed:
     name, axis = params["function"], params["axis"]
     if axis is None:
         return Timed(f"{name}(x)", {name: getattr(np, name), "x": x})
-    names = {name: getattr(np, name), "x": x, "out": np.empty(x.shape[1 - axis])}
+    names = {name: getattr(np, name), "x": x, "out": reduced(params, x)}
     return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
+
+
+def _expression(params: Any, **arrays: Any) -> Timed:
+    return Timed(params["expression"], {"sum": np.sum, "where": np.where, **arrays})
 
 
 def _max_pool2d(params: Any, x: Any) -> Timed:
@@ -78,6 +82,7 @@ OPERATIONS = {
     "matmul_list": _matmul_list,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
 }

@@ -60,6 +60,8 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
 
 
 def _reduce(params: Any, x: Any) -> Timed:
+    if params["function"] not in ("sum", "mean"):
+        raise NotImplementedError(f"OpenCV has no {params['function']} that gives as much")
     mean, axis = params["function"] == "mean", params["axis"]
     if axis is None:
         name = "mean" if mean else "sumElems"
@@ -69,7 +71,7 @@ def _reduce(params: Any, x: Any) -> Timed:
         "reduce": cv2.reduce,
         "x": x,
         "how": cv2.REDUCE_AVG if mean else cv2.REDUCE_SUM,
-        "out": np.empty(shape),
+        "out": np.empty(shape, x.dtype),
     }
     return Timed(f"reduce(x, {axis}, how, dst=out)", names, result="out.reshape(-1)")
 

@@ -86,6 +86,47 @@ def _copy(params: Any, x: Any) -> Timed:
     return Timed("copy()", {"copy": _in_threads(loop, parts), "out": out}, "out", calls=params["repeats"])
 
 
+def _add_loop(x: Any, y: Any, out: Any, repeats: int) -> None:
+    for _ in range(repeats):
+        for i in range(x.size):
+            out[i] = x[i] + y[i]
+
+
+def _sum_loop(x: Any, repeats: int) -> float:
+    total = 0.0
+    for _ in range(repeats):
+        total = 0.0
+        for i in range(x.size):
+            total += x[i]
+    return total
+
+
+def _numpy_add(x: Any, y: Any, out: Any, repeats: int) -> None:
+    for _ in range(repeats):
+        np.add(x, y, out=out)
+
+
+def _numpy_sum(x: Any, repeats: int) -> float:
+    return [float(np.sum(x)) for _ in range(repeats)][-1]
+
+
+def _add(params: Any, x: Any, y: Any) -> Timed:
+    loop = _numpy_add if numba is None else numba.njit(nogil=True)(_add_loop)
+    out, repeats = np.empty_like(x), params["repeats"]
+    thirds = zip(*(np.array_split(array, _threads) for array in (x, y, out)), strict=True)
+    run = _in_threads(loop, [(*third, repeats) for third in thirds])
+    return Timed("add()", {"add": run, "out": out}, "out", calls=repeats)
+
+
+def _sum(params: Any, x: Any) -> Timed:
+    loop = _numpy_sum
+    if numba is not None:
+        loop = numba.njit(nogil=True, fastmath={"reassoc"})(_sum_loop)
+    parts = [(part, params["repeats"]) for part in np.array_split(x, _threads)]
+    names = {"read": _in_threads(loop, parts), "total": sum}
+    return Timed("read()", names, "total(read())", calls=params["repeats"])
+
+
 def _vector_bits() -> int:
     features = llvm.get_host_cpu_features()
     return 512 if features.get("avx512f") else 256 if features.get("avx2") else 128
@@ -154,4 +195,10 @@ def _fma(params: Any) -> Timed:
     return Timed("fma()", {"fma": run, "engine": engine}, result=result)
 
 
-OPERATIONS = {"stream_scale": _scale, "stream_copy": _copy, "fma": _fma}
+OPERATIONS = {
+    "stream_scale": _scale,
+    "stream_copy": _copy,
+    "stream_add": _add,
+    "stream_sum": _sum,
+    "fma": _fma,
+}

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..functions import result_for
+from ..functions import reduced, result_for
 from . import Timed, with_output
 
 
@@ -72,13 +72,32 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     return with_output(name, _function(name), operands, out)
 
 
+_REDUCTIONS = {"max": "amax", "min": "amin"}
+
+
 def _reduce(params: Any, x: Any) -> Timed:
-    name, axis, x = params["function"], params["axis"], _tensor(x)
-    names = {name: getattr(torch, name), "x": x}
+    axis, name = params["axis"], _REDUCTIONS.get(params["function"], params["function"])
+    names = {name: getattr(torch, name), "x": _tensor(x)}
+    how = "dim=None, correction=0" if name == "var" else ""
     if axis is None:
-        return Timed(f"{name}(x)", names)
-    names["out"] = torch.empty(x.shape[1 - axis], dtype=x.dtype)
-    return Timed(f"{name}(x, dim={axis}, out=out)", names, result="out")
+        return Timed(f"{name}(x{', ' if how else ''}{how})", names)
+    names["out"] = _tensor(reduced(params, x))
+    return Timed(
+        f"{name}(x, {how.replace('None', str(axis)) or f'dim={axis}'}, out=out)", names, result="out"
+    )
+
+
+def _rowwise(params: Any, x: Any) -> Timed:
+    name, functional = params["function"], torch.nn.functional
+    if name.endswith("softmax"):
+        return Timed(f"{name}(x, -1)", {name: getattr(torch, name), "x": _tensor(x)})
+    names = {name: getattr(functional, name), "x": _tensor(x), "shape": [x.shape[-1]]}
+    return Timed(f"{name}(x, shape, eps={'1e-5' if name == 'layer_norm' else '1e-6'})", names)
+
+
+def _expression(params: Any, **arrays: Any) -> Timed:
+    names = {key: _tensor(array) for key, array in arrays.items()}
+    return Timed(params["expression"], {"sum": torch.sum, "where": torch.where, **names})
 
 
 def _max_pool2d(params: Any, x: Any) -> Timed:
@@ -98,6 +117,8 @@ OPERATIONS = {
     "conv2d": _conv2d,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "rowwise": _rowwise,
+    "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
 }

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..cases import Suite
-from . import guide
+from . import elementwise, guide
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (guide.SUITE,)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (guide.SUITE, elementwise.SUITE)}

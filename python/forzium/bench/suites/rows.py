@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..cases import Case
 from ..units import format_count
 
@@ -18,14 +20,18 @@ def quick_if(condition: bool, case: Case) -> Case:
     return replace(case, quick=condition)
 
 
-def stream(name: str, n: int, repeats: int) -> Case:
-    """The bandwidth of a plain loop, "scale" (in place) or "copy", over n doubles, many times."""
-    loop = {"scale": "x[i] *= f", "copy": "y[i] = x[i]"}[name]
-    size, params = format_count(n), {"shape": [n], "repeats": repeats}
-    title = f"Plain loop: {loop}, {size} doubles"
-    return Case(
-        f"machine.{name}.{size}", "machine", title, f"stream_{name}", params, n, bytes=16 * n, only=PLAIN
-    )
+_STREAMS = {"scale": ("x[i] *= f", 2), "copy": ("y[i] = x[i]", 2), "add": ("z[i] = x[i] + y[i]", 3)}
+_STREAMS["sum"] = ("s += x[i]", 1)
+
+
+def stream(name: str, n: int, repeats: int, dtype: str = "") -> Case:
+    """The bandwidth of a plain loop over n doubles, or elements of a dtype, many times."""
+    loop, arrays = _STREAMS[name]
+    size, params = format_count(n), {"shape": [n], "repeats": repeats, "dtype": dtype or "float64"}
+    key = ".".join(filter(None, ("machine", name, dtype, size)))
+    title = f"Plain loop: {loop}, {size} {dtype or 'doubles'}"
+    traffic = arrays * np.dtype(dtype or "float64").itemsize * n
+    return Case(key, "machine", title, f"stream_{name}", params, n, bytes=traffic, only=PLAIN)
 
 
 def fma(dtype: str) -> Case:

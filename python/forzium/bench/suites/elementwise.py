@@ -1,0 +1,179 @@
+"""The elementwise suite: every element-wise row of the table, reductions, row-wise work and expressions.
+
+The rows are those that forzium has; what another library lacks it leaves out.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+import forzium
+
+from .. import functions
+from ..cases import Case, Effort, Suite
+from ..units import format_count
+from . import rows
+
+SIZES = {8: (2, 4), 1_000: (20, 50), 100_000: (200, 500), 1_000_000: (1000, 1000), 16_000_000: (4000, 4000)}
+"""Numbers of elements, and the matrices that have as many."""
+
+OTHER_SIZES = (1_000, 1_000_000)
+QUICK_SIZES = (8, 100_000, 1_000_000)
+BEYOND_CACHES = 1_000_000
+LARGEST = 16_000_000
+FLOATS = ("float32", "float64")
+
+REPRESENTATIVES = (
+    *("add", "divide", "maximum", "sqrt", "power", "exp", "log", "sin", "tanh", "erf", "sigmoid", "gelu"),
+    *("less", "where"),
+)
+"""Measured at every size and in every layout; their families' other rows at two sizes."""
+
+REDUCTIONS = ("sum", "mean", "max", "var", "argmax")
+AXES = {"last": 1, "first": 0, "all": None}
+ROWWISE = ("softmax", "log_softmax", "layer_norm", "rms_norm")
+EXPRESSIONS = {
+    "rational": "2*a + 3*b - c/(1 + a*a)",
+    "difference": "(a - b)**2",
+    "distance": "sum((a - b)**2)",
+    "larger": "where(a > b, a, b)",
+}
+
+_STREAM_REPEATS = {1_000_000: 50, 16_000_000: 4}
+
+
+def width(dtype: str) -> int:
+    """Bytes of an element."""
+    return np.dtype(dtype).itemsize
+
+
+def stream(arrays: int, n: int, dtype: str) -> str:
+    """The key of the plain loop over as many arrays, where n elements do not fit the caches."""
+    if n < BEYOND_CACHES:
+        return ""
+    dtype = dtype.replace("int", "float")  # memory does not tell them apart
+    return f"machine.{ {1: 'sum', 2: 'copy'}.get(arrays, 'add') }.{dtype}.{format_count(n)}"
+
+
+def _count_operands(name: str) -> int:
+    """How many operands forzium's operation takes if it is an element-wise one; else 0."""
+    operation = getattr(forzium, name, None)
+    if not isinstance(operation, type(forzium.add)):
+        return 0
+    kinds = [parameter.kind for parameter in inspect.signature(operation).parameters.values()]
+    return kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+
+
+def operations() -> dict[str, int]:
+    """forzium's element-wise operations whose results are known, and how many operands each has."""
+    counted = {name: _count_operands(name) for name in dir(forzium)}
+    return {name: count for name, count in counted.items() if count and functions.exact(name)}
+
+
+def _family(name: str) -> str:
+    return next((family for family, names in functions.FAMILIES.items() if name in names), "others")
+
+
+def _element(name: str, operands: int, n: int, dtype: str, layout: str) -> Case:
+    broadcast = layout in ("row", "column")
+    shape = SIZES[n] if broadcast else (n,)
+    written = 1 if name in functions.FAMILIES["comparison"] else width(dtype)
+    full = operands - broadcast
+    traffic = (full * width(dtype) + written) * n
+    params = {
+        **{"function": name, "operands": operands, "shape": list(shape), "dtype": dtype},
+        "layout": layout,
+    }
+    size = format_count(n)
+    how = {"contiguous": "", "strided": ", strided", "row": " with a row", "column": " with a column"}[layout]
+    bound = name in functions.MEMORY_BOUND and layout != "strided"
+    return Case(
+        f"{name}.{dtype}.{layout}.{size}",
+        _family(name),
+        f"{name} of {size} {dtype}{how}",
+        "elementwise",
+        params,
+        n,
+        bytes=traffic,
+        ceiling=stream(full + 1, n, dtype) if bound else "",
+        quick=n in QUICK_SIZES and dtype == "float64" and name in REPRESENTATIVES and layout == "contiguous",
+    )
+
+
+def _elements() -> Iterable[Case]:
+    for name, operands in operations().items():
+        chosen = name in REPRESENTATIVES
+        layouts = ["contiguous", "strided"] if chosen else ["contiguous"]
+        if chosen and operands > 1:
+            layouts += ["row", "column"]
+        for dtype in ("int32", "int64") if name in functions.WHOLE else FLOATS:
+            for layout in layouts:
+                for n in SIZES if chosen else OTHER_SIZES:
+                    yield _element(name, operands, n, dtype, layout)
+
+
+def _reductions() -> Iterable[Case]:
+    for name in filter(lambda name: hasattr(forzium, name), REDUCTIONS):
+        for dtype in FLOATS:
+            for where, axis in AXES.items():
+                for n in SIZES:
+                    size, ceiling = format_count(n), stream(1, n, dtype)
+                    traffic = width(dtype) * n
+                    params = {"function": name, "axis": axis, "shape": list(SIZES[n]), "dtype": dtype}
+                    key, title = f"{name}.{dtype}.{where}.{size}", f"{name} of {size} {dtype}, {where} axis"
+                    quick = n in QUICK_SIZES and dtype == "float64" and name == "sum"
+                    row = Case(
+                        key,
+                        "reductions",
+                        title.replace("all axis", "all axes"),
+                        "reduce",
+                        params,
+                        n,
+                        bytes=traffic,
+                    )
+                    yield replace(row, ceiling=ceiling, quick=quick)
+
+
+def _rowwise() -> Iterable[Case]:
+    for name in filter(lambda name: hasattr(forzium, name), ROWWISE):
+        for dtype in FLOATS:
+            for shape in ((32, 100), (4096, 1024)):
+                size = "×".join(map(str, shape))
+                n, traffic = shape[0] * shape[1], 2 * width(dtype) * shape[0] * shape[1]
+                params = {"function": name, "shape": list(shape), "dtype": dtype}
+                key, title = f"{name}.{dtype}.{size.replace('×', 'x')}", f"{name} of {size} {dtype}"
+                quick = dtype == "float32" and name in ("softmax", "layer_norm")
+                yield Case(key, "row-wise", title, "rowwise", params, n, bytes=traffic, quick=quick)
+
+
+def _expressions() -> Iterable[Case]:
+    for name, expression in EXPRESSIONS.items() if hasattr(forzium, "evaluate") else ():
+        names = sorted(set("abc") & set(expression.replace("where", "")))
+        arrays = len(names) + (not expression.startswith("sum("))
+        for dtype in FLOATS:
+            for n in SIZES:
+                size, traffic = format_count(n), arrays * width(dtype) * n
+                params = {"expression": expression, "names": names, "shape": [n], "dtype": dtype}
+                key, title = f"expression.{name}.{dtype}.{size}", f"{expression} of {size} {dtype}"
+                quick = n in QUICK_SIZES and dtype == "float64"
+                yield Case(key, "expressions", title, "expression", params, n, bytes=traffic, quick=quick)
+
+
+_MACHINE = tuple(
+    rows.quick_if(dtype == "float64", rows.stream(loop, n, repeats, dtype))
+    for dtype in FLOATS
+    for n, repeats in _STREAM_REPEATS.items()
+    for loop in ("copy", "add", "sum")
+)
+
+SUITE = Suite(
+    name="elementwise",
+    title="Element-wise operations, reductions and expressions",
+    cases=(*_MACHINE, *_elements(), *_reductions(), *_rowwise(), *_expressions()),
+    effort=Effort(rounds=5, seconds=0.005, budget=0.2),
+    quick_effort=Effort(rounds=3, seconds=0.003, budget=0.1),
+)
