@@ -12,13 +12,17 @@ import textwrap
 import time
 from pathlib import Path
 
+import forzium
+import numpy as np
 import pytest
+from forzium.bench import functions
 from forzium.bench.cases import Case
 from forzium.bench.claims import tables
 from forzium.bench.libraries import LIBRARIES
 from forzium.bench.operations import OPERATIONS
 from forzium.bench.results import Results, Row
-from forzium.bench.suites import SUITES
+from forzium.bench.standings import group_standings, standings
+from forzium.bench.suites import SUITES, elementwise
 
 ROOT = Path(__file__).parents[2]
 
@@ -226,6 +230,101 @@ def test_suites_are_consistent(suite: object) -> None:
     for case in cases.values():
         assert case.operation in OPERATIONS
         assert not case.ceiling or case.ceiling in cases
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "row", "column"])
+@pytest.mark.parametrize("function", ["add", "less", "where"])
+def test_operands_have_their_layout(function: str, layout: str) -> None:
+    shape = [4, 6] if layout in ("row", "column") else [24]
+    count = 3 if function == "where" else 2
+    params = {"function": function, "operands": count, "shape": shape, "layout": layout, "dtype": "float32"}
+    arrays = functions.operands(params, np.random.default_rng(0))
+    last = arrays["xyz"[count - 1]]
+    assert last.shape == {"row": (1, 6), "column": (4, 1)}.get(layout, tuple(shape))
+    assert last.dtype == np.float32
+    assert last.flags.c_contiguous is (layout != "strided")
+    result, out = functions.expected(params, **arrays), functions.result_for(params, arrays)
+    assert result.shape == out.shape == tuple(shape)
+    assert (out.dtype == np.bool_) is (function == "less")
+
+
+def test_every_elementwise_row_is_measured() -> None:
+    """A row that nobody but forzium knows how to compute would be left out without a word."""
+    rows = {name for name in dir(forzium) if elementwise.count_operands(name)}
+    assert rows == set(elementwise.operations())
+    measured = {case.params.get("function") for case in elementwise.SUITE.cases}
+    assert rows <= measured
+
+
+def test_known_functions_have_a_family_and_operands_in_their_domain() -> None:
+    for names in functions.FAMILIES.values():
+        for name in names:
+            function = functions.exact(name)
+            assert function is not None, name
+            count = 3 if name in ("fma", "where", "clip") else getattr(function, "nin", 1)
+            dtype = "int32" if name in functions.WHOLE else "float64"
+            params = {
+                **{"function": name, "operands": count, "shape": [64]},
+                **{"layout": "contiguous", "dtype": dtype},
+            }
+            assert np.isfinite(
+                functions.expected(params, **functions.operands(params, np.random.default_rng(0)))
+            ).all()
+
+
+def made_up_standings() -> Results:
+    cases = {
+        key: Case(key, group, key, "elementwise", {"dtype": "float64"}, size)
+        for key, group, size in (("add", "arithmetic", 8), ("exp", "exponential", 10**6))
+    }
+    rows = [
+        Row(key, library, threads, rounds=[seconds])
+        for key, ours, theirs in (("add", 1.0, 4.0), ("exp", 2.0, 1.0))
+        for library, seconds in (("forzium", ours), ("numpy", theirs), ("torch", 8.0))
+        for threads in (1, 2)
+    ]
+    return Results({}, {}, "", ["elementwise"], cases, (1, 2), rows=rows)
+
+
+def test_standings_name_what_is_lost_and_its_mean() -> None:
+    found = standings(made_up_standings())
+    assert [(row.case.key, row.best, row.speed, row.lost) for row in found if row.threads == 1] == [
+        ("add", "NumPy", 4.0, False),
+        ("exp", "NumPy", 0.5, True),
+    ]
+    groups = {row.group: row for row in group_standings(found) if row.threads == 2}
+    assert groups["all together"].mean == pytest.approx(2**0.5)
+    assert (groups["all together"].lost, groups["all together"].count) == (1, 2)
+    assert groups["exponential"].least == 0.5
+
+
+def test_targets_on_elementwise_work_are_judged_by_the_figures() -> None:
+    (table,) = tables(made_up_standings())
+    met = {verdict.what: verdict.met for verdict in table.verdicts}
+    assert met["Every row"] is False
+    assert met["Geometric mean of all rows"] is False
+    assert met["Calls on 8 elements"] is True
+    assert met["Memory-bound rows"] is None
+
+
+def test_the_elementwise_suite_draws_curves(tmp_path: Path) -> None:
+    arguments = ("--only", "add.float64.contiguous.1000", "--only", "add.float64.contiguous.8")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "forzium", "bench", "elementwise", "--rounds", "1"),
+            *(*arguments, "--libraries", "forzium", "numpy", "--output", str(tmp_path)),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "geometric mean" in done.stdout
+    for chart in ("families", "curve-add"):
+        assert (tmp_path / f"{chart}.png").read_bytes().startswith(b"\x89PNG")
+    assert "Every row" in (tmp_path / "report.html").read_text()
 
 
 def made_up_results(forzium_seconds: float) -> Results:

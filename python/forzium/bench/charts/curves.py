@@ -20,6 +20,10 @@ from .style import CEILING, STYLES, Chart, legend_below, line, log_sizes, new_fi
 LAYOUTS = {"contiguous": "contiguous", "strided": "strided", "row": "with a row", "column": "with a column"}
 
 
+MOST_DECADES = 1e5
+"""What is slower than this part of the fastest leaves the panel, so that the others can be told apart."""
+
+
 # ---- speed over size -----------------------------------------------------------------------------
 
 
@@ -78,6 +82,8 @@ def _label(axes: Any, cases: Sequence[Case]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    axes.set_ylim(bottom=max(low, high / MOST_DECADES))
     log_sizes(axes, [case.size for case in cases])
     elements = cases[0].bytes / cases[0].size
     right = axes.secondary_yaxis(
@@ -86,12 +92,13 @@ def _label(axes: Any, cases: Sequence[Case]) -> None:
     right.set_ylabel("1e9 elements a second")
     right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     right.yaxis.set_minor_formatter(NullFormatter())
+    right.minorticks_off()
 
 
 def _curve(name: str, title: str, panels: dict[str, str]) -> Chart:
     caption = (
         "Higher is better; both axes are logarithmic. GB/s count what a call must read and write at least. "
-        "The dotted line is what a plain loop with as many arrays reached on arrays that do not fit the caches."
+        "The dotted line is what a plain loop with as many arrays reached on the largest arrays."
     )
     return Chart(f"curve-{name}", title, caption, partial(_draw_curves, panels=panels))
 

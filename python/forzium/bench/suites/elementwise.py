@@ -59,7 +59,7 @@ def stream(arrays: int, n: int, dtype: str) -> str:
     return f"machine.{ {1: 'sum', 2: 'copy'}.get(arrays, 'add') }.{dtype}.{format_count(n)}"
 
 
-def _count_operands(name: str) -> int:
+def count_operands(name: str) -> int:
     """How many operands forzium's operation takes if it is an element-wise one; else 0."""
     operation = getattr(forzium, name, None)
     if not isinstance(operation, type(forzium.add)):
@@ -70,7 +70,7 @@ def _count_operands(name: str) -> int:
 
 def operations() -> dict[str, int]:
     """forzium's element-wise operations whose results are known, and how many operands each has."""
-    counted = {name: _count_operands(name) for name in dir(forzium)}
+    counted = {name: count_operands(name) for name in dir(forzium)}
     return {name: count for name, count in counted.items() if count and functions.exact(name)}
 
 
