@@ -1,4 +1,5 @@
-"""``python -m forzium info`` tells of this build and machine; ``python -m forzium bench`` measures."""
+"""``python -m forzium info`` tells of this build and machine; ``bench`` measures its speed,
+``accuracy`` its errors."""
 
 from __future__ import annotations
 
@@ -6,8 +7,9 @@ import sys
 
 USAGE = """usage: python -m forzium COMMAND
 
-  info    version, instruction set, threads, caches and kernels
-  bench   measure forzium beside other libraries (--help tells more)"""
+  info       version, instruction set, threads, caches and kernels
+  bench      measure forzium beside other libraries (--help tells more)
+  accuracy   measure the errors of its functions (--help tells more)"""
 
 
 def print_info() -> int:
@@ -38,6 +40,10 @@ def main(arguments: list[str]) -> int:
         from .bench.cli import main as bench
 
         return bench(arguments[1:])
+    if command == "accuracy":
+        from .accuracy.cli import main as accuracy
+
+        return accuracy(arguments[1:])
     print(USAGE, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
     return 0 if arguments and command in ("-h", "--help") else 2
 
