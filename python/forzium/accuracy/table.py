@@ -11,7 +11,7 @@ HEAD = """Accuracy
 
 The largest error found, in units in the last place of the exact value, and where it was found. The nearest
 number always would be 0.5; every function is meant to stay within 1. Exact values are NumPy's, SciPy's and
-mpmath's in a wider type. Functions of one operand are checked on all numbers of float32 where the table counts
+mpmath's in a wider type. Functions of one operand are checked on all numbers of float32 where the table says
 4,294,967,296 inputs; otherwise on a sample of all exponents, and where functions are hard.
 ``python -m forzium accuracy --float32-exhaustive --write docs/accuracy.rst`` makes this table.
 
