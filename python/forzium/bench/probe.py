@@ -126,6 +126,29 @@ def gil(operation: str, seconds: str) -> Figures:
     return {"share": during / alone}
 
 
+def expression(n: str) -> Figures:
+    """Delay of the first expression in a process and of one new to it, and memory beyond the output."""
+    import numpy as np
+
+    import forzium
+
+    text, evaluate = "2*a + 3*b - c/(1 + a*a)", vars(forzium)["evaluate"]
+    a, b, c = np.random.default_rng(0).uniform(0.5, 1.5, (3, int(n)))
+    few = {"a": a[:8].copy(), "b": b[:8].copy(), "c": c[:8].copy()}
+    forzium.add(few["a"], few["b"])  # what any first call of forzium costs is no expression's
+
+    def timed(text: str) -> float:
+        begin = time.perf_counter()
+        evaluate(text, few)
+        return time.perf_counter() - begin
+
+    first, new, again = timed("a + b"), timed(text), timed(text)
+    before = _status("VmHWM")
+    result = evaluate(text, {"a": a, "b": b, "c": c})
+    beyond = _status("VmHWM") - before - result.nbytes
+    return {"first": first, "delay": max(0.0, new - again), "beyond_output": max(0, beyond)}
+
+
 def zero_copy(n: str) -> Figures:
     """Whether multiplying an array in place copies it: the same object, and no memory of its size touched."""
     import forzium_engine
@@ -141,7 +164,7 @@ def zero_copy(n: str) -> Figures:
 
 
 PROBES: dict[str, Callable[..., Figures]] = {
-    probe.__name__: probe for probe in (pool_expression, pool_array, list_product, gil, zero_copy)
+    probe.__name__: probe for probe in (pool_expression, pool_array, list_product, gil, expression, zero_copy)
 }
 
 

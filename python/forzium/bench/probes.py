@@ -121,9 +121,15 @@ def _measure_zero_copy(quick: bool, advance: Advance) -> Figures:
     return _probe("zero_copy", 2000 if quick else 4000)
 
 
+def _measure_expression(quick: bool, advance: Advance) -> Figures:
+    advance("expression: first call and memory")
+    return _least([_probe("expression", 4_000_000) for _ in range(1 if quick else 5)])
+
+
 PROBES: dict[str, Callable[[bool, Advance], Any]] = {
     "import": _measure_import,
     "gil": _measure_gil,
+    "expression": _measure_expression,
     "zero_copy": _measure_zero_copy,
     "pool": _measure_pool,
 }

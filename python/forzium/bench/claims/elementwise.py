@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from ..results import Results
 from ..runner import count_threads
 from ..standings import Standing, geometric_mean, standings
-from ..units import format_percent, format_ratio
-from .verdicts import Figure, Verdict, VerdictTable, verdict
+from ..units import format_bytes, format_percent, format_ratio, format_seconds
+from .verdicts import Figure, Verdict, VerdictTable, probed, verdict
 
 
 def tables(results: Results) -> list[VerdictTable]:
@@ -39,10 +39,27 @@ def _targets(results: Results) -> Iterable[Verdict]:
             f"at least {least:g}×",
             _against(results, peers, least, "expression", beyond_caches=beyond),
         )
+    yield verdict("The first evaluation of an expression", "no delay above 1 ms", _delay(results))
+    yield verdict("Memory of an expression of 4e6 doubles", "its output and at most 1 MB", _memory(results))
     for operation, what in (("reduce", "Reductions"), ("rowwise", "softmax and layer_norm")):
         yield verdict(
             f"{what} beside PyTorch and JAX", "ahead", _against(results, ("torch", "jax"), 1.0, operation)
         )
+
+
+def _delay(results: Results) -> Iterable[Figure]:
+    found = probed(results, "expression")
+    if found is None:
+        yield Figure("delay", None)
+        return
+    first = f"the process's first, with its imports: {format_seconds(found['first'])}"
+    yield Figure(f"{format_seconds(found['delay'])} ({first})", found["delay"] <= 1e-3)
+
+
+def _memory(results: Results) -> Iterable[Figure]:
+    beyond = probed(results, "expression", "beyond_output")
+    text = "memory" if beyond is None else f"{format_bytes(beyond)} beyond the output"
+    yield Figure(text, None if beyond is None else beyond <= 1e6)
 
 
 _OPERATIONS = ("elementwise", "reduce", "rowwise", "expression")

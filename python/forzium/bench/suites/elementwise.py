@@ -175,5 +175,6 @@ SUITE = Suite(
     title="Element-wise operations, reductions and expressions",
     cases=(*_MACHINE, *_elements(), *_reductions(), *_rowwise(), *_expressions()),
     effort=Effort(rounds=5, seconds=0.005, budget=0.2),
+    probes=("expression",) if hasattr(forzium, "evaluate") else (),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.1),
 )
