@@ -150,9 +150,12 @@ def operands(params: Params, random: np.random.Generator) -> Arrays:
 
 def _drawn(random: np.random.Generator, low: float, high: float, shape: Any, params: Params) -> Any:
     step = 2 if params["layout"] == "strided" else 1
-    shape = (*shape[:-1], shape[-1] * step)
-    few = random.uniform(low, high, min(int(np.prod(shape)), _BLOCK)).astype(params.get("dtype", "float64"))
-    return np.resize(few, shape)[..., ::step]
+    array = np.empty((*shape[:-1], shape[-1] * step), params.get("dtype", "float64"))
+    flat = array.reshape(-1)
+    few = random.uniform(low, high, min(flat.size, _BLOCK)).astype(array.dtype)
+    for first in range(0, flat.size, _BLOCK):
+        flat[first : first + _BLOCK] = few[: flat.size - first]
+    return array[..., ::step]
 
 
 def result_for(params: Params, arrays: Arrays) -> Any:

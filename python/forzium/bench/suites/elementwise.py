@@ -104,6 +104,14 @@ def _element(name: str, operands: int, n: int, dtype: str, layout: str) -> Case:
     )
 
 
+def _sizes(name: str, layout: str) -> Iterable[int]:
+    """In other layouts the largest arrays only where memory sets the pace: such rows take seconds."""
+    if name not in REPRESENTATIVES:
+        return OTHER_SIZES
+    every = layout == "contiguous" or name in functions.MEMORY_BOUND
+    return [n for n in SIZES if every or n < LARGEST]
+
+
 def _elements() -> Iterable[Case]:
     for name, operands in operations().items():
         chosen = name in REPRESENTATIVES
@@ -112,7 +120,7 @@ def _elements() -> Iterable[Case]:
             layouts += ["row", "column"]
         for dtype in ("int32", "int64") if name in functions.WHOLE else FLOATS:
             for layout in layouts:
-                for n in SIZES if chosen else OTHER_SIZES:
+                for n in _sizes(name, layout):
                     yield _element(name, operands, n, dtype, layout)
 
 
