@@ -145,6 +145,10 @@ static fz_status fail_broadcast(const char *operation, int n, const fz_array *co
     char shapes[FZ_MAX_OPERANDS * sizeof(fz__shape_text)] = "";
     for (int k = 0; k < n; k++) {
         fz__shape_text text;
+        if (k == FZ_MAX_OPERANDS - 1 && k + 1 < n) {
+            strcat(shapes, ", ...");
+            break;
+        }
         if (k) strcat(shapes, k + 1 < n ? ", " : " and ");
         strcat(shapes, fz__format_shape(&text, arrays[k]->ndim, arrays[k]->shape));
     }
@@ -264,6 +268,10 @@ fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, con
     return FZ_OK;
 }
 
+void fz__nest_copy(fz__nest *to, const fz__nest *from) {
+    memcpy(to, from, offsetof(fz__nest, strides) + (size_t)from->operands * sizeof from->strides[0]);
+}
+
 void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[], char *pointers[]) {
     for (int k = 0; k < nest->operands; k++) pointers[k] = nest->data[k];
     for (int d = nest->ndim - 1; d >= 0; d--) {
@@ -287,8 +295,8 @@ static void next_row(const fz__nest *nest, ptrdiff_t coordinates[], char *pointe
 void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit,
                    void *context) {
     const int inner = nest->ndim - 1;
-    char *pointers[FZ_MAX_OPERANDS];
-    ptrdiff_t coordinates[FZ_MAX_NDIM], strides[FZ_MAX_OPERANDS];
+    char *pointers[FZ_MAX_NEST_OPERANDS];
+    ptrdiff_t coordinates[FZ_MAX_NDIM], strides[FZ_MAX_NEST_OPERANDS];
     if (begin >= end) return;
     fz__nest_seek(nest, begin, coordinates, pointers);
     for (int k = 0; k < nest->operands; k++) strides[k] = inner < 0 ? 0 : nest->strides[k][inner];

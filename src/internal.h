@@ -42,8 +42,9 @@ fz_dtype fz__op_result(fz_op op, fz_dtype compute);
 
 /* ---- array.c: checking, broadcasting, coalescing, overlap ------------------------------------------ */
 
-/* At most three inputs and the output. */
+/* Of one operation: at most three inputs and the output. Of an expression, and so of a loop nest. */
 #define FZ_MAX_OPERANDS 4
+#define FZ_MAX_NEST_OPERANDS 40
 
 /* A loop nest over one or more operands, the output last. Axes are ordered so that the last one moves
    fastest through memory; axes that every operand walks without a gap are one. */
@@ -51,8 +52,8 @@ typedef struct fz__nest {
     int ndim, operands;
     ptrdiff_t size; /* product of shape; 0 if there is nothing to do */
     ptrdiff_t shape[FZ_MAX_NDIM];
-    ptrdiff_t strides[FZ_MAX_OPERANDS][FZ_MAX_NDIM];
-    char *data[FZ_MAX_OPERANDS];
+    char *data[FZ_MAX_NEST_OPERANDS];
+    ptrdiff_t strides[FZ_MAX_NEST_OPERANDS][FZ_MAX_NDIM]; /* last: only the first `operands` are there */
 } fz__nest;
 
 /* Multiplies lengths; FZ_ERROR_SHAPE for a negative length or a product of bytes past PTRDIFF_MAX. */
@@ -66,6 +67,8 @@ bool fz__is_contiguous(const fz_array *x);
 bool fz__same_view(const fz_array *a, const fz_array *b);
 /* arrays[operands - 1] is the output, to whose shape the others broadcast. */
 fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
+/* A copy of what is there: a nest of few operands is a small part of its struct. */
+void fz__nest_copy(fz__nest *to, const fz__nest *from);
 void fz__nest_remove_axis(fz__nest *nest, int axis);
 /* Element `index` (counted with the last axis fastest) as coordinates, and pointers to it. */
 void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[], char *pointers[]);

@@ -130,8 +130,9 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
     (void)participant;
     const job *j = context;
     const fz__reduction *r = j->reduction;
-    fz__nest nest = r->reduced;
+    fz__nest nest;
     segment s;
+    fz__nest_copy(&nest, &r->reduced);
     s.reduction = r;
     s.stride = r->kept.strides[1][r->kept.ndim - 1];
     for (ptrdiff_t item = begin; item < end; item++) {
