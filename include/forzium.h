@@ -175,6 +175,66 @@ FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes,
 FZ_API const char *fz_reduction_name(fz_reduction reduction);
 FZ_API const char *fz_reduction_doc(fz_reduction reduction);
 
+/* ---- expressions --------------------------------------------------------------------------------- */
+
+/* An expression is a program of element-wise operations that is run in one pass over its inputs, without arrays
+   in between. Its values are numbered: inputs first, then constants, then the results of its instructions, each
+   of which may use those before it. */
+
+/** What is known of a value before it is computed. Weak: a Python number, which takes the dtype of what it
+    meets (NEP 50). */
+typedef struct fz_kind {
+    fz_dtype dtype;
+    int weak;
+} fz_kind;
+
+typedef struct fz_constant {
+    fz_kind kind; /* bool, int64, uint64 or float64 */
+    union {
+        uint8_t boolean;
+        int64_t integer;
+        uint64_t natural;
+        double real;
+    } value;
+} fz_constant;
+
+typedef struct fz_instruction {
+    fz_op op;        /* FZ_OP_COUNT: a conversion */
+    fz_dtype dtype;  /* to which a conversion converts; others compute in what their operands promote to */
+    int operands[3]; /* values, as many as the operation has */
+} fz_instruction;
+
+typedef struct fz_program {
+    int inputs, constants, instructions, outputs;
+    const char *const *names; /* of the inputs, for messages */
+    const fz_constant *constant;
+    const fz_instruction *instruction;
+    const int *output; /* values */
+} fz_program;
+
+/** The most inputs and outputs together. */
+#define FZ_MAX_EXPRESSION_ARRAYS 40
+
+/** A program made ready to run on inputs of certain kinds. It never changes: any number of threads may
+    run it at once. */
+typedef struct fz_expression fz_expression;
+
+/** kinds: the inputs'. FZ_ERROR_VALUE (a program that makes no sense, or needs too much at once),
+    FZ_ERROR_DTYPE, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
+                                      fz_expression **expression);
+FZ_API void fz_expression_free(fz_expression *expression);
+/** The dtype in which an output is computed. */
+FZ_API fz_dtype fz_expression_dtype(const fz_expression *expression, int output);
+
+/** for each index i:  outputs[0][i], ... = expression(inputs[0][i], ...)
+    Inputs have the dtypes of their kinds and broadcast to the outputs' shape, which is one. Outputs may be
+    of any dtype. An output may be an input, or overlap some in any way: results are those that copies
+    of the inputs would give. Each operation gives the bits that it gives alone. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+    FZ_ERROR_OVERLAP (outputs overlap each other or themselves), FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_expression_run(const fz_expression *expression, const fz_array *const inputs[],
+                                   fz_array *const outputs[]);
+
 /* ---- linear algebra and images ------------------------------------------------------------------ */
 
 /** c[i][j] = sum over k of a[i][k] * b[k][j].

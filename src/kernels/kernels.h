@@ -45,6 +45,33 @@ typedef struct fz_elementwise_kernels {
     fz_cast *const *cast_from;   /* [dtype]: any dtype -> T; its own entry copies */
 } fz_elementwise_kernels;
 
+/* A chain is a program of steps that work on a bundle of elements, which stays in vector registers from step
+   to step; then on the next bundle. Where operands lie, a table of places says, so that steps can be shared. */
+typedef struct fz_place {
+    char *base;
+    ptrdiff_t stride; /* bytes from an element to the next; or 0: one bundle, the same all along */
+} fz_place;
+
+typedef void fz_step_function(void); /* stands for the kernel file's own type */
+
+typedef struct fz_step {
+    fz_step_function *run; /* from fz_chain_kernels */
+    fz_loop *loop;         /* of a call */
+    int operands[3];       /* places, as many as the step reads or writes */
+    int result;            /* of a call: the place that it writes */
+} fz_step;
+
+typedef struct fz_chain_kernels {
+    size_t bundle; /* elements; divides FZ_BLOCK */
+    /* Between the bundle and operand 0. Bools stand in a bundle of T as masks, in memory as bytes. */
+    fz_step_function *load, *store, *load_bool, *store_bool;
+    fz_step_function *call; /* a loop from operands to result, all in memory; the bundle is lost */
+    fz_step_function *end;  /* the last step */
+    /* bundle = op(bundle, operand 0, operand 1), and op(operand 0, bundle). NULL: only a call will do. */
+    fz_step_function *forward[FZ_OP_COUNT], *reverse[FZ_OP_COUNT];
+    void (*run)(size_t n, const fz_step steps[], const fz_place places[]); /* n: a multiple of bundle */
+} fz_chain_kernels;
+
 typedef struct fz_reduce_kernels {
     /* NULL where the row's mask lacks T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
        contiguous elements; the results are contiguous. */
@@ -88,6 +115,7 @@ typedef struct fz_kernels {
     size_t vector_bytes;
     const fz_elementwise_kernels *elementwise;
     /* NULL but for float32 and float64: */
+    const fz_chain_kernels *chain;
     const fz_reduce_kernels *reduce;
     const fz_matmul_kernels *matmul;
     const fz_image_kernels *image;

@@ -2,6 +2,7 @@
 #include "vec.h"
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
+extern const fz_chain_kernels FZ_KERNEL(chain);
 #if defined(FZ_T_IS_FLOAT)
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
@@ -13,6 +14,7 @@ extern const fz_kernels FZ_KERNEL(kernels);
 const fz_kernels FZ_KERNEL(kernels) = {
     .vector_bytes = sizeof(vec),
     .elementwise = &FZ_KERNEL(elementwise),
+    .chain = &FZ_KERNEL(chain),
 #if defined(FZ_T_IS_FLOAT)
     .reduce = &FZ_KERNEL(reduce),
     .matmul = &FZ_KERNEL(matmul),

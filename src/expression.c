@@ -1,0 +1,219 @@
+/* Expressions: checking a program and settling its dtypes. */
+#include "expression.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+fz_dtype fz__operand_dtype(fz_op op, fz_dtype compute, int k) {
+    return op != FZ_OP_COUNT && fz_op_is_condition(op, k) ? FZ_BOOL : compute;
+}
+
+/* ---- checks ----------------------------------------------------------------------------------------------- */
+
+static fz_status check_program(const fz_program *p) {
+    if (p->inputs < 0 || p->constants < 0 || p->instructions < 0 || p->outputs < 1)
+        return fz__fail(FZ_ERROR_VALUE, "expression: a count is negative, or there is no output");
+    if (p->inputs + p->outputs > FZ_MAX_EXPRESSION_ARRAYS)
+        return fz__fail(FZ_ERROR_VALUE, "expression: %d inputs and outputs; at most %d would do",
+                        p->inputs + p->outputs, FZ_MAX_EXPRESSION_ARRAYS);
+    const int first = p->inputs + p->constants;
+    for (int i = 0; i < p->instructions; i++) {
+        const fz_instruction *in = &p->instruction[i];
+        if ((unsigned)in->op > FZ_OP_COUNT || (unsigned)in->dtype > FZ_DTYPE_COUNT)
+            return fz__fail(FZ_ERROR_VALUE, "expression: instruction %d has an unknown operation or dtype", i);
+        for (int k = 0; k < fz__instruction_arity(in); k++) {
+            if (in->operands[k] < 0 || in->operands[k] >= first + i)
+                return fz__fail(FZ_ERROR_VALUE, "expression: instruction %d uses value %d before it is there",
+                                i, in->operands[k]);
+        }
+    }
+    for (int i = 0; i < p->outputs; i++) {
+        if (p->output[i] < 0 || p->output[i] >= first + p->instructions)
+            return fz__fail(FZ_ERROR_VALUE, "expression: output %d is value %d, which is not there", i,
+                            p->output[i]);
+    }
+    return FZ_OK;
+}
+
+/* ---- dtypes ----------------------------------------------------------------------------------------------- */
+
+static bool is_integer(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_UINT64; }
+static bool is_float(fz_dtype dtype) { return dtype != FZ_BOOL && !is_integer(dtype); }
+
+bool fz__integer_fits(const fz_constant *number, fz_dtype dtype) {
+    if (!is_integer(number->kind.dtype) || !is_integer(dtype)) return true;
+    const bool is_negative = number->kind.dtype == FZ_INT64 && number->value.integer < 0;
+    const unsigned bits = 8 * (unsigned)fz_dtype_size(dtype);
+    if (dtype >= FZ_UINT8) return !is_negative && number->value.natural >> (bits - 1) >> 1 == 0;
+    const uint64_t size = is_negative ? ~number->value.natural : number->value.natural;
+    return size >> (bits - 1) == 0;
+}
+
+/* What a Python number becomes beside arrays of dtype `strong` (NEP 50). */
+static fz_dtype weak_dtype(fz_dtype own, fz_dtype strong) {
+    if (is_float(own)) return is_float(strong) ? strong : FZ_FLOAT64;
+    return strong == FZ_BOOL ? own : strong;
+}
+
+/* The builder of a program with dtypes: values[place_of[v]] is value v of the program as given. */
+typedef struct typing {
+    const fz_program *program;
+    int *place_of;
+    fz__value *values;
+    fz_instruction *instruction;
+    int first, instructions;
+} typing;
+
+static void append(typing *t, fz_instruction in, fz__value value) {
+    t->instruction[t->instructions] = in;
+    t->values[t->first + t->instructions++] = value;
+}
+
+static void append_conversion(typing *t, int from, fz_dtype dtype, bool weak) {
+    append(t, (fz_instruction){FZ_OP_COUNT, dtype, {from}}, (fz__value){dtype, dtype, weak, -1});
+}
+
+/* The constant that value v is, if it is one and weak. */
+static const fz_constant *weak_constant(const typing *t, int v) {
+    if (v < t->program->inputs || v >= t->first || !t->values[v].weak) return NULL;
+    return &t->program->constant[v - t->program->inputs];
+}
+
+/* The dtypes that the operands count as; whether all are weak. */
+static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dtype dtypes[], bool *weak) {
+    const int arity = fz_op_arity(in->op);
+    bool has_strong = false;
+    fz_dtype strong = FZ_BOOL;
+    *weak = true;
+    for (int k = 0; k < arity; k++) {
+        const fz__value *x = &t->values[in->operands[k]];
+        dtypes[k] = x->result;
+        *weak &= x->weak;
+        if (x->weak || fz_op_is_condition(in->op, k)) continue;
+        strong = has_strong ? fz_promote(strong, x->result) : x->result;
+        has_strong = true;
+    }
+    for (int k = 0; k < arity && has_strong; k++) {
+        if (!t->values[in->operands[k]].weak || fz_op_is_condition(in->op, k)) continue;
+        const fz_constant *number = weak_constant(t, in->operands[k]);
+        const fz_dtype taken = weak_dtype(dtypes[k], strong);
+        if (!number || fz__integer_fits(number, taken))
+            dtypes[k] = taken;
+        else if (fz__op_result(in->op, FZ_INT64) != FZ_BOOL) /* comparisons see the number as it is */
+            return fz__fail(FZ_ERROR_VALUE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
+                            (long long)number->value.integer, fz_dtype_name(taken));
+    }
+    return FZ_OK;
+}
+
+static fz_status settle_operation(typing *t, const fz_instruction *in) {
+    fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
+    bool weak;
+    fz_status status = operand_dtypes(t, in, dtypes, &weak);
+    if (!status) status = fz_op_dtype(in->op, dtypes, &compute, &result);
+    if (status) return status;
+    const fz_dtype computed = fz__op_result(in->op, compute);
+    append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
+    if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
+    return FZ_OK;
+}
+
+/* Gives every instruction its dtypes; what has another dtype in memory than in computing becomes a conversion,
+   and so does an output that is no instruction's result. */
+static fz_status settle_program(typing *t, const fz_kind kinds[], int output[]) {
+    const fz_program *p = t->program;
+    for (int v = 0; v < t->first; v++) {
+        const fz_kind kind = v < p->inputs ? kinds[v] : p->constant[v - p->inputs].kind;
+        if ((unsigned)kind.dtype >= FZ_DTYPE_COUNT)
+            return fz__fail(FZ_ERROR_DTYPE, "expression: value %d has the unknown dtype %d", v,
+                            (int)kind.dtype);
+        t->place_of[v] = v;
+        t->values[v] = (fz__value){kind.dtype, kind.dtype, kind.weak != 0, -1};
+    }
+    for (int i = 0; i < p->instructions; i++) {
+        fz_instruction in = p->instruction[i];
+        for (int k = 0; k < fz__instruction_arity(&in); k++) in.operands[k] = t->place_of[in.operands[k]];
+        fz_status status = FZ_OK;
+        if (in.op == FZ_OP_COUNT)
+            append_conversion(t, in.operands[0], in.dtype, false);
+        else
+            status = settle_operation(t, &in);
+        if (status) return status;
+        t->place_of[t->first + i] = t->first + t->instructions - 1;
+    }
+    for (int i = 0; i < p->outputs; i++) {
+        output[i] = t->place_of[p->output[i]];
+        if (output[i] >= t->first) continue;
+        append_conversion(t, output[i], t->values[output[i]].result, false);
+        output[i] = t->first + t->instructions - 1;
+    }
+    return FZ_OK;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------- */
+
+static bool copy_description(fz_expression *e, const fz_program *p, const fz_kind kinds[]) {
+    e->inputs = p->inputs;
+    e->constants = p->constants;
+    e->outputs = p->outputs;
+    e->kinds = malloc((size_t)p->inputs * sizeof *kinds + 1);
+    e->constant = malloc((size_t)p->constants * sizeof *e->constant + 1);
+    e->output_dtypes = malloc((size_t)p->outputs * sizeof *e->output_dtypes);
+    e->names = calloc((size_t)p->inputs + 1, sizeof *e->names);
+    if (!e->kinds || !e->constant || !e->output_dtypes || !e->names) return false;
+    if (p->inputs) memcpy(e->kinds, kinds, (size_t)p->inputs * sizeof *kinds);
+    if (p->constants) memcpy(e->constant, p->constant, (size_t)p->constants * sizeof *e->constant);
+    for (int k = 0; k < p->inputs; k++) {
+        e->names[k] = strdup(p->names ? p->names[k] : "an input");
+        if (!e->names[k]) return false;
+    }
+    return true;
+}
+
+static fz_status fail_memory(void) {
+    return fz__fail(FZ_ERROR_MEMORY, "expression: there is not enough memory");
+}
+
+static fz_status build(fz_expression *e, const fz_program *p, const fz_kind kinds[]) {
+    const size_t first = (size_t)p->inputs + (size_t)p->constants;
+    const size_t most = 2 * (size_t)p->instructions + (size_t)p->outputs;
+    typing t = {.program = p, .first = (int)first};
+    int output[FZ_MAX_EXPRESSION_ARRAYS];
+    t.place_of = malloc((first + most) * sizeof *t.place_of);
+    t.values = malloc((first + most) * sizeof *t.values);
+    t.instruction = malloc(most * sizeof *t.instruction);
+    fz_status status = FZ_OK;
+    if (!t.place_of || !t.values || !t.instruction || !copy_description(e, p, kinds)) status = fail_memory();
+    if (!status) status = settle_program(&t, kinds, output);
+    for (int i = 0; !status && i < p->outputs; i++) e->output_dtypes[i] = t.values[output[i]].result;
+    if (!status) status = fz__build_chains(e, t.instructions, t.instruction, t.values, output);
+    free(t.place_of);
+    free(t.values);
+    free(t.instruction);
+    return status;
+}
+
+fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[], fz_expression **expression) {
+    fz_status status = fz_init();
+    if (!status) status = check_program(program);
+    if (status) return status;
+    fz_expression *e = calloc(1, sizeof *e);
+    if (!e) return fail_memory();
+    status = build(e, program, kinds);
+    if (status)
+        fz_expression_free(e);
+    else
+        *expression = e;
+    return status;
+}
+
+void fz_expression_free(fz_expression *e) {
+    if (!e) return;
+    for (int k = 0; e->names && k < e->inputs; k++) free(e->names[k]);
+    void *const parts[] = {e->names,  e->kinds,      e->constant, e->output_dtypes,
+                           e->source, e->conversion, e->chain,    e->register_dtypes,
+                           e->step,   e->place,      e};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) free(parts[i]);
+}
+
+fz_dtype fz_expression_dtype(const fz_expression *e, int output) { return e->output_dtypes[output]; }

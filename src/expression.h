@@ -1,0 +1,83 @@
+/* What the expression files share: a program made ready to run.
+
+   Instructions become chains (kernels/kernels.h), each of operations in one dtype; a block of elements goes through
+   one chain after the other. What operations read besides the bundle in registers, and what a chain leaves
+   behind, lies in places, which are numbered in this order:
+
+     sources      inputs and constants, each in the dtype of its readers
+     conversions  registers, converted before the chain that reads them
+     registers    results that other chains read
+     slots        bundles that a chain keeps for itself
+     outputs
+
+   Every place has a buffer in the scratch of a thread; inputs and outputs are used where they lie instead, if
+   that is possible. */
+#ifndef FZ_EXPRESSION_H
+#define FZ_EXPRESSION_H
+
+#include "internal.h"
+
+/* Of a chain: bounds the stack where steps are plain calls, and slots. */
+#define FZ_CHAIN_INSTRUCTIONS 200
+
+/* Bytes of a bundle, whatever the dtype and instruction set. */
+#define FZ_BUNDLE_BYTES (8 * FZ_MAX_VECTOR_BYTES)
+
+/* An input or a constant, in a dtype. */
+typedef struct fz__source {
+    int value;
+    fz_dtype dtype;
+} fz__source;
+
+typedef struct fz__conversion {
+    int from; /* a register */
+    fz_dtype dtype;
+} fz__conversion;
+
+typedef struct fz__chain {
+    fz_dtype dtype;
+    int first_step, first_conversion, conversions;
+} fz__chain;
+
+struct fz_expression {
+    int inputs, constants, outputs;
+    char **names;   /* of the inputs */
+    fz_kind *kinds; /* of the inputs */
+    fz_constant *constant;
+    fz_dtype *output_dtypes;
+    int sources, conversions, registers, slots, places, chains, steps;
+    fz__source *source;
+    fz__conversion *conversion;
+    fz_dtype *register_dtypes;
+    fz__chain *chain;
+    fz_step *step;
+    fz_place *place; /* bases are offsets in a thread's scratch */
+    size_t scratch;  /* bytes per thread */
+    ptrdiff_t unit;  /* elements: a whole number of every chain's bundles; divides FZ_BLOCK */
+};
+
+/* ---- expression.c ---------------------------------------------------------------------------------------- */
+
+/* What is known of a value. Inputs and constants have no chain (-1). */
+typedef struct fz__value {
+    fz_dtype compute, result; /* the operation's dtype, and its result's */
+    bool weak;
+    int chain;
+} fz__value;
+
+/* Can a Python int be converted to this dtype? True of anything else. */
+bool fz__integer_fits(const fz_constant *number, fz_dtype dtype);
+/* The dtype in which operand k of an operation is wanted that computes in `compute`. */
+fz_dtype fz__operand_dtype(fz_op op, fz_dtype compute, int k);
+
+/* ---- expression_chains.c --------------------------------------------------------------------------------- */
+
+/* Instructions with their dtypes become chains and places. FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
+fz_status fz__build_chains(fz_expression *expression, int instructions, const fz_instruction instruction[],
+                           fz__value values[], const int output[]);
+
+static inline int fz__instruction_arity(const fz_instruction *instruction) {
+    return instruction->op == FZ_OP_COUNT ? 1 : fz_op_arity(instruction->op);
+}
+
+#endif

@@ -1,0 +1,307 @@
+/* Running an expression: plan, then ranges of the loop nest on the scheduler, each row by row and block by
+   block through the chains. */
+#include <stdint.h>
+#include <string.h>
+
+#include "expression.h"
+#include "float_environment.h"
+
+enum {
+    GRAIN = 8192,              /* the fewest elements that a task gets at once */
+    PARALLEL_FROM = 2 * GRAIN, /* from here on handing work to another thread pays */
+    TASKS = 8,                 /* of a participant, so that uneven threads still end together */
+    SMALL_SCRATCH = 48 << 10,  /* bytes that a thread's stack has room for */
+    ALIGN_FROM = 4096,         /* elements of a row from which on its stores should not straddle cache lines */
+};
+
+typedef struct job {
+    const fz_expression *e;
+    fz__nest nest; /* inputs, then outputs */
+    fz_dtype dtypes[FZ_MAX_EXPRESSION_ARRAYS]; /* the arrays' own */
+    bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
+    bool in_blocks;   /* something goes through block buffers, or from chain to chain */
+    char *scratch;    /* of all participants; NULL: on their stacks */
+} job;
+
+/* One thread's view of a job. */
+typedef struct worker {
+    const job *j;
+    char *scratch;
+    fz_place *places; /* at the beginning of scratch */
+} worker;
+
+static ptrdiff_t inner_stride(const fz__nest *nest, int k) {
+    return nest->ndim ? nest->strides[k][nest->ndim - 1] : 0;
+}
+
+static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->elementwise->cast_from[from]; }
+
+/* ---- a block ------------------------------------------------------------------------------------------------ */
+
+/* Elements [n, end) become copies of the last one before them, so that they raise nothing that it does not. */
+static void pad(char *buffer, fz_dtype dtype, ptrdiff_t n, ptrdiff_t end) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
+    if (end > n) cast(dtype, dtype)((size_t)(end - n), buffer + (n - 1) * size, 0, buffer + n * size, size);
+}
+
+static char *buffer_of(const worker *w, int place) {
+    return w->scratch + (uintptr_t)w->j->e->place[place].base;
+}
+
+/* Inputs that move: in place, or converted into their buffers. */
+static void place_inputs(worker *w, ptrdiff_t n, ptrdiff_t padded, char *const at[], const ptrdiff_t strides[]) {
+    const fz_expression *e = w->j->e;
+    for (int i = 0; i < e->sources; i++) {
+        const fz__source *source = &e->source[i];
+        const int k = source->value;
+        if (k >= e->inputs || strides[k] == 0) continue;
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
+        const bool in_place = w->j->dtypes[k] == source->dtype && strides[k] == size && n == padded;
+        w->places[i] = (fz_place){in_place ? at[k] : buffer_of(w, i), size};
+        if (in_place) continue;
+        cast(w->j->dtypes[k], source->dtype)((size_t)n, at[k], strides[k], w->places[i].base, size);
+        pad(w->places[i].base, source->dtype, n, padded);
+    }
+}
+
+/* Runs on n elements, at most FZ_BLOCK unless all is in place; n that is no multiple of the unit goes through
+   buffers, filled up to one. */
+static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t strides[]) {
+    const job *j = w->j;
+    const fz_expression *e = j->e;
+    const ptrdiff_t padded = fz__ceil_div(n, e->unit) * e->unit;
+    const int outputs = e->places - e->outputs;
+    place_inputs(w, n, padded, at, strides);
+    for (int i = 0; i < e->outputs; i++) {
+        const bool in_place = j->output_in_place[i] && n == padded;
+        w->places[outputs + i].base = in_place ? at[e->inputs + i] : buffer_of(w, outputs + i);
+    }
+    for (int c = 0; c < e->chains; c++) {
+        const fz__chain *chain = &e->chain[c];
+        for (int i = chain->first_conversion; i < chain->first_conversion + chain->conversions; i++) {
+            const fz_place *to = &w->places[e->sources + i], *from = &w->places[e->conversion[i].from];
+            const fz_dtype dtype = e->register_dtypes[e->conversion[i].from - e->sources - e->conversions];
+            cast(dtype, e->conversion[i].dtype)((size_t)padded, from->base, from->stride, to->base, to->stride);
+        }
+        fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
+    }
+    for (int i = 0; i < e->outputs; i++) {
+        const fz_place *from = &w->places[outputs + i];
+        const int k = e->inputs + i;
+        if (from->base != at[k])
+            cast(e->output_dtypes[i], j->dtypes[k])((size_t)n, from->base, from->stride, at[k], strides[k]);
+    }
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------- */
+
+/* Repeats what does not move along the rows over a bundle. */
+static void place_splats(worker *w, char *const row[], const ptrdiff_t strides[]) {
+    const fz_expression *e = w->j->e;
+    for (int i = 0; i < e->sources; i++) {
+        const fz__source *source = &e->source[i];
+        const int k = source->value;
+        if (k >= e->inputs || strides[k] != 0) continue;
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
+        w->places[i] = (fz_place){buffer_of(w, i), 0};
+        cast(w->j->dtypes[k], source->dtype)((size_t)(FZ_BUNDLE_BYTES / size), row[k], 0, w->places[i].base,
+                                             size);
+    }
+}
+
+/* Elements before the first output's first vector boundary, where the rows are long and it is written in place. */
+static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(j->e->output_dtypes[0]);
+    const ptrdiff_t past = (ptrdiff_t)((uintptr_t)row[j->e->inputs] % FZ_MAX_VECTOR_BYTES);
+    if (n < ALIGN_FROM || !j->output_in_place[0] || past % size) return 0;
+    return (FZ_MAX_VECTOR_BYTES - past) % FZ_MAX_VECTOR_BYTES / size;
+}
+
+static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
+    worker *w = context;
+    const job *j = w->j;
+    const ptrdiff_t unit = j->e->unit, most = j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX;
+    char *at[FZ_MAX_EXPRESSION_ARRAYS];
+    place_splats(w, row, strides);
+    for (int k = 0; k < j->nest.operands; k++) at[k] = row[k];
+    for (ptrdiff_t count = find_head(j, n, row); n; n -= count, count = 0) {
+        if (!count) count = n < unit ? n : fz__min(n / unit * unit, most);
+        run_block(w, count, at, strides);
+        for (int k = 0; k < j->nest.operands; k++) at[k] += count * strides[k];
+    }
+}
+
+static void start_worker(worker *w, const job *j, char *scratch) {
+    const fz_expression *e = j->e;
+    w->j = j;
+    w->scratch = scratch;
+    w->places = (fz_place *)scratch;
+    for (int i = 0; i < e->places; i++) w->places[i] = (fz_place){buffer_of(w, i), e->place[i].stride};
+    for (int i = 0; i < e->sources; i++) {
+        const fz__source *source = &e->source[i];
+        if (source->value < e->inputs) continue;
+        const fz_constant *constant = &e->constant[source->value - e->inputs];
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
+        cast(constant->kind.dtype, source->dtype)((size_t)(FZ_BUNDLE_BYTES / size), &constant->value, 0,
+                                                  w->places[i].base, size);
+    }
+}
+
+static void run_range_in(const job *j, ptrdiff_t begin, ptrdiff_t end, char *scratch) {
+    worker w;
+    start_worker(&w, j, scratch);
+    fz__nest_walk(&j->nest, begin, end, run_row, &w);
+}
+
+static __attribute__((noinline)) void run_range_on_stack(const job *j, ptrdiff_t begin, ptrdiff_t end) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char scratch[SMALL_SCRATCH];
+    run_range_in(j, begin, end, scratch);
+}
+
+static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    const job *j = context;
+    if (j->scratch)
+        run_range_in(j, begin, end, j->scratch + (size_t)participant * j->e->scratch);
+    else
+        run_range_on_stack(j, begin, end);
+}
+
+/* ---- plan --------------------------------------------------------------------------------------------------- */
+
+static fz_status check_arrays(const fz_expression *e, const fz_array *const arrays[]) {
+    for (int k = 0; k < e->inputs + e->outputs; k++) {
+        const fz_status status =
+            fz__check_array("expression", k < e->inputs ? e->names[k] : "out", arrays[k]);
+        if (status) return status;
+        if (k < e->inputs && arrays[k]->dtype != e->kinds[k].dtype)
+            return fz__fail(FZ_ERROR_DTYPE, "expression: %s is %s; it was made for %s", e->names[k],
+                            fz_dtype_name(arrays[k]->dtype), fz_dtype_name(e->kinds[k].dtype));
+    }
+    return FZ_OK;
+}
+
+/* A Python int must fit the integers that it meets. */
+static fz_status check_numbers(const fz_expression *e, const fz_array *const arrays[]) {
+    for (int i = 0; i < e->sources; i++) {
+        const int k = e->source[i].value;
+        if (k >= e->inputs || !e->kinds[k].weak || arrays[k]->ndim) continue;
+        fz_constant number = {.kind = e->kinds[k]};
+        memcpy(&number.value, arrays[k]->data, fz_dtype_size(number.kind.dtype));
+        if (!fz__integer_fits(&number, e->source[i].dtype))
+            return fz__fail(FZ_ERROR_VALUE, "expression: %s is %lld, which does not fit %s", e->names[k],
+                            (long long)number.value.integer, fz_dtype_name(e->source[i].dtype));
+    }
+    return FZ_OK;
+}
+
+static fz_status check_outputs(const fz_expression *e, fz_array *const outputs[]) {
+    for (int i = 0; i < e->outputs; i++) {
+        bool overlaps = fz_overlaps_itself(outputs[i]), fits = outputs[i]->ndim == outputs[0]->ndim;
+        for (int k = 0; k < i; k++) overlaps |= fz_may_overlap(outputs[i], outputs[k]) != 0;
+        if (overlaps)
+            return fz__fail(FZ_ERROR_OVERLAP, "expression: outputs share memory; separate arrays would do");
+        for (int d = 0; fits && d < outputs[0]->ndim; d++) fits = outputs[i]->shape[d] == outputs[0]->shape[d];
+        if (!fits) return fz__fail(FZ_ERROR_SHAPE, "expression: outputs are of different shapes");
+    }
+    return FZ_OK;
+}
+
+/* Inputs that share memory with an output in another arrangement are copied first. */
+typedef struct shadows {
+    int count;
+    fz_array array[FZ_MAX_EXPRESSION_ARRAYS];
+    void *memory[FZ_MAX_EXPRESSION_ARRAYS];
+    ptrdiff_t strides[FZ_MAX_EXPRESSION_ARRAYS][FZ_MAX_NDIM];
+} shadows;
+
+static bool is_harmful(const fz_array *x, const fz_array *out) {
+    return !fz__same_view(x, out) && fz_may_overlap(x, out);
+}
+
+static fz_status shadow_overlapping(const fz_expression *e, const fz_array *arrays[], shadows *copies) {
+    copies->count = 0;
+    for (int k = 0; k < e->inputs; k++) {
+        const fz_array *x = arrays[k];
+        bool harmful = false;
+        for (int i = 0; i < e->outputs; i++) harmful |= is_harmful(x, arrays[e->inputs + i]);
+        if (!harmful) continue;
+        const int i = copies->count;
+        const size_t bytes = (size_t)fz__array_size(x) * fz_dtype_size(x->dtype);
+        if (!(copies->memory[i] = fz__workspace_acquire("expression", bytes))) return FZ_ERROR_MEMORY;
+        copies->count++;
+        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[i]);
+        copies->array[i] = (fz_array){copies->memory[i], x->dtype, x->ndim, x->shape, copies->strides[i]};
+        fz__copy(x, &copies->array[i]);
+        arrays[k] = &copies->array[i];
+    }
+    return FZ_OK;
+}
+
+/* With several outputs one that is an input must not be written before all of a block is computed. */
+static void plan_operands(job *j, const fz_array *const arrays[]) {
+    const fz_expression *e = j->e;
+    j->in_blocks = e->chains > 1;
+    for (int k = 0; k < e->inputs + e->outputs; k++) j->dtypes[k] = arrays[k]->dtype;
+    for (int i = 0; i < e->sources; i++) {
+        const int k = e->source[i].value;
+        if (k >= e->inputs) continue;
+        const ptrdiff_t stride = inner_stride(&j->nest, k), size = (ptrdiff_t)fz_dtype_size(e->source[i].dtype);
+        j->in_blocks |= stride != 0 && (stride != size || j->dtypes[k] != e->source[i].dtype);
+    }
+    for (int i = 0; i < e->outputs; i++) {
+        const fz_array *out = arrays[e->inputs + i];
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(out->dtype);
+        bool in_place = out->dtype == e->output_dtypes[i] && inner_stride(&j->nest, e->inputs + i) == size;
+        for (int k = 0; e->outputs > 1 && k < e->inputs; k++) in_place &= !fz_may_overlap(arrays[k], out);
+        j->output_in_place[i] = in_place;
+        j->in_blocks |= !in_place;
+    }
+}
+
+static fz_status run_nest(job *j) {
+    const ptrdiff_t size = j->nest.size;
+    const int participants = size < PARALLEL_FROM ? 1 : fz__participants(size, GRAIN);
+    j->scratch = NULL;
+    if (j->e->scratch > SMALL_SCRATCH) {
+        j->scratch = fz__workspace_acquire("expression", (size_t)participants * j->e->scratch);
+        if (!j->scratch) return FZ_ERROR_MEMORY;
+    }
+    if (participants == 1) {
+        run_range(j, 0, size, 0);
+    } else {
+        const ptrdiff_t grain =
+            fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
+        fz__parallel_for(participants, size, grain, run_range, j);
+    }
+    if (j->scratch) fz__workspace_release(j->scratch);
+    return FZ_OK;
+}
+
+static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
+    const int operands = e->inputs + e->outputs;
+    job j;
+    shadows copies;
+    j.e = e;
+    fz_status status = check_arrays(e, arrays);
+    if (!status) status = check_outputs(e, (fz_array *const *)(arrays + e->inputs));
+    if (!status) status = check_numbers(e, arrays);
+    if (!status) status = fz__nest_init(&j.nest, "expression", operands, arrays);
+    if (status || j.nest.size == 0) return status;
+    if (!(status = shadow_overlapping(e, arrays, &copies))) {
+        if (copies.count) fz__nest_init(&j.nest, "expression", operands, arrays);
+        plan_operands(&j, arrays);
+        status = run_nest(&j);
+    }
+    for (int i = 0; i < copies.count; i++) fz__workspace_release(copies.memory[i]);
+    return status;
+}
+
+fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs[], fz_array *const outputs[]) {
+    const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
+    for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
+    for (int i = 0; i < e->outputs; i++) arrays[e->inputs + i] = outputs[i];
+    const fz__float_environment environment = fz__save_float_environment();
+    const fz_status status = run(e, arrays);
+    fz__restore_float_environment(environment);
+    return status;
+}
