@@ -20,7 +20,8 @@ static fz_status check_program(const fz_program *p) {
     for (int i = 0; i < p->instructions; i++) {
         const fz_instruction *in = &p->instruction[i];
         if ((unsigned)in->op > FZ_OP_COUNT || (unsigned)in->dtype > FZ_DTYPE_COUNT)
-            return fz__fail(FZ_ERROR_VALUE, "expression: instruction %d has an unknown operation or dtype", i);
+            return fz__fail(FZ_ERROR_VALUE, "expression: instruction %d has an unknown operation or dtype",
+                            i);
         for (int k = 0; k < fz__instruction_arity(in); k++) {
             if (in->operands[k] < 0 || in->operands[k] >= first + i)
                 return fz__fail(FZ_ERROR_VALUE, "expression: instruction %d uses value %d before it is there",
@@ -210,9 +211,9 @@ fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
 void fz_expression_free(fz_expression *e) {
     if (!e) return;
     for (int k = 0; e->names && k < e->inputs; k++) free(e->names[k]);
-    void *const parts[] = {e->names,  e->kinds,      e->constant, e->output_dtypes,
-                           e->source, e->conversion, e->chain,    e->register_dtypes,
-                           e->step,   e->place,      e};
+    void *const parts[] = {
+        e->names, e->kinds,           e->constant, e->output_dtypes, e->source, e->conversion,
+        e->chain, e->register_dtypes, e->step,     e->place,         e};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) free(parts[i]);
 }
 

@@ -14,9 +14,9 @@ enum { NOWHERE = -1 };
 #define SCRATCH_LIMIT ((size_t)1 << 20)
 
 typedef struct usage {
-    int local;       /* uses in its own chain that are still to come */
-    int last_chain;  /* that reads it, if it is not its own; else NOWHERE */
-    int place;       /* where its chain and others find it, once it is in memory */
+    int local;                   /* uses in its own chain that are still to come */
+    int last_chain;              /* that reads it, if it is not its own; else NOWHERE */
+    int place;                   /* where its chain and others find it, once it is in memory */
     int sources[FZ_DTYPE_COUNT]; /* of inputs and constants; -1: not there yet */
 } usage;
 
@@ -66,7 +66,7 @@ static int find_level(const builder *b, int v, const int levels[], const int cou
 static bool deal_instructions(builder *b) {
     const int n = b->instructions;
     int *levels = malloc((size_t)n * sizeof *levels);
-    int(*counts)[FZ_DTYPE_COUNT] = calloc((size_t)n + 1, sizeof *counts);
+    int (*counts)[FZ_DTYPE_COUNT] = calloc((size_t)n + 1, sizeof *counts);
     b->order = malloc((size_t)n * sizeof *b->order);
     b->chain_end = malloc((size_t)n * sizeof *b->chain_end);
     const bool has_memory = levels && counts && b->order && b->chain_end;
@@ -157,8 +157,7 @@ static int take_register(builder *b, int v) {
     fz_expression *e = b->e;
     const int chain = b->values[v].chain;
     int i = 0;
-    while (i < e->registers &&
-           (b->register_end[i] >= chain || e->register_dtypes[i] != b->values[v].result))
+    while (i < e->registers && (b->register_end[i] >= chain || e->register_dtypes[i] != b->values[v].result))
         i++;
     if (i == e->registers) e->registers++;
     e->register_dtypes[i] = b->values[v].result;
@@ -294,7 +293,8 @@ static void add_chain(builder *b, int c) {
     const int v = b->order[begin];
     e->chain[c] = (fz__chain){b->values[v].compute, e->steps, e->conversions, 0};
     b->holder = NOWHERE;
-    for (int i = begin; i < end; i++) add_instruction(b, b->order[i], i + 1 < end ? b->order[i + 1] : NOWHERE);
+    for (int i = begin; i < end; i++)
+        add_instruction(b, b->order[i], i + 1 < end ? b->order[i + 1] : NOWHERE);
     add_step(b, chain_kernels(b, v)->end, 0);
 }
 
@@ -312,7 +312,8 @@ static void add_block(fz_expression *e, fz_dtype dtype) {
 
 static int most_conversions(const fz_expression *e) {
     int most = 0;
-    for (int c = 0; c < e->chains; c++) most = e->chain[c].conversions > most ? e->chain[c].conversions : most;
+    for (int c = 0; c < e->chains; c++)
+        most = e->chain[c].conversions > most ? e->chain[c].conversions : most;
     return most;
 }
 
@@ -336,7 +337,8 @@ static fz_status lay_out(fz_expression *e) {
     for (int s = 1; s < SECTIONS; s++) begin[s] = begin[s - 1] + count[s - 1];
     e->place = malloc((size_t)(begin[OUTPUT] + e->outputs) * sizeof *e->place);
     if (!e->place) return fz__fail(FZ_ERROR_MEMORY, "expression: there is not enough memory");
-    e->scratch = (size_t)(begin[OUTPUT] + e->outputs) * sizeof *e->place; /* a thread's own table comes first */
+    e->scratch =
+        (size_t)(begin[OUTPUT] + e->outputs) * sizeof *e->place; /* a thread's own table comes first */
     e->scratch = (e->scratch + FZ_MAX_VECTOR_BYTES - 1) / FZ_MAX_VECTOR_BYTES * FZ_MAX_VECTOR_BYTES;
     for (int i = 0; i < e->sources; i++) {
         if (e->source[i].value < e->inputs)
@@ -356,10 +358,11 @@ static fz_status lay_out(fz_expression *e) {
     }
     for (int i = 0; i < e->conversions; i++) e->conversion[i].from += begin[REGISTER];
     if (e->scratch <= SCRATCH_LIMIT) return FZ_OK;
-    return fz__fail(FZ_ERROR_VALUE,
-                    "expression: it needs %zu KB of intermediate results and constants at once; at most %zu KB "
-                    "would do: split it",
-                    e->scratch >> 10, SCRATCH_LIMIT >> 10);
+    return fz__fail(
+        FZ_ERROR_VALUE,
+        "expression: it needs %zu KB of intermediate results and constants at once; at most %zu KB "
+        "would do: split it",
+        e->scratch >> 10, SCRATCH_LIMIT >> 10);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------------- */

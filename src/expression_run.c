@@ -11,16 +11,16 @@ enum {
     PARALLEL_FROM = 2 * GRAIN, /* from here on handing work to another thread pays */
     TASKS = 8,                 /* of a participant, so that uneven threads still end together */
     SMALL_SCRATCH = 48 << 10,  /* bytes that a thread's stack has room for */
-    ALIGN_FROM = 4096,         /* elements of a row from which on its stores should not straddle cache lines */
+    ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
 
 typedef struct job {
     const fz_expression *e;
-    fz__nest nest; /* inputs, then outputs */
+    fz__nest nest;                             /* inputs, then outputs */
     fz_dtype dtypes[FZ_MAX_EXPRESSION_ARRAYS]; /* the arrays' own */
     bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
-    bool in_blocks;   /* something goes through block buffers, or from chain to chain */
-    char *scratch;    /* of all participants; NULL: on their stacks */
+    bool in_blocks; /* something goes through block buffers, or from chain to chain */
+    char *scratch;  /* of all participants; NULL: on their stacks */
 } job;
 
 /* One thread's view of a job. */
@@ -49,7 +49,8 @@ static char *buffer_of(const worker *w, int place) {
 }
 
 /* Inputs that move: in place, or converted into their buffers. */
-static void place_inputs(worker *w, ptrdiff_t n, ptrdiff_t padded, char *const at[], const ptrdiff_t strides[]) {
+static void place_inputs(worker *w, ptrdiff_t n, ptrdiff_t padded, char *const at[],
+                         const ptrdiff_t strides[]) {
     const fz_expression *e = w->j->e;
     for (int i = 0; i < e->sources; i++) {
         const fz__source *source = &e->source[i];
@@ -81,7 +82,8 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
         for (int i = chain->first_conversion; i < chain->first_conversion + chain->conversions; i++) {
             const fz_place *to = &w->places[e->sources + i], *from = &w->places[e->conversion[i].from];
             const fz_dtype dtype = e->register_dtypes[e->conversion[i].from - e->sources - e->conversions];
-            cast(dtype, e->conversion[i].dtype)((size_t)padded, from->base, from->stride, to->base, to->stride);
+            cast(dtype, e->conversion[i].dtype)((size_t)padded, from->base, from->stride, to->base,
+                                                to->stride);
         }
         fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
     }
@@ -200,7 +202,8 @@ static fz_status check_outputs(const fz_expression *e, fz_array *const outputs[]
         for (int k = 0; k < i; k++) overlaps |= fz_may_overlap(outputs[i], outputs[k]) != 0;
         if (overlaps)
             return fz__fail(FZ_ERROR_OVERLAP, "expression: outputs share memory; separate arrays would do");
-        for (int d = 0; fits && d < outputs[0]->ndim; d++) fits = outputs[i]->shape[d] == outputs[0]->shape[d];
+        for (int d = 0; fits && d < outputs[0]->ndim; d++)
+            fits = outputs[i]->shape[d] == outputs[0]->shape[d];
         if (!fits) return fz__fail(FZ_ERROR_SHAPE, "expression: outputs are of different shapes");
     }
     return FZ_OK;
@@ -245,7 +248,8 @@ static void plan_operands(job *j, const fz_array *const arrays[]) {
     for (int i = 0; i < e->sources; i++) {
         const int k = e->source[i].value;
         if (k >= e->inputs) continue;
-        const ptrdiff_t stride = inner_stride(&j->nest, k), size = (ptrdiff_t)fz_dtype_size(e->source[i].dtype);
+        const ptrdiff_t stride = inner_stride(&j->nest, k),
+                        size = (ptrdiff_t)fz_dtype_size(e->source[i].dtype);
         j->in_blocks |= stride != 0 && (stride != size || j->dtypes[k] != e->source[i].dtype);
     }
     for (int i = 0; i < e->outputs; i++) {
@@ -296,7 +300,8 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     return status;
 }
 
-fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs[], fz_array *const outputs[]) {
+fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs[],
+                            fz_array *const outputs[]) {
     const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
     for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
     for (int i = 0; i < e->outputs; i++) arrays[e->inputs + i] = outputs[i];

@@ -12,10 +12,12 @@
 /* ---- module.c: the module and its state ---------------------------------------------------------------- */
 
 typedef struct fzpy_state {
-    PyTypeObject *operation_type; /* operation.c */
-    PyTypeObject *pool_type;      /* pool.c: PoolAllocator */
-    PyTypeObject *block_type;     /* block.c: what PoolAllocator.allocate returns */
-    PyObject *pool_handlers;      /* pool.c: a ContextVar, the memory handlers that `with pool:` replaced */
+    PyTypeObject *operation_type;  /* operation.c */
+    PyTypeObject *pool_type;       /* pool.c: PoolAllocator */
+    PyTypeObject *block_type;      /* block.c: what PoolAllocator.allocate returns */
+    PyTypeObject *expression_type; /* expression.c: Expression */
+    PyObject *expressions;         /* expression.c: dict, the last texts and what they came to */
+    PyObject *pool_handlers;       /* pool.c: a ContextVar, the memory handlers that `with pool:` replaced */
 } fzpy_state;
 
 /* The state of forzium._core, from the module or from one of its heap types. */
@@ -168,6 +170,10 @@ int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t
 int fzpy_init_elementwise(PyObject *core);
 int fzpy_init_reductions(PyObject *core);
 int fzpy_init_arrays(PyObject *core); /* matmul, transpose, conv2d, max_pool2d */
+
+/* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
+
+int fzpy_init_expression(PyObject *core);
 
 /* ---- block.c: what PoolAllocator.allocate returns ---------------------------------------------------------- */
 

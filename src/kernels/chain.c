@@ -17,7 +17,7 @@ typedef struct bundle {
 
 typedef void step_function(const fz_step *s, const fz_place *places, size_t i, vec a, vec b, vec c, vec d,
                            vec e, vec f, vec g, vec h);
-#define STEP(name)                                                                                           \
+#define STEP(name)                                                                                          \
     static void name(const fz_step *s, const fz_place *places, size_t i, vec a, vec b, vec c, vec d, vec e, \
                      vec f, vec g, vec h)
 #define VALUE ((bundle){{a, b, c, d, e, f, g, h}})
@@ -144,7 +144,7 @@ FZ_INLINE bundle map_compare(bundle x, bundle y, compare_lane *lane) {
     STEP(name##_step) { go_on(s, places, i, __VA_ARGS__); }
 #define REVERSE(name, ...) \
     STEP(name##_reversed_step) { go_on(s, places, i, __VA_ARGS__); }
-#define BOTH_WAYS(name, map)                                 \
+#define BOTH_WAYS(name, map)                           \
     FORWARD(name, map(VALUE, OPERAND(0), name##_lane)) \
     REVERSE(name, map(OPERAND(0), VALUE, name##_lane))
 #define FZ_FUNCTION(...)
@@ -157,10 +157,10 @@ FZ_INLINE bundle map_compare(bundle x, bundle y, compare_lane *lane) {
     FZ_WHERE_##dtypes(LANE(name, vec, (vec x, vec y), expression) BOTH_WAYS(name, map_binary))
 #define FZ_COMPARE(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LANE(name, mask, (vec x, vec y), expression) BOTH_WAYS(name, map_compare))
-#define FZ_TERNARY(name, dtypes, expression, fill, doc)                   \
+#define FZ_TERNARY(name, dtypes, expression, fill, doc)                  \
     FZ_WHERE_##dtypes(LANE(name, vec, (vec x, vec y, vec z), expression) \
                           FORWARD(name, map_ternary(VALUE, OPERAND(0), OPERAND(1), name##_lane)))
-#define FZ_SELECT(name, dtypes, expression, fill, doc)                     \
+#define FZ_SELECT(name, dtypes, expression, fill, doc)                    \
     FZ_WHERE_##dtypes(LANE(name, vec, (mask c, vec x, vec y), expression) \
                           FORWARD(name, map_select(VALUE, OPERAND(0), OPERAND(1), name##_lane)))
 #include "ops.def"

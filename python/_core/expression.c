@@ -1,0 +1,632 @@
+/* Expressions: evaluate, expression, fuse, and the callable object behind them. What text or a function comes to is
+   found in Python (forzium/expressions.py); from then on calls stay here. */
+#include "core.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <structmember.h> /* needs Python.h before it */
+
+enum {
+    MAX_CACHED = 256, /* texts, and kinds of inputs of one expression */
+    MAX_ARRAYS = FZ_MAX_EXPRESSION_ARRAYS,
+};
+
+typedef struct expression {
+    PyObject_HEAD vectorcallfunc vectorcall;
+    PyObject *weak_references;
+    PyObject *text;      /* NULL where it comes from a function */
+    PyObject *function;  /* NULL where it comes from text */
+    PyObject *names;     /* tuple of str */
+    PyObject *reduction; /* str or None: joins the elements of the only output */
+    PyObject *axis;
+    PyObject *compiled; /* dict: kinds of the inputs as bytes -> capsule of a fz_expression */
+    bool is_tuple;      /* gives a tuple of arrays */
+    fz_program program;
+} expression;
+
+static const char capsule_name[] = "forzium.expression";
+
+/* ---- compiling ---------------------------------------------------------------------------------------------- */
+
+static void release_compiled(PyObject *capsule) {
+    fz_expression_free(PyCapsule_GetPointer(capsule, capsule_name));
+}
+
+static PyObject *compile_kinds(const expression *self, const fz_kind kinds[]) {
+    fz_expression *compiled;
+    const fz_status status = fz_expression_create(&self->program, kinds, &compiled);
+    if (status) return fzpy_raise(status);
+    PyObject *capsule = PyCapsule_New(compiled, capsule_name, release_compiled);
+    if (!capsule) fz_expression_free(compiled);
+    return capsule;
+}
+
+/* The capsule for inputs of these kinds, a new reference. */
+static PyObject *find_compiled(expression *self, const fz_kind kinds[]) {
+    char key[2 * MAX_ARRAYS];
+    const int inputs = self->program.inputs;
+    for (int k = 0; k < inputs; k++) {
+        key[2 * k] = (char)kinds[k].dtype;
+        key[2 * k + 1] = (char)kinds[k].weak;
+    }
+    PyObject *name = PyBytes_FromStringAndSize(key, 2 * inputs);
+    PyObject *found = name ? Py_XNewRef(PyDict_GetItemWithError(self->compiled, name)) : NULL;
+    if (name && !found && !PyErr_Occurred()) {
+        found = compile_kinds(self, kinds);
+        if (PyDict_GET_SIZE(self->compiled) >= MAX_CACHED) PyDict_Clear(self->compiled);
+        if (found && PyDict_SetItem(self->compiled, name, found) < 0) Py_CLEAR(found);
+    }
+    Py_XDECREF(name);
+    return found;
+}
+
+/* ---- computing ---------------------------------------------------------------------------------------------- */
+
+static const char operation_name[] = "evaluate";
+
+/* Views of out, or of new arrays. */
+static int make_outputs(const expression *self, const fz_expression *compiled, const fz_array *const inputs[],
+                        PyObject *out, fzpy_view views[]) {
+    const int outputs = self->program.outputs;
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    int ndim;
+    const fz_status status = fz_broadcast_shape(operation_name, self->program.inputs, inputs, &ndim, shape);
+    if (status) return fzpy_raise(status), -1;
+    if (out && self->is_tuple && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != outputs)) {
+        PyErr_Format(PyExc_TypeError, "%s: out must be a tuple of %d arrays", operation_name, outputs);
+        return -1;
+    }
+    for (int i = 0; i < outputs; i++) {
+        PyObject *given = out && self->is_tuple ? PyTuple_GET_ITEM(out, i) : out;
+        const int made =
+            given ? fzpy_view_output(&views[i], operation_name, "out", given)
+                  : fzpy_view_new(&views[i], operation_name, fz_expression_dtype(compiled, i), ndim, shape);
+        if (made < 0) {
+            while (i) fzpy_view_clear(&views[--i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *take_results(const expression *self, fzpy_view views[], bool given) {
+    if (!self->is_tuple) return fzpy_view_result(&views[0], given);
+    PyObject *results = PyTuple_New(self->program.outputs);
+    for (int i = 0; i < self->program.outputs; i++) {
+        PyObject *result = fzpy_view_result(&views[i], given);
+        if (results && result) PyTuple_SET_ITEM(results, i, result);
+        if (!result) Py_CLEAR(results);
+    }
+    return results;
+}
+
+static PyObject *compute_outputs(const expression *self, const fz_expression *compiled,
+                                 const fz_array *const inputs[], PyObject *out) {
+    fzpy_view views[MAX_ARRAYS];
+    fz_array *outputs[MAX_ARRAYS];
+    if (make_outputs(self, compiled, inputs, out, views) < 0) return NULL;
+    for (int i = 0; i < self->program.outputs; i++) outputs[i] = &views[i].array;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(&views[0]) * (1 + self->program.instructions));
+    const fz_status status = fz_expression_run(compiled, inputs, outputs);
+    fzpy_retake_gil(released);
+    if (!status) return take_results(self, views, out != NULL);
+    for (int i = 0; i < self->program.outputs; i++) fzpy_view_clear(&views[i]);
+    return fzpy_raise(status);
+}
+
+/* The reduction of an array that is this function's alone. */
+static PyObject *reduce_result(const expression *self, PyObject *array, PyObject *out) {
+    PyObject *package = array ? PyImport_ImportModule("forzium") : NULL, *result = NULL;
+    PyObject *operation = package ? PyObject_GetAttr(package, self->reduction) : NULL;
+    PyObject *arguments = operation ? PyTuple_Pack(1, array) : NULL;
+    PyObject *options =
+        arguments ? Py_BuildValue("{sOsO}", "axis", self->axis, "out", out ? out : Py_None) : NULL;
+    if (options) result = PyObject_Call(operation, arguments, options);
+    Py_XDECREF(options);
+    Py_XDECREF(arguments);
+    Py_XDECREF(operation);
+    Py_XDECREF(package);
+    Py_XDECREF(array);
+    return result;
+}
+
+/* values: an object for each name. */
+static PyObject *compute(expression *self, PyObject *const values[], PyObject *out) {
+    fzpy_view views[MAX_ARRAYS];
+    const fz_array *inputs[MAX_ARRAYS];
+    fz_kind kinds[MAX_ARRAYS];
+    PyObject *result = NULL;
+    int viewed = 0;
+    if (out == Py_None) out = NULL;
+    for (; viewed < self->program.inputs; viewed++) {
+        fzpy_view *view = &views[viewed];
+        if (fzpy_view_input(view, operation_name, self->program.names[viewed], values[viewed]) < 0) goto done;
+        inputs[viewed] = &view->array;
+        kinds[viewed] = (fz_kind){view->array.dtype, view->weak};
+    }
+    PyObject *compiled = find_compiled(self, kinds);
+    if (compiled) {
+        const fz_expression *program = PyCapsule_GetPointer(compiled, capsule_name);
+        const bool reduces = self->reduction != Py_None;
+        result = compute_outputs(self, program, inputs, reduces ? NULL : out);
+        if (reduces && result) result = reduce_result(self, result, out);
+        Py_DECREF(compiled);
+    }
+done:
+    while (viewed) fzpy_view_clear(&views[--viewed]);
+    return result;
+}
+
+/* ---- the object --------------------------------------------------------------------------------------------- */
+
+static int find_name(const expression *self, PyObject *name) {
+    for (int i = 0; i < self->program.inputs; i++) {
+        if (PyUnicode_Compare(PyTuple_GET_ITEM(self->names, i), name) == 0) return i;
+    }
+    return -1;
+}
+
+static PyObject *call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+    expression *self = (expression *)object;
+    const Py_ssize_t given = PyVectorcall_NARGS(nargsf), named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    const int inputs = self->program.inputs;
+    PyObject *values[MAX_ARRAYS] = {NULL}, *out = NULL;
+    if (given > inputs)
+        return PyErr_Format(PyExc_TypeError, "expression takes %d arguments, %R; %zd were given", inputs,
+                            self->names, given);
+    for (Py_ssize_t i = 0; i < given; i++) values[i] = args[i];
+    for (Py_ssize_t k = 0; k < named; k++) {
+        PyObject *name = PyTuple_GET_ITEM(kwnames, k);
+        const int i = find_name(self, name);
+        const bool is_out = i < 0 && PyUnicode_CompareWithASCIIString(name, "out") == 0;
+        PyObject **value = is_out ? &out : i < 0 ? NULL : &values[i];
+        if (!value || *value)
+            return PyErr_Format(PyExc_TypeError, "expression has no argument %R, or it was given twice",
+                                name);
+        *value = args[given + k];
+    }
+    for (int i = 0; i < inputs; i++) {
+        if (!values[i])
+            return PyErr_Format(PyExc_TypeError, "expression is missing its argument %R",
+                                PyTuple_GET_ITEM(self->names, i));
+    }
+    return compute(self, values, out);
+}
+
+static PyObject *repr(PyObject *object) {
+    const expression *self = (expression *)object;
+    if (self->text) return PyUnicode_FromFormat("forzium.expression(%R)", self->text);
+    return PyUnicode_FromFormat("<forzium.fuse of %R>", self->function);
+}
+
+/* Text is parsed again; a fused function is found by its name, as functions are. */
+static PyObject *reduce(PyObject *object, PyObject *ignored) {
+    (void)ignored;
+    const expression *self = (expression *)object;
+    PyObject *module = PyImport_ImportModule(self->text ? "forzium" : "forzium.expressions"), *result = NULL;
+    PyObject *maker =
+        module ? PyObject_GetAttrString(module, self->text ? "expression" : "find_fused") : NULL;
+    if (maker && self->text) {
+        result = Py_BuildValue("O(O)", maker, self->text);
+    } else if (maker) {
+        PyObject *home = PyObject_GetAttrString(self->function, "__module__");
+        PyObject *name = home ? PyObject_GetAttrString(self->function, "__qualname__") : NULL;
+        if (name) result = Py_BuildValue("O(OO)", maker, home, name);
+        Py_XDECREF(name);
+        Py_XDECREF(home);
+    }
+    Py_XDECREF(maker);
+    Py_XDECREF(module);
+    return result;
+}
+
+static int traverse(PyObject *object, visitproc visit, void *arg) {
+    const expression *self = (expression *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->function);
+    Py_VISIT(self->compiled);
+    return 0;
+}
+
+static int clear(PyObject *object) {
+    expression *self = (expression *)object;
+    Py_CLEAR(self->function);
+    return 0;
+}
+
+static void deallocate(PyObject *object) {
+    expression *self = (expression *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject_GC_UnTrack(object);
+    if (self->weak_references) PyObject_ClearWeakRefs(object);
+    Py_XDECREF(self->text);
+    Py_XDECREF(self->function);
+    Py_XDECREF(self->names);
+    Py_XDECREF(self->reduction);
+    Py_XDECREF(self->axis);
+    Py_XDECREF(self->compiled);
+    PyMem_Free((void *)self->program.names);
+    PyMem_Free((void *)self->program.constant);
+    PyMem_Free((void *)self->program.instruction);
+    PyMem_Free((void *)self->program.output);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+static PyMemberDef members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(expression, vectorcall), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(expression, weak_references), READONLY, NULL},
+    {"text", T_OBJECT, offsetof(expression, text), READONLY, "The expression's text; None of a function."},
+    {"names", T_OBJECT, offsetof(expression, names), READONLY, "The arguments, in the order of the call."},
+    {"__wrapped__", T_OBJECT_EX, offsetof(expression, function), READONLY, "The function that was fused."},
+    {NULL},
+};
+
+static PyMethodDef methods[] = {{"__reduce__", reduce, METH_NOARGS, NULL}, {NULL}};
+
+static const char type_doc[] = "A compiled expression: what expression and fuse make.\n"
+                               "\n"
+                               "It is called with its arguments by position, in the order of ``names``, or "
+                               "by name, and with ``out``. It never\n"
+                               "changes, may be shared between threads, and can be pickled.\n"
+                               "\n"
+                               "Examples\n"
+                               "--------\n"
+                               ">>> import forzium\n"
+                               ">>> import numpy as np\n"
+                               ">>> weigh = forzium.expression(\"0.25*a + 0.75*b\")\n"
+                               ">>> weigh.names\n"
+                               "('a', 'b')\n"
+                               ">>> weigh(np.array([4.0, 8.0]), b=np.array([0.0, 4.0]))\n"
+                               "array([1., 5.])\n";
+
+static PyType_Slot slots[] = {
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, deallocate},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_repr, repr},
+    {Py_tp_members, members},
+    {Py_tp_methods, methods},
+    {Py_tp_doc, (void *)type_doc},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    .name = "forzium.Expression",
+    .basicsize = sizeof(expression),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+/* ---- making ------------------------------------------------------------------------------------------------- */
+
+/* n elements of `size` bytes from a bytes object, or NULL with an exception. */
+static void *copy_bytes(PyObject *bytes, size_t size, int *n) {
+    const size_t length = (size_t)PyBytes_GET_SIZE(bytes);
+    void *copy = PyMem_Malloc(length + 1);
+    if (!copy) return PyErr_NoMemory();
+    *n = (int)(length / size);
+    return memcpy(copy, PyBytes_AS_STRING(bytes), length);
+}
+
+static int fill_names(expression *self) {
+    const Py_ssize_t n = PyTuple_GET_SIZE(self->names);
+    const char **names = PyMem_Calloc((size_t)n + 1, sizeof *names);
+    self->program.names = names;
+    if (!names) return PyErr_NoMemory(), -1;
+    if (n >= MAX_ARRAYS) {
+        PyErr_Format(PyExc_ValueError, "expression: %zd different names; at most %d would do", n,
+                     MAX_ARRAYS - 1);
+        return -1;
+    }
+    self->program.inputs = (int)n;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (!(names[i] = PyUnicode_AsUTF8(PyTuple_GET_ITEM(self->names, i)))) return -1;
+    }
+    return 0;
+}
+
+static int fill_outputs(expression *self, PyObject *outputs) {
+    const Py_ssize_t n = PyTuple_GET_SIZE(outputs);
+    int *output = PyMem_Calloc((size_t)n + 1, sizeof *output);
+    self->program.output = output;
+    self->program.outputs = (int)n;
+    if (!output) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t i = 0; i < n; i++) output[i] = (int)PyLong_AsLong(PyTuple_GET_ITEM(outputs, i));
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* From a Program of forzium/expressions.py, whose reference it takes. */
+static PyObject *make(fzpy_state *state, PyObject *program, PyObject *text, PyObject *function) {
+    PyObject *names, *constants, *instructions, *outputs, *reduction, *axis;
+    int is_tuple;
+    expression *self = NULL;
+    if (program && PyArg_ParseTuple(program, "O!SSO!pOO", &PyTuple_Type, &names, &constants, &instructions,
+                                    &PyTuple_Type, &outputs, &is_tuple, &reduction, &axis))
+        self = (expression *)state->expression_type->tp_alloc(state->expression_type, 0);
+    if (self) {
+        self->vectorcall = call;
+        self->text = Py_XNewRef(text);
+        self->function = Py_XNewRef(function);
+        self->names = Py_NewRef(names);
+        self->reduction = Py_NewRef(reduction);
+        self->axis = Py_NewRef(axis);
+        self->is_tuple = is_tuple;
+        self->compiled = PyDict_New();
+        self->program.constant = copy_bytes(constants, sizeof(fz_constant), &self->program.constants);
+        self->program.instruction =
+            copy_bytes(instructions, sizeof(fz_instruction), &self->program.instructions);
+        if (!self->compiled || !self->program.constant || !self->program.instruction ||
+            fill_names(self) < 0 || fill_outputs(self, outputs) < 0)
+            Py_CLEAR(self);
+    }
+    Py_XDECREF(program);
+    return (PyObject *)self;
+}
+
+static PyObject *call_python(const char *function, PyObject *argument) {
+    PyObject *module = PyImport_ImportModule("forzium.expressions");
+    PyObject *result = module ? PyObject_CallMethod(module, function, "O", argument) : NULL;
+    Py_XDECREF(module);
+    return result;
+}
+
+/* The expression of a text, from the cache of the last ones or new; a new reference. */
+static PyObject *find_expression(PyObject *core, PyObject *text) {
+    fzpy_state *state = fzpy_state_of(core);
+    if (Py_IS_TYPE(text, state->expression_type)) return Py_NewRef(text);
+    PyObject *cache = state->expressions;
+    PyObject *found = PyUnicode_CheckExact(text) ? Py_XNewRef(PyDict_GetItemWithError(cache, text)) : NULL;
+    if (found || PyErr_Occurred()) return found;
+    found = make(state, call_python("parse", text), text, NULL);
+    if (!found) return NULL;
+    PyObject *oldest = NULL;
+    Py_ssize_t position = 0;
+    if (PyDict_GET_SIZE(cache) >= MAX_CACHED && PyDict_Next(cache, &position, &oldest, NULL)) {
+        Py_INCREF(oldest);
+        if (PyDict_DelItem(cache, oldest) < 0) PyErr_Clear(); /* another thread was faster */
+        Py_DECREF(oldest);
+    }
+    if (PyDict_SetItem(cache, text, found) < 0) Py_CLEAR(found);
+    return found;
+}
+
+/* ---- evaluate ------------------------------------------------------------------------------------------------ */
+
+/* Where names are looked up. */
+typedef struct scope {
+    PyObject *locals, *globals; /* borrowed; locals may be NULL */
+    bool is_snapshot;           /* locals is a copy of a function's variables, which keeps them alive */
+} scope;
+
+static PyObject *look_up(PyObject *names, PyObject *name) {
+    PyObject *value = NULL;
+    if (!names) return NULL;
+    if (PyDict_CheckExact(names)) return Py_XNewRef(PyDict_GetItemWithError(names, name));
+    value = PyObject_GetItem(names, name);
+    if (!value && PyErr_ExceptionMatches(PyExc_KeyError)) PyErr_Clear();
+    return value;
+}
+
+static PyObject *fail_missing(PyObject *name) {
+    PyObject *module = PyImport_ImportModule("forzium.expressions");
+    PyObject *kind = module ? PyObject_GetAttrString(module, "MissingName") : NULL;
+    if (kind) PyErr_Format(kind, "evaluate: the name %U has no value", name);
+    Py_XDECREF(kind);
+    Py_XDECREF(module);
+    return NULL;
+}
+
+static PyObject *evaluate_in(expression *self, const scope *s, PyObject *out) {
+    PyObject *values[MAX_ARRAYS], *result = NULL;
+    int found = 0;
+    for (; found < self->program.inputs; found++) {
+        PyObject *name = PyTuple_GET_ITEM(self->names, found);
+        values[found] = look_up(s->locals, name);
+        if (!values[found] && !PyErr_Occurred()) values[found] = look_up(s->globals, name);
+        if (!values[found]) break;
+    }
+    /* Nobody else sees a copy that only the frame holds: emptied, it keeps no array alive. */
+    if (s->is_snapshot && Py_REFCNT(s->locals) == 1) PyDict_Clear(s->locals);
+    if (found == self->program.inputs)
+        result = compute(self, values, out);
+    else if (!PyErr_Occurred())
+        fail_missing(PyTuple_GET_ITEM(self->names, found));
+    while (found) Py_DECREF(values[--found]);
+    return result;
+}
+
+static bool is_function_frame(void) {
+    PyFrameObject *frame = PyEval_GetFrame();
+    PyCodeObject *code = frame ? PyFrame_GetCode(frame) : NULL;
+    const bool optimized = code && code->co_flags & CO_OPTIMIZED;
+    Py_XDECREF(code);
+    return optimized;
+}
+
+static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+    static const fzpy_signature signature = {
+        operation_name, 4, 1, 0, 4, {"ex", "local_dict", "global_dict", "out"}};
+    PyObject *values[4];
+    if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0) return NULL;
+    PyObject *self = find_expression(core, values[0]);
+    if (!self) return NULL;
+    const bool has_locals = values[1] && values[1] != Py_None,
+               has_globals = values[2] && values[2] != Py_None;
+    scope s = {values[1], values[2], false};
+    if (!has_locals) {
+        s.locals = PyEval_GetLocals();
+        PyErr_Clear(); /* no Python code is running: no names either */
+        s.is_snapshot = s.locals && PyDict_CheckExact(s.locals) && is_function_frame();
+    }
+    if (!has_globals) s.globals = PyEval_GetGlobals();
+    PyObject *result = evaluate_in((expression *)self, &s, values[3]);
+    Py_DECREF(self);
+    return result;
+}
+
+static const char evaluate_doc[] =
+    "evaluate(ex, local_dict=None, global_dict=None, out=None)\n"
+    "--\n"
+    "\n"
+    "Compute an expression over arrays in one pass, without arrays in between.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "ex : str or Expression\n"
+    "    Arithmetic as in ``\"2*a + 3*b\"``: names, numbers, + - * / // % ** & | ^ ~ << >>, comparisons, the "
+    "names of\n"
+    "    forzium's element-wise operations as functions, dtypes as functions that convert. A comma makes a\n"
+    "    tuple of results. A reduction (sum, mean, min, max) may be the outermost function, with axis.\n"
+    "local_dict, global_dict : mapping, optional\n"
+    "    Where names are looked up, in this order; by default the caller's variables.\n"
+    "out : ndarray or tuple of ndarray, optional\n"
+    "    Where to write; may be an input or overlap one. Nothing is written on error.\n"
+    "\n"
+    "Returns\n"
+    "-------\n"
+    "ndarray or scalar, or a tuple of them\n"
+    "    In the dtype that NumPy's operations would give; each operation gives the bits that it gives "
+    "alone.\n"
+    "\n"
+    "Raises\n"
+    "------\n"
+    "ValueError\n"
+    "    For what is no arithmetic, naming the column; shapes that do not broadcast; names without a value "
+    "(which\n"
+    "    is a KeyError, too).\n"
+    "TypeError\n"
+    "    For and, or, not, chains of comparisons, complex numbers, text, and dtypes that an operation "
+    "lacks.\n"
+    "\n"
+    "Examples\n"
+    "--------\n"
+    ">>> import forzium\n"
+    ">>> import numpy as np\n"
+    ">>> a, b = np.arange(3.0), np.ones(3)\n"
+    ">>> forzium.evaluate(\"2*a + 3*b\")\n"
+    "array([3., 5., 7.])\n"
+    ">>> float(forzium.evaluate(\"sum((a - b)**2)\"))\n"
+    "2.0\n";
+
+static PyObject *make_expression(PyObject *core, PyObject *text) { return find_expression(core, text); }
+
+static const char expression_doc[] =
+    "expression(text, /)\n"
+    "--\n"
+    "\n"
+    "Compile an expression, as evaluate understands it, to an object that can be called.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "text : str\n"
+    "\n"
+    "Returns\n"
+    "-------\n"
+    "Expression\n"
+    "    Called with the values of its names, by position in the order in which they first appear or by "
+    "name.\n"
+    "\n"
+    "Examples\n"
+    "--------\n"
+    ">>> import forzium\n"
+    ">>> import numpy as np\n"
+    ">>> distance = forzium.expression(\"sqrt(x*x + y*y)\")\n"
+    ">>> distance(np.array([3.0, 6.0]), np.array([4.0, 8.0]))\n"
+    "array([ 5., 10.])\n";
+
+static PyObject *fuse(PyObject *core, PyObject *function) {
+    if (PyCallable_Check(function))
+        return make(fzpy_state_of(core), call_python("trace", function), NULL, function);
+    return PyErr_Format(PyExc_TypeError, "fuse: a %s is no function", Py_TYPE(function)->tp_name);
+}
+
+static const char fuse_doc[] =
+    "fuse(function, /)\n"
+    "--\n"
+    "\n"
+    "Compile a function of arithmetic, so that a call computes it in one pass over its arguments.\n"
+    "\n"
+    "Parameters\n"
+    "----------\n"
+    "function : callable\n"
+    "    Is called once, now, with symbols for its arguments: operators, NumPy's ufuncs and np.where on them "
+    "are\n"
+    "    recorded; if and while on their values are a TypeError. Numbers that it reads from elsewhere stay "
+    "as\n"
+    "    they are now.\n"
+    "\n"
+    "Returns\n"
+    "-------\n"
+    "Expression\n"
+    "\n"
+    "Examples\n"
+    "--------\n"
+    ">>> import forzium\n"
+    ">>> import numpy as np\n"
+    ">>> @forzium.fuse\n"
+    "... def norm(x, y):\n"
+    "...     return np.sqrt(x * x + y * y)\n"
+    ">>> norm(np.array([3.0, 6.0]), np.array([4.0, 8.0]))\n"
+    "array([ 5., 10.])\n";
+
+static PyMethodDef functions[] = {
+    {"evaluate", (PyCFunction)(void (*)(void))evaluate, METH_FASTCALL | METH_KEYWORDS, evaluate_doc},
+    {"expression", make_expression, METH_O, expression_doc},
+    {"fuse", fuse, METH_O, fuse_doc},
+    {NULL},
+};
+
+/* ---- what the parser knows ---------------------------------------------------------------------------------- */
+
+static PyObject *list_operations(PyObject *core, PyObject *ignored) {
+    (void)core, (void)ignored;
+    PyObject *operations = PyDict_New();
+    for (int op = 0; operations && op < FZ_OP_COUNT; op++) {
+        PyObject *row = Py_BuildValue("(ii)", op, fz_op_arity(op));
+        if (!row || PyDict_SetItemString(operations, fz_op_name(op), row) < 0) Py_CLEAR(operations);
+        Py_XDECREF(row);
+    }
+    return operations;
+}
+
+static PyObject *list_dtypes(PyObject *core, PyObject *ignored) {
+    (void)core, (void)ignored;
+    PyObject *dtypes = PyDict_New();
+    for (int dtype = 0; dtypes && dtype < FZ_DTYPE_COUNT; dtype++) {
+        PyObject *number = PyLong_FromLong(dtype);
+        if (!number || PyDict_SetItemString(dtypes, fz_dtype_name(dtype), number) < 0) Py_CLEAR(dtypes);
+        Py_XDECREF(number);
+    }
+    return dtypes;
+}
+
+static PyObject *list_reductions(PyObject *core, PyObject *ignored) {
+    (void)core, (void)ignored;
+    PyObject *names = PyList_New(0);
+    for (int i = 0; names && i < FZ_REDUCTION_COUNT; i++) {
+        PyObject *name = PyUnicode_FromString(fz_reduction_name(i));
+        if (!name || PyList_Append(names, name) < 0) Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
+static PyMethodDef private_functions[] = {
+    {"expression_operations", list_operations, METH_NOARGS, NULL},
+    {"expression_dtypes", list_dtypes, METH_NOARGS, NULL},
+    {"expression_reductions", list_reductions, METH_NOARGS, NULL},
+    {NULL},
+};
+
+int fzpy_init_expression(PyObject *core) {
+    fzpy_state *state = fzpy_state_of(core);
+    state->expressions = PyDict_New();
+    state->expression_type = (PyTypeObject *)PyType_FromModuleAndSpec(core, &spec, NULL);
+    if (!state->expressions || !state->expression_type || PyModule_AddType(core, state->expression_type) < 0)
+        return -1;
+    if (fzpy_add_functions(core, core, "forzium._core", private_functions) < 0) return -1;
+    return fzpy_add_functions(core, core, "forzium", functions);
+}

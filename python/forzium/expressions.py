@@ -1,0 +1,517 @@
+"""From the text of an expression, or a function of arithmetic, to the program that libforzium runs.
+
+Imported when the first expression is made. Text is parsed by Python's own parser, and its tree is walked against
+closed lists of operators and names, without recursion: whatever is not in them is an error that names the column.
+"""
+
+from __future__ import annotations
+
+import _ast
+import functools
+import importlib
+import inspect
+import operator
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import forzium
+from forzium import _core
+
+Number = bool | int | float
+
+_OPS: dict[str, tuple[int, int]] = _core.expression_operations()
+_CONVERSION = len(_OPS)
+_DTYPES: dict[str, int] = _core.expression_dtypes()
+
+_BINARY: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    _ast.Add: ("add", operator.add),
+    _ast.Sub: ("subtract", operator.sub),
+    _ast.Mult: ("multiply", operator.mul),
+    _ast.Div: ("divide", operator.truediv),
+    _ast.FloorDiv: ("floor_divide", operator.floordiv),
+    _ast.Mod: ("remainder", operator.mod),
+    _ast.Pow: ("power", operator.pow),
+    _ast.LShift: ("left_shift", operator.lshift),
+    _ast.RShift: ("right_shift", operator.rshift),
+    _ast.BitAnd: ("bitwise_and", operator.and_),
+    _ast.BitOr: ("bitwise_or", operator.or_),
+    _ast.BitXor: ("bitwise_xor", operator.xor),
+}
+_UNARY: dict[type, tuple[str, Callable[[Any], Any]]] = {
+    _ast.USub: ("negative", operator.neg),
+    _ast.UAdd: ("positive", operator.pos),
+    _ast.Invert: ("invert", operator.invert),
+}
+_COMPARE: dict[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    _ast.Eq: ("equal", operator.eq),
+    _ast.NotEq: ("not_equal", operator.ne),
+    _ast.Lt: ("less", operator.lt),
+    _ast.LtE: ("less_equal", operator.le),
+    _ast.Gt: ("greater", operator.gt),
+    _ast.GtE: ("greater_equal", operator.ge),
+}
+_PYTHON = {name: function for table in (_BINARY, _UNARY, _COMPARE) for name, function in table.values()}
+
+# Names of numexpr, Python and NumPy for operations that have another here.
+_ALIASES = {
+    "abs": "absolute",
+    "round": "rint",
+    "copy": "positive",
+    "arctan2": "arctan2",
+    "true_divide": "divide",
+    "mod": "remainder",
+    "pow": "power",
+}
+_COMPLEX = {"real", "imag", "conj", "conjugate", "complex"}
+_REDUCTIONS = set(_core.expression_reductions())
+
+_MAX_INTEGER_BITS = 1024  # of a constant: what a float can hold, and no more work than that
+
+
+class MissingName(KeyError, ValueError):
+    """A name of an expression that nobody has given a value: KeyError, as numexpr's, and a bad value."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BadSyntax(SyntaxError, ValueError):
+    """Text that is no expression: SyntaxError, as Python's, and a bad value."""
+
+
+class Program(NamedTuple):
+    """What an expression comes to, in the form that the extension takes."""
+
+    names: tuple[str, ...]
+    constants: bytes
+    instructions: bytes
+    outputs: tuple[int, ...]
+    is_tuple: bool
+    reduction: str | None
+    axis: int | None
+
+
+class Builder:
+    """A program as it grows. A node is a name, a constant, or an operation on nodes; equal ones are one."""
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[Any, ...]] = []
+        self.known: dict[tuple[Any, ...], int] = {}
+
+    def add(self, *node: Any) -> int:
+        found = self.known.setdefault(node, len(self.nodes))
+        if found == len(self.nodes):
+            self.nodes.append(node)
+        return found
+
+    def name(self, name: str) -> int:
+        return self.add("name", name)
+
+    def constant(self, value: Number, weak: bool = True) -> int:
+        """A Python number is weak (NEP 50), a bool and a NumPy scalar are not."""
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            value = float(value)
+        kind = type(value).__name__
+        return self.add("constant", kind, value if value == value else None, str(value), weak and kind != "bool")
+
+    def value_of(self, node: int) -> tuple[Number, bool] | None:
+        """The number that a node is, and whether it is weak; None where it is no constant."""
+        if self.nodes[node][0] != "constant":
+            return None
+        _, kind, value, _, weak = self.nodes[node]
+        return (float("nan") if value is None else value), weak and kind != "bool"
+
+    def operation(self, name: str, *operands: int) -> int:
+        found = [self.value_of(node) for node in operands]
+        values = [value for value in found if value is not None]
+        are_constant = len(values) == len(found)
+        if are_constant and name in _PYTHON and all(weak for _, weak in values):
+            return self.constant(calculate(name, [value for value, _ in values]))
+        if name not in _OPS:
+            raise TypeError(f"{name} is not among forzium's operations")
+        op, arity = _OPS[name]
+        if len(operands) != arity:
+            raise TypeError(f"{name} takes {arity} arguments; {len(operands)} were given")
+        if are_constant:
+            result = getattr(forzium, name)(*(value for value, _ in values))
+            return self.constant(result.item(), weak=False)
+        if name == "multiply" and operands[0] == operands[1]:
+            return self.operation("square", operands[0])
+        return self.add(op, *operands)
+
+    def power(self, base: int, exponent: int) -> int:
+        """The exponents for which NumPy's ** gives another operation's bits."""
+        value = self.value_of(exponent)
+        if value is not None and value[1] and self.value_of(base) is None:
+            if value[0] == 2:
+                return self.operation("square", base)
+            if value[0] == 0.5 and "power" not in _OPS:
+                return self.operation("sqrt", base)
+        return self.operation("power", base, exponent)
+
+    def finish(
+        self,
+        outputs: Sequence[int],
+        is_tuple: bool,
+        reduction: tuple[str, int | None] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Program:
+        """Numbers the nodes that outputs need: inputs, constants, instructions."""
+        needed = set(outputs)
+        for node in range(len(self.nodes) - 1, -1, -1):
+            if node in needed and isinstance(self.nodes[node][0], int):
+                needed.update(self.nodes[node][1 : 1 + _arity(self.nodes[node][0])])
+        given = names is not None
+        inputs = list(names) if names is not None else []
+        numbers: dict[int, int] = {}
+        constants: list[bytes] = []
+        for node, (kind, *rest) in enumerate(self.nodes):
+            if kind == "name" and (given or node in needed):
+                if not given:
+                    inputs.append(rest[0])
+                numbers[node] = inputs.index(rest[0])
+        for node in sorted(needed):
+            if self.nodes[node][0] == "constant":
+                numbers[node] = len(inputs) + len(constants)
+                constants.append(self.pack(node))
+        code = []
+        for node in sorted(needed):
+            op, *operands = self.nodes[node]
+            if isinstance(op, int):
+                arity = _arity(op)
+                dtype = operands[arity] if op == _CONVERSION else 0
+                places = [numbers[operand] for operand in operands[:arity]] + [0] * (3 - arity)
+                code.append(struct.pack("5i", op, dtype, *places))
+                numbers[node] = len(inputs) + len(constants) + len(code) - 1
+        name, axis = reduction or (None, None)
+        places = tuple(numbers[node] for node in outputs)
+        return Program(tuple(inputs), b"".join(constants), b"".join(code), places, is_tuple, name, axis)
+
+    def pack(self, node: int) -> bytes:
+        """A constant as the extension reads it: dtype, weak, eight bytes."""
+        value, weak = self.value_of(node) or (0, True)
+        if isinstance(value, bool):
+            return struct.pack("iiQ", _DTYPES["bool"], 0, int(value))
+        if isinstance(value, int):
+            dtype, form = ("int64", "iiq") if value < 2**63 else ("uint64", "iiQ")
+            return struct.pack(form, _DTYPES[dtype], weak, value)
+        return struct.pack("iid", _DTYPES["float64"], weak, value)
+
+
+def _arity(op: int) -> int:
+    return 1 if op == _CONVERSION else _ARITIES[op]
+
+
+_ARITIES = {op: arity for op, arity in _OPS.values()}
+
+
+def check_size(name: str, numbers: Sequence[Number]) -> None:
+    """Refuses integer constants of more bits than a float holds, before they are computed."""
+    if not all(isinstance(number, int) for number in numbers):
+        return
+    sizes = [int(number).bit_length() for number in numbers]
+    if name == "power":
+        bits = max(sizes[0], 1) * max(int(numbers[1]), 1)
+    elif name == "left_shift":
+        bits = sizes[0] + max(int(numbers[1]), 0)
+    else:
+        bits = sum(sizes)
+    if bits > 2 * _MAX_INTEGER_BITS:
+        raise ValueError("an integer constant is too large")
+
+
+def calculate(name: str, numbers: Sequence[Number]) -> Number:
+    """An operator on Python numbers, whose result is Python's; a quotient by zero is IEEE 754's."""
+    check_size(name, numbers)
+    try:
+        result = _PYTHON[name](*numbers)
+    except ZeroDivisionError:
+        if name != "divide":
+            raise ValueError("division by zero among constants") from None
+        return float(forzium.divide(*map(float, numbers)))
+    except OverflowError:
+        return float("inf")
+    if isinstance(result, complex):
+        raise ValueError(f"a fractional power of {numbers[0]} is complex")
+    return result  # type: ignore[no-any-return]
+
+
+# ---- text -------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str) -> Program:
+    """The program of an expression's text."""
+    if not isinstance(text, str):
+        raise TypeError(f"expression: it must be a str, not {type(text).__name__}")
+    body = _parse_tree(text).body
+    builder = Builder()
+    reduction = _closing_reduction(body)
+    if reduction:
+        name, axis, body = reduction
+        return builder.finish([_Walk(builder).run(body)], False, (name, axis))
+    is_tuple = isinstance(body, _ast.Tuple)
+    parts = body.elts if isinstance(body, _ast.Tuple) else [body]
+    if not parts:
+        raise _error(body, "an empty tuple has nothing to compute")
+    walk = _Walk(builder)
+    return builder.finish([walk.run(part) for part in parts], is_tuple)
+
+
+def _parse_tree(text: str) -> _ast.Expression:
+    try:
+        tree = compile(text.strip(), "<expression>", "eval", _ast.PyCF_ONLY_AST)
+    except SyntaxError as error:
+        column = max(error.offset or 0, 1)
+        raise BadSyntax(f"expression: column {column}: {error.msg}", error.args[1]) from None
+    except (RecursionError, MemoryError):
+        raise ValueError("expression: it is nested too deeply for Python's parser; split it") from None
+    assert isinstance(tree, _ast.Expression)
+    return tree
+
+
+def _error(node: Any, message: str, kind: type[Exception] = ValueError) -> Exception:
+    return kind(f"expression: column {node.col_offset + 1}: {message}")
+
+
+def _closing_reduction(body: _ast.expr) -> tuple[str, int | None, _ast.expr] | None:
+    """The name, axis and argument of a reduction that is the whole expression."""
+    if not isinstance(body, _ast.Call) or not isinstance(body.func, _ast.Name):
+        return None
+    if body.func.id not in _REDUCTIONS or not body.args:
+        return None
+    given = [*body.args[1:], *(keyword.value for keyword in body.keywords)]
+    if len(given) > 1 or any(keyword.arg != "axis" for keyword in body.keywords):
+        raise _error(body, f"{body.func.id} takes an argument and axis")
+    if not given:
+        return body.func.id, None, body.args[0]
+    axis, sign = given[0], 1
+    if isinstance(axis, _ast.UnaryOp) and isinstance(axis.op, _ast.USub):
+        axis, sign = axis.operand, -1
+    if not isinstance(axis, _ast.Constant) or not (axis.value is None or type(axis.value) is int):
+        raise _error(axis, "axis must be an integer or None")
+    return body.func.id, None if axis.value is None else sign * axis.value, body.args[0]
+
+
+class _Walk:
+    """Visits a tree without recursion: operands first, then what joins them."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.results: list[int] = []
+
+    def run(self, root: _ast.expr) -> int:
+        todo: list[tuple[Any, Callable[[], int] | None]] = [(root, None)]
+        while todo:
+            node, join = todo.pop()
+            if join is None:
+                join, parts = self.visit(node)
+                todo.append((node, join))
+                todo.extend((part, None) for part in reversed(parts))
+                continue
+            try:
+                self.results.append(join())
+            except (ValueError, TypeError) as error:
+                raise _error(node, str(error), type(error)) from None
+        return self.results.pop()
+
+    def visit(self, node: Any) -> tuple[Callable[[], int], Sequence[Any]]:
+        """What to do once these parts have been visited."""
+        handler = _VISITS.get(type(node))
+        if handler is None:
+            kind, message = _REFUSED.get(type(node), (ValueError, "this is not arithmetic"))
+            raise _error(node, message, kind)
+        joined: tuple[Callable[[], int], Sequence[Any]] = handler(self, node)
+        return joined
+
+    def take(self, count: int) -> list[int]:
+        taken = self.results[len(self.results) - count :]
+        del self.results[len(self.results) - count :]
+        return taken
+
+    def visit_name(self, node: _ast.Name) -> tuple[Callable[[], int], Sequence[Any]]:
+        if node.id.startswith("__"):
+            raise _error(node, f"the name {node.id} is not allowed")
+        return (lambda: self.builder.name(node.id)), ()
+
+    def visit_constant(self, node: _ast.Constant) -> tuple[Callable[[], int], Sequence[Any]]:
+        if isinstance(node.value, complex):
+            raise _error(node, "complex numbers are not supported", TypeError)
+        if isinstance(node.value, (str, bytes)):
+            raise _error(node, "text is not supported", TypeError)
+        if not isinstance(node.value, (bool, int, float)):
+            raise _error(node, f"{node.value!r} is no number")
+        value = node.value
+        return (lambda: self.builder.constant(value)), ()
+
+    def visit_binary(self, node: _ast.BinOp) -> tuple[Callable[[], int], Sequence[Any]]:
+        if type(node.op) not in _BINARY:
+            raise _error(node, "@ is not arithmetic on elements")
+        name = _BINARY[type(node.op)][0]
+        build = self.builder.power if name == "power" else None
+        join = (lambda: build(*self.take(2))) if build else (lambda: self.builder.operation(name, *self.take(2)))
+        return join, (node.left, node.right)
+
+    def visit_unary(self, node: _ast.UnaryOp) -> tuple[Callable[[], int], Sequence[Any]]:
+        if type(node.op) not in _UNARY:
+            raise _error(node, "not is for single truth values; ~ would do", TypeError)
+        name = _UNARY[type(node.op)][0]
+        return (lambda: self.builder.operation(name, *self.take(1))), (node.operand,)
+
+    def visit_compare(self, node: _ast.Compare) -> tuple[Callable[[], int], Sequence[Any]]:
+        if len(node.ops) > 1:
+            raise _error(node, "a chain of comparisons; (a < b) & (b < c) would do", TypeError)
+        if type(node.ops[0]) not in _COMPARE:
+            raise _error(node, "is and in are not arithmetic")
+        name = _COMPARE[type(node.ops[0])][0]
+        return (lambda: self.builder.operation(name, *self.take(2))), (node.left, node.comparators[0])
+
+    def visit_call(self, node: _ast.Call) -> tuple[Callable[[], int], Sequence[Any]]:
+        if not isinstance(node.func, _ast.Name):
+            raise _error(node, "only functions of the table can be called, by their names")
+        name = _ALIASES.get(node.func.id, node.func.id)
+        if name in _COMPLEX:
+            raise _error(node, f"{name} is for complex numbers, which are not supported", TypeError)
+        if name in _REDUCTIONS:
+            raise _error(node, f"{name} can only be the outermost function")
+        if node.keywords:
+            raise _error(node, f"{name} takes no keywords here")
+        count = len(node.args)
+        if name in _DTYPES:
+            if count != 1:
+                raise _error(node, f"{name} converts one argument; {count} were given", TypeError)
+            return (lambda: self.builder.add(_CONVERSION, *self.take(1), _DTYPES[name])), node.args
+        if name == "ones_like" and count == 1:
+            return (lambda: self.builder.operation("power", *self.take(1), self.builder.constant(0))), node.args
+        if name not in _OPS:
+            raise _error(node, f"there is no function {node.func.id}")
+        return (lambda: self.builder.operation(name, *self.take(count))), node.args
+
+
+_VISITS: dict[type, Callable[..., Any]] = {
+    _ast.Name: _Walk.visit_name,
+    _ast.Constant: _Walk.visit_constant,
+    _ast.BinOp: _Walk.visit_binary,
+    _ast.UnaryOp: _Walk.visit_unary,
+    _ast.Compare: _Walk.visit_compare,
+    _ast.Call: _Walk.visit_call,
+}
+_REFUSED: dict[type, tuple[type[Exception], str]] = {
+    _ast.BoolOp: (TypeError, "and, or are for single truth values; & and | would do"),
+    _ast.IfExp: (TypeError, "if is for single truth values; where(condition, x, y) would do"),
+    _ast.Attribute: (ValueError, "attributes are not allowed"),
+    _ast.Subscript: (ValueError, "indexes are not allowed"),
+    _ast.Lambda: (ValueError, "functions are not allowed"),
+}
+
+
+# ---- functions --------------------------------------------------------------------------------------------------
+
+
+class Symbol:
+    """An argument of a fused function, and whatever is computed from it."""
+
+    __slots__ = ("builder", "node")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, builder: Builder, node: int) -> None:
+        self.builder, self.node = builder, node
+
+    def __bool__(self) -> bool:
+        raise TypeError("fuse: a value is not known before the call; where(condition, x, y) would do for if")
+
+    def __float__(self) -> float:
+        raise TypeError("fuse: a value is not known before the call; functions of NumPy and forzium would do")
+
+    __index__ = __int__ = __complex__ = __iter__ = __float__  # type: ignore[assignment]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Symbol:
+        if method != "__call__" or options:
+            raise TypeError(f"fuse: {ufunc.__name__} is understood as a plain call only")
+        return _apply(self.builder, _ALIASES.get(ufunc.__name__, ufunc.__name__), inputs)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Symbol:
+        if options:
+            raise TypeError(f"fuse: {function.__name__} is understood without keywords only")
+        return _apply(self.builder, function.__name__, inputs)
+
+
+def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
+    nodes = []
+    for operand in operands:
+        if isinstance(operand, Symbol):
+            nodes.append(operand.node)
+        elif isinstance(operand, (bool, int, float)):
+            is_numpy = type(operand).__module__ == "numpy"
+            nodes.append(builder.constant(float(operand) if is_numpy else operand, weak=not is_numpy))
+        else:
+            raise TypeError(f"fuse: {type(operand).__name__} is no number and no argument of the function")
+    if name == "power":
+        return Symbol(builder, builder.power(nodes[0], nodes[1]))
+    return Symbol(builder, builder.operation(name, *nodes))
+
+
+def _forward(name: str) -> Callable[..., Symbol]:
+    return lambda self, *others: _apply(self.builder, name, (self, *others))
+
+
+def _reverse(name: str) -> Callable[..., Symbol]:
+    return lambda self, other: _apply(self.builder, name, (other, self))
+
+
+for _method, _name in {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "lshift": "left_shift",
+    "rshift": "right_shift",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+}.items():
+    setattr(Symbol, f"__{_method}__", _forward(_name))
+    setattr(Symbol, f"__r{_method}__", _reverse(_name))
+for _method, _name in {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "neg": "negative",
+    "pos": "positive",
+    "invert": "invert",
+    "abs": "absolute",
+}.items():
+    setattr(Symbol, f"__{_method}__", _forward(_name))
+
+
+def trace(function: Callable[..., Any]) -> Program:
+    """The program that a function of arithmetic comes to when it is called with symbols."""
+    parameters = inspect.signature(function).parameters
+    for parameter in parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"fuse: {parameter} must be a plain parameter")
+        if parameter.default is not parameter.empty:
+            raise TypeError(f"fuse: {parameter.name} must have no default")
+    builder = Builder()
+    result = function(*(Symbol(builder, builder.name(name)) for name in parameters))
+    is_tuple = isinstance(result, tuple)
+    nodes = []
+    for part in result if is_tuple else (result,):
+        if isinstance(part, Symbol):
+            nodes.append(part.node)
+        elif isinstance(part, (bool, int, float)):
+            nodes.append(builder.constant(part))
+        else:
+            raise TypeError(f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do")
+    return builder.finish(nodes, is_tuple, names=tuple(parameters))
+
+
+def find_fused(module: str, name: str) -> Any:
+    """The fused function of this name, for pickles."""
+    return functools.reduce(getattr, name.split("."), importlib.import_module(module))
