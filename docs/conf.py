@@ -23,6 +23,8 @@ def kind_of(name):
     thing = getattr(forzium, name)
     if inspect.isclass(thing):
         return "classes"
+    if name in ("evaluate", "expression", "fuse"):
+        return "expressions"
     if not isinstance(thing, type(forzium.add)):
         return "functions"
     parameters = inspect.signature(thing).parameters

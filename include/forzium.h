@@ -235,6 +235,13 @@ FZ_API fz_dtype fz_expression_dtype(const fz_expression *expression, int output)
 FZ_API fz_status fz_expression_run(const fz_expression *expression, const fz_array *const inputs[],
                                    fz_array *const outputs[]);
 
+/** *out = expression(...)[i0] op expression(...)[i1] op ...  over all elements of the only output.
+    out is 0-d and of the output's dtype, float32 or float64. The bits are those of the reduction of the
+    array that fz_expression_run would give. FZ_ERROR_VALUE (no elements), FZ_ERROR_SHAPE,
+    FZ_ERROR_DTYPE, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_expression_reduce(const fz_expression *expression, fz_reduction reduction,
+                                      const fz_array *const inputs[], fz_array *out);
+
 /* ---- linear algebra and images ------------------------------------------------------------------ */
 
 /** c[i][j] = sum over k of a[i][k] * b[k][j].

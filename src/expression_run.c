@@ -11,6 +11,7 @@ enum {
     PARALLEL_FROM = 2 * GRAIN, /* from here on handing work to another thread pays */
     TASKS = 8,                 /* of a participant, so that uneven threads still end together */
     SMALL_SCRATCH = 48 << 10,  /* bytes that a thread's stack has room for */
+    SEGMENT = 32768,           /* elements that a reduction joins before others: as in reduce_rows.c */
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
 
@@ -20,12 +21,25 @@ typedef struct job {
     fz_dtype dtypes[FZ_MAX_EXPRESSION_ARRAYS]; /* the arrays' own */
     bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
     bool in_blocks; /* something goes through block buffers, or from chain to chain */
-    char *scratch;  /* of all participants; NULL: on their stacks */
+    char *partials; /* of a reduction: a result per segment; else NULL */
+    fz_reduction reduction;
+    char *scratch; /* of all participants; NULL: on their stacks */
 } job;
+
+/* Gathers the results of a segment in blocks, which a kernel joins as reduce_rows.c does with those of an array: the
+   bits are the same. */
+typedef struct collector {
+    const fz_reduce_kernels *kernels;
+    fz_reduction kind;
+    ptrdiff_t size, gathered, blocks; /* bytes of an element */
+    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[FZ_BLOCK * sizeof(double)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char partials[(SEGMENT / FZ_BLOCK + 1) * sizeof(double)];
+} collector;
 
 /* One thread's view of a job. */
 typedef struct worker {
     const job *j;
+    collector *collector; /* NULL: results go to the outputs */
     char *scratch;
     fz_place *places; /* at the beginning of scratch */
 } worker;
@@ -35,6 +49,23 @@ static ptrdiff_t inner_stride(const fz__nest *nest, int k) {
 }
 
 static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->elementwise->cast_from[from]; }
+
+/* ---- reduced results ------------------------------------------------------------------------------------------ */
+
+static void join_block(collector *c, ptrdiff_t n, const char *x) {
+    if (n) c->kernels->row[c->kind]((size_t)n, x, c->partials + c->blocks++ * c->size);
+    c->gathered = 0;
+}
+
+static void collect(collector *c, ptrdiff_t n, const char *x) {
+    if (n == FZ_BLOCK) {
+        join_block(c, n, x);
+        return;
+    }
+    memcpy(c->gather + c->gathered * c->size, x, (size_t)(n * c->size));
+    c->gathered += n;
+    if (c->gathered == FZ_BLOCK) join_block(c, FZ_BLOCK, c->gather);
+}
 
 /* ---- a block ------------------------------------------------------------------------------------------------ */
 
@@ -87,7 +118,8 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
         }
         fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
     }
-    for (int i = 0; i < e->outputs; i++) {
+    if (w->collector) collect(w->collector, n, w->places[outputs].base);
+    for (int i = 0; i < e->outputs && !w->collector; i++) {
         const fz_place *from = &w->places[outputs + i];
         const int k = e->inputs + i;
         if (from->base != at[k])
@@ -119,15 +151,22 @@ static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
     return (FZ_MAX_VECTOR_BYTES - past) % FZ_MAX_VECTOR_BYTES / size;
 }
 
+/* How many of the next n elements are a block: none but the last is short, and a reduction's blocks go on from row to
+   row. */
+static ptrdiff_t find_count(const worker *w, ptrdiff_t n) {
+    const ptrdiff_t unit = w->j->e->unit;
+    if (w->collector) return fz__min(n, FZ_BLOCK - w->collector->gathered);
+    return n < unit ? n : fz__min(n / unit * unit, w->j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX);
+}
+
 static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
     worker *w = context;
     const job *j = w->j;
-    const ptrdiff_t unit = j->e->unit, most = j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX;
     char *at[FZ_MAX_EXPRESSION_ARRAYS];
     place_splats(w, row, strides);
     for (int k = 0; k < j->nest.operands; k++) at[k] = row[k];
     for (ptrdiff_t count = find_head(j, n, row); n; n -= count, count = 0) {
-        if (!count) count = n < unit ? n : fz__min(n / unit * unit, most);
+        if (!count) count = find_count(w, n);
         run_block(w, count, at, strides);
         for (int k = 0; k < j->nest.operands; k++) at[k] += count * strides[k];
     }
@@ -136,6 +175,7 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
 static void start_worker(worker *w, const job *j, char *scratch) {
     const fz_expression *e = j->e;
     w->j = j;
+    w->collector = NULL;
     w->scratch = scratch;
     w->places = (fz_place *)scratch;
     for (int i = 0; i < e->places; i++) w->places[i] = (fz_place){buffer_of(w, i), e->place[i].stride};
@@ -149,10 +189,30 @@ static void start_worker(worker *w, const job *j, char *scratch) {
     }
 }
 
+/* Segments of a reduction, each to its partial result. */
+static void reduce_range(worker *w, ptrdiff_t begin, ptrdiff_t end) {
+    const job *j = w->j;
+    const fz_dtype dtype = j->e->output_dtypes[0];
+    collector c;
+    c.kernels = fz__kernels(dtype)->reduce;
+    c.kind = j->reduction;
+    c.size = (ptrdiff_t)fz_dtype_size(dtype);
+    w->collector = &c;
+    for (; begin < end; begin += SEGMENT) {
+        c.gathered = c.blocks = 0;
+        fz__nest_walk(&j->nest, begin, fz__min(begin + SEGMENT, end), run_row, w);
+        join_block(&c, c.gathered, c.gather);
+        c.kernels->row[c.kind]((size_t)c.blocks, c.partials, j->partials + begin / SEGMENT * c.size);
+    }
+}
+
 static void run_range_in(const job *j, ptrdiff_t begin, ptrdiff_t end, char *scratch) {
     worker w;
     start_worker(&w, j, scratch);
-    fz__nest_walk(&j->nest, begin, end, run_row, &w);
+    if (j->partials)
+        reduce_range(&w, begin, end);
+    else
+        fz__nest_walk(&j->nest, begin, end, run_row, &w);
 }
 
 static __attribute__((noinline)) void run_range_on_stack(const job *j, ptrdiff_t begin, ptrdiff_t end) {
@@ -170,8 +230,8 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
 
 /* ---- plan --------------------------------------------------------------------------------------------------- */
 
-static fz_status check_arrays(const fz_expression *e, const fz_array *const arrays[]) {
-    for (int k = 0; k < e->inputs + e->outputs; k++) {
+static fz_status check_arrays(const fz_expression *e, const fz_array *const arrays[], int count) {
+    for (int k = 0; k < count; k++) {
         const fz_status status =
             fz__check_array("expression", k < e->inputs ? e->names[k] : "out", arrays[k]);
         if (status) return status;
@@ -273,8 +333,8 @@ static fz_status run_nest(job *j) {
     if (participants == 1) {
         run_range(j, 0, size, 0);
     } else {
-        const ptrdiff_t grain =
-            fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
+        ptrdiff_t grain = fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
+        if (j->partials) grain = fz__ceil_div(grain, SEGMENT) * SEGMENT;
         fz__parallel_for(participants, size, grain, run_range, j);
     }
     if (j->scratch) fz__workspace_release(j->scratch);
@@ -286,7 +346,8 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     job j;
     shadows copies;
     j.e = e;
-    fz_status status = check_arrays(e, arrays);
+    j.partials = NULL;
+    fz_status status = check_arrays(e, arrays, e->inputs + e->outputs);
     if (!status) status = check_outputs(e, (fz_array *const *)(arrays + e->inputs));
     if (!status) status = check_numbers(e, arrays);
     if (!status) status = fz__nest_init(&j.nest, "expression", operands, arrays);
@@ -307,6 +368,65 @@ fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs
     for (int i = 0; i < e->outputs; i++) arrays[e->inputs + i] = outputs[i];
     const fz__float_environment environment = fz__save_float_environment();
     const fz_status status = run(e, arrays);
+    fz__restore_float_environment(environment);
+    return status;
+}
+
+/* ---- reductions ----------------------------------------------------------------------------------------------- */
+
+/* The partial results of all segments to *out. */
+static fz_status join_segments(const job *j, fz_reduction reduction, fz_array *out) {
+    const fz_dtype dtype = out->dtype;
+    const ptrdiff_t segments = fz__ceil_div(j->nest.size, SEGMENT), stride = (ptrdiff_t)fz_dtype_size(dtype);
+    const fz_array partials = {j->partials, dtype, 1, &segments, &stride};
+    fz_status status = fz_reduce(j->reduction, &partials, 0, NULL, out);
+    double count = (double)j->nest.size;
+    const fz_array divisor = {&count, FZ_FLOAT64, 0, NULL, NULL};
+    if (!status && reduction == FZ_REDUCTION_mean)
+        status = fz_elementwise(FZ_OP_divide, dtype, (const fz_array *const[]){out, &divisor}, out);
+    return status;
+}
+
+/* The nest visits the elements in C order: its output is an array that nobody reads or writes. */
+static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz_array *arrays[],
+                        fz_array *out) {
+    ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
+    int ndim;
+    job j;
+    fz_status status = check_arrays(e, arrays, e->inputs);
+    if (!status) status = check_numbers(e, arrays);
+    if (!status) status = fz_broadcast_shape("expression", e->inputs, arrays, &ndim, shape);
+    if (status) return status;
+    fz_contiguous_strides(e->output_dtypes[0], ndim, shape, strides);
+    const fz_array elements = {out->data, e->output_dtypes[0], ndim, shape, strides};
+    arrays[e->inputs] = &elements;
+    if ((status = fz__nest_init(&j.nest, "expression", e->inputs + 1, arrays))) return status;
+    if (j.nest.size == 0) return fz__fail(FZ_ERROR_VALUE, "expression: there are no elements to reduce");
+    j.e = e;
+    j.reduction = reduction == FZ_REDUCTION_mean ? FZ_REDUCTION_sum : reduction;
+    const size_t segments = (size_t)fz__ceil_div(j.nest.size, SEGMENT);
+    j.partials = fz__workspace_acquire("expression", segments * fz_dtype_size(e->output_dtypes[0]));
+    if (!j.partials) return FZ_ERROR_MEMORY;
+    plan_operands(&j, arrays);
+    j.output_in_place[0] = false;
+    status = run_nest(&j);
+    if (!status) status = join_segments(&j, reduction, out);
+    fz__workspace_release(j.partials);
+    return status;
+}
+
+fz_status fz_expression_reduce(const fz_expression *e, fz_reduction reduction, const fz_array *const inputs[],
+                               fz_array *out) {
+    const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
+    if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
+        return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
+    fz_status status = fz__check_array("expression", "out", out);
+    if (status) return status;
+    if (e->outputs != 1 || out->ndim || out->dtype != e->output_dtypes[0] || !fz__is_full_float(out->dtype))
+        return fz__fail(FZ_ERROR_DTYPE, "expression: a reduction has one 0-d output, float32 or float64");
+    for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
+    const fz__float_environment environment = fz__save_float_environment();
+    status = reduce(e, reduction, arrays, out);
     fz__restore_float_environment(environment);
     return status;
 }

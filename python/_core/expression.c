@@ -130,6 +130,36 @@ static PyObject *reduce_result(const expression *self, PyObject *array, PyObject
     return result;
 }
 
+/* The number of the reduction, where it is of all elements of a float array that has some and is not to be written to
+   an array; else -1. */
+static int fused_reduction(const expression *self, const fz_expression *compiled,
+                           const fz_array *const inputs[], PyObject *out) {
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    int ndim;
+    if (out || self->axis != Py_None || fz_expression_dtype(compiled, 0) >= FZ_FULL_DTYPES ||
+        fz_broadcast_shape(operation_name, self->program.inputs, inputs, &ndim, shape))
+        return -1;
+    for (int d = 0; d < ndim; d++) {
+        if (shape[d] == 0) return -1;
+    }
+    for (int i = 0; i < FZ_REDUCTION_COUNT; i++) {
+        if (PyUnicode_CompareWithASCIIString(self->reduction, fz_reduction_name(i)) == 0) return i;
+    }
+    return -1;
+}
+
+static PyObject *compute_reduction(const expression *self, const fz_expression *compiled, int reduction,
+                                   const fz_array *const inputs[]) {
+    fzpy_view result;
+    if (fzpy_view_new(&result, operation_name, fz_expression_dtype(compiled, 0), 0, NULL) < 0) return NULL;
+    PyThreadState *released = fzpy_release_gil(FZPY_KEEP_GIL_BELOW);
+    const fz_status status = fz_expression_reduce(compiled, reduction, inputs, &result.array);
+    fzpy_retake_gil(released);
+    if (!status) return fzpy_view_result(&result, false);
+    fzpy_view_clear(&result);
+    return fzpy_raise(status);
+}
+
 /* values: an object for each name. */
 static PyObject *compute(expression *self, PyObject *const values[], PyObject *out) {
     fzpy_view views[MAX_ARRAYS];
@@ -148,8 +178,10 @@ static PyObject *compute(expression *self, PyObject *const values[], PyObject *o
     if (compiled) {
         const fz_expression *program = PyCapsule_GetPointer(compiled, capsule_name);
         const bool reduces = self->reduction != Py_None;
-        result = compute_outputs(self, program, inputs, reduces ? NULL : out);
-        if (reduces && result) result = reduce_result(self, result, out);
+        const int fused = reduces ? fused_reduction(self, program, inputs, out) : -1;
+        result = fused >= 0 ? compute_reduction(self, program, fused, inputs)
+                            : compute_outputs(self, program, inputs, reduces ? NULL : out);
+        if (reduces && fused < 0 && result) result = reduce_result(self, result, out);
         Py_DECREF(compiled);
     }
 done:

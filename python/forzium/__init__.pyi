@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import (
     Any,
     Final,
@@ -364,6 +364,27 @@ matmul: Final[_Matmul]
 transpose: Final[_Transpose]
 conv2d: Final[_Conv2d]
 max_pool2d: Final[_MaxPool2d]
+
+# ---- expressions ------------------------------------------------------------------------------------------
+
+@final
+class Expression:
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def __wrapped__(self) -> Callable[..., Any]: ...
+    def __call__(self, *args: _Input, out: Any = None, **kwargs: _Input) -> Any: ...
+
+def evaluate(
+    ex: str | Expression,
+    local_dict: Mapping[str, Any] | None = None,
+    global_dict: Mapping[str, Any] | None = None,
+    out: Any = None,
+) -> Any: ...
+def expression(text: str, /) -> Expression: ...
+def fuse(function: Callable[..., Any], /) -> Expression: ...
 
 # ---- memory -----------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """From the text of an expression, or a function of arithmetic, to the program that libforzium runs.
 
-Imported when the first expression is made. Text is parsed by Python's own parser, and its tree is walked against
-closed lists of operators and names, without recursion: whatever is not in them is an error that names the column.
+Imported when the first expression is made. Text is parsed by Python's own parser, and its tree is walked
+against closed lists of operators and names, without recursion: whatever is not in them is an error that names
+the column.
 """
 
 from __future__ import annotations
@@ -63,6 +64,15 @@ _ALIASES = {
     "mod": "remainder",
     "pow": "power",
 }
+# Functions of floats whose value at constants is computed once; the others are computed with the rest.
+_FOLDED = {
+    name
+    for name in _OPS
+    if not name.startswith(("is", "logical_", "bitwise_"))
+    and name
+    not in {row for row, _ in _COMPARE.values()} | {"invert", "left_shift", "right_shift", "signbit", "where"}
+}
+
 _COMPLEX = {"real", "imag", "conj", "conjugate", "complex"}
 _REDUCTIONS = set(_core.expression_reductions())
 
@@ -113,7 +123,9 @@ class Builder:
         if isinstance(value, int) and not -(2**63) <= value < 2**64:
             value = float(value)
         kind = type(value).__name__
-        return self.add("constant", kind, value if value == value else None, str(value), weak and kind != "bool")
+        return self.add(
+            "constant", kind, value if value == value else None, str(value), weak and kind != "bool"
+        )
 
     def value_of(self, node: int) -> tuple[Number, bool] | None:
         """The number that a node is, and whether it is weak; None where it is no constant."""
@@ -133,8 +145,8 @@ class Builder:
         op, arity = _OPS[name]
         if len(operands) != arity:
             raise TypeError(f"{name} takes {arity} arguments; {len(operands)} were given")
-        if are_constant:
-            result = getattr(forzium, name)(*(value for value, _ in values))
+        if are_constant and name in _FOLDED:
+            result = getattr(forzium, name)(*(float(value) for value, _ in values))
             return self.constant(result.item(), weak=False)
         if name == "multiply" and operands[0] == operands[1]:
             return self.operation("square", operands[0])
@@ -143,7 +155,8 @@ class Builder:
     def power(self, base: int, exponent: int) -> int:
         """The exponents for which NumPy's ** gives another operation's bits."""
         value = self.value_of(exponent)
-        if value is not None and value[1] and self.value_of(base) is None:
+        constant = self.value_of(base)
+        if value is not None and value[1] and not (constant and constant[1]):
             if value[0] == 2:
                 return self.operation("square", base)
             if value[0] == 0.5 and "power" not in _OPS:
@@ -185,8 +198,8 @@ class Builder:
                 code.append(struct.pack("5i", op, dtype, *places))
                 numbers[node] = len(inputs) + len(constants) + len(code) - 1
         name, axis = reduction or (None, None)
-        places = tuple(numbers[node] for node in outputs)
-        return Program(tuple(inputs), b"".join(constants), b"".join(code), places, is_tuple, name, axis)
+        results = tuple(numbers[node] for node in outputs)
+        return Program(tuple(inputs), b"".join(constants), b"".join(code), results, is_tuple, name, axis)
 
     def pack(self, node: int) -> bytes:
         """A constant as the extension reads it: dtype, weak, eight bytes."""
@@ -229,7 +242,7 @@ def calculate(name: str, numbers: Sequence[Number]) -> Number:
     except ZeroDivisionError:
         if name != "divide":
             raise ValueError("division by zero among constants") from None
-        return float(forzium.divide(*map(float, numbers)))
+        return float(forzium.divide(float(numbers[0]), float(numbers[1])))
     except OverflowError:
         return float("inf")
     if isinstance(result, complex):
@@ -237,7 +250,7 @@ def calculate(name: str, numbers: Sequence[Number]) -> Number:
     return result  # type: ignore[no-any-return]
 
 
-# ---- text -------------------------------------------------------------------------------------------------------
+# ---- text --------------------------------------------------------------------------------------------------
 
 
 def parse(text: str) -> Program:
@@ -349,7 +362,9 @@ class _Walk:
             raise _error(node, "@ is not arithmetic on elements")
         name = _BINARY[type(node.op)][0]
         build = self.builder.power if name == "power" else None
-        join = (lambda: build(*self.take(2))) if build else (lambda: self.builder.operation(name, *self.take(2)))
+        join = (
+            (lambda: build(*self.take(2))) if build else (lambda: self.builder.operation(name, *self.take(2)))
+        )
         return join, (node.left, node.right)
 
     def visit_unary(self, node: _ast.UnaryOp) -> tuple[Callable[[], int], Sequence[Any]]:
@@ -382,7 +397,9 @@ class _Walk:
                 raise _error(node, f"{name} converts one argument; {count} were given", TypeError)
             return (lambda: self.builder.add(_CONVERSION, *self.take(1), _DTYPES[name])), node.args
         if name == "ones_like" and count == 1:
-            return (lambda: self.builder.operation("power", *self.take(1), self.builder.constant(0))), node.args
+            return (
+                lambda: self.builder.operation("power", *self.take(1), self.builder.constant(0))
+            ), node.args
         if name not in _OPS:
             raise _error(node, f"there is no function {node.func.id}")
         return (lambda: self.builder.operation(name, *self.take(count))), node.args
@@ -405,7 +422,7 @@ _REFUSED: dict[type, tuple[type[Exception], str]] = {
 }
 
 
-# ---- functions --------------------------------------------------------------------------------------------------
+# ---- functions ---------------------------------------------------------------------------------------------
 
 
 class Symbol:
@@ -423,7 +440,7 @@ class Symbol:
     def __float__(self) -> float:
         raise TypeError("fuse: a value is not known before the call; functions of NumPy and forzium would do")
 
-    __index__ = __int__ = __complex__ = __iter__ = __float__  # type: ignore[assignment]
+    __index__ = __int__ = __complex__ = __iter__ = __float__
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Symbol:
         if method != "__call__" or options:
@@ -508,7 +525,9 @@ def trace(function: Callable[..., Any]) -> Program:
         elif isinstance(part, (bool, int, float)):
             nodes.append(builder.constant(part))
         else:
-            raise TypeError(f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do")
+            raise TypeError(
+                f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do"
+            )
     return builder.finish(nodes, is_tuple, names=tuple(parameters))
 
 

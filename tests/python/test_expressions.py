@@ -1,0 +1,370 @@
+"""Expressions give what NumPy gives for the same operations, and let nothing but arithmetic through."""
+
+import copy
+import pickle
+import threading
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
+from layouts import arrays, dtypes
+from oracle import assert_same
+
+NAMES = ("a", "b", "c")
+FUNCTIONS = {
+    "abs": np.absolute,
+    "sqrt": np.sqrt,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "where": np.where,
+    "isnan": np.isnan,
+    "floor": np.floor,
+    "copysign": np.copysign,
+    "float32": np.float32,
+    "float64": np.float64,
+}
+
+
+def by_numpy(text, values):
+    return eval(text, {"__builtins__": {}, **FUNCTIONS}, dict(values))
+
+
+@st.composite
+def arithmetic(draw, depth=4):
+    """The text of an expression over a, b and c, of any shape of tree."""
+    if depth == 0 or draw(st.integers(0, 4)) == 0:
+        return draw(st.sampled_from([*NAMES, *NAMES, "2", "0.5", "3.0", "-1"]))
+    part = arithmetic(depth=depth - 1)
+    form = draw(
+        st.sampled_from(
+            ["({} + {})", "({} - {})", "({} * {})", "({} / {})", "(-{})", "abs({})", "({})**2", "floor({})"]
+            + [
+                "maximum({}, {})",
+                "minimum({}, {})",
+                "copysign({}, {})",
+                "sqrt({})",
+                "float64({})",
+                "float32({})",
+            ]
+            + ["where({} < a, {}, {})", "where(isnan(a*{}) | (b >= {}), {}, {})"]
+            + ["where((a > {}) & ({} != c), {}, {})", "where(~({} == b), {}, {})"]
+        )
+    )
+    return form.format(*(draw(part) for _ in range(form.count("{}"))))
+
+
+@st.composite
+def operands(draw):
+    together = draw(mutually_broadcastable_shapes(num_shapes=3, min_side=0, max_side=7, max_dims=3))
+    return {
+        name: draw(arrays(shape, draw(dtypes)))
+        for name, shape in zip(NAMES, together.input_shapes, strict=True)
+    }
+
+
+def assert_same_as_numpy(got, want, shape):
+    got, want = np.asarray(got), np.broadcast_to(np.asarray(want), shape)
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_array_equal(got, want)
+
+
+@given(text=arithmetic(), values=operands())
+def test_gives_numpys_bits(text, values):
+    text = f"({text}) + 0*a + 0*b + 0*c"  # all names, so that the shape is that of all
+    want = by_numpy(text, values)
+    assert_same(np.asarray(forzium.evaluate(text, values)), np.asarray(want))
+
+
+@given(values=operands())
+def test_comparisons_are_bool(values):
+    for text in ("(a < b) | (b >= c)", "a != b + c", "isnan(a*b + c)", "~(a > b) ^ (c <= 1)"):
+        want = by_numpy(text, values)
+        np.testing.assert_array_equal(forzium.evaluate(text, values), want)
+        assert np.asarray(forzium.evaluate(text, values)).dtype == np.bool_
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 63, 64, 65, 511, 512, 513, 4097, 20001, 100003])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lengths_and_positions(n, dtype):
+    random = np.random.default_rng(n)
+    memory = random.standard_normal((3, n + 3)).astype(dtype)
+    text = "where(a*b > c, a/b, (a - b)*(a - b) + c)"
+    for offset in range(3):
+        values = dict(zip(NAMES, memory[:, offset : offset + n], strict=True))
+        assert_same(forzium.evaluate(text, values), by_numpy(text, values))
+
+
+def test_threads_give_the_same_bits():
+    random = np.random.default_rng(0)
+    values = {name: random.standard_normal(200_001) for name in NAMES}
+    before, results = forzium.get_num_threads(), set()
+    for threads in (1, 2, 3, 7):
+        forzium.set_num_threads(threads)
+        for text in ("a*b + c/(1 + a*a)", "sum(a*b + c)", "sum((a - b)**2)", "mean(a*c)"):
+            results.add((text, np.asarray(forzium.evaluate(text, values)).tobytes()))
+    forzium.set_num_threads(before)
+    assert len(results) == 4
+
+
+@given(values=operands())
+def test_reductions_are_those_of_the_array(values):
+    whole = forzium.evaluate("a*b + c", values)
+    for name in ("sum", "mean"):
+        got = forzium.evaluate(f"{name}(a*b + c)", values)
+        np.testing.assert_array_equal(got, getattr(forzium, name)(whole))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
+def test_reductions_take_an_axis(name, axis):
+    x = np.random.default_rng(1).standard_normal((30, 50))
+    got = forzium.evaluate(f"{name}(x*x, axis={axis})")
+    np.testing.assert_array_equal(got, getattr(forzium, name)(x * x, axis=axis))
+
+
+# ---- numexpr's examples ------------------------------------------------------------------------------------
+
+
+def test_names_are_the_callers():
+    a, b = np.arange(1e3), np.arange(1e3)
+    np.testing.assert_array_equal(forzium.evaluate("a + 1"), a + 1)
+    np.testing.assert_array_equal(forzium.evaluate("a*b - 4.1*a > 2.5*b"), a * b - 4.1 * a > 2.5 * b)
+    np.testing.assert_array_equal(forzium.evaluate("2*a + 3*b", {"b": a}, {"a": a}), 5 * a)
+    assert forzium.evaluate("GLOBAL * 2") == 6.0
+
+
+GLOBAL = 3.0
+
+
+def test_looking_up_keeps_no_array_alive():
+    import weakref
+
+    class Kept(np.ndarray):
+        pass
+
+    def call():
+        a = np.ones(3).view(Kept)
+        reference = weakref.ref(a)
+        forzium.evaluate("a + 1")
+        del a
+        return reference()
+
+    assert call() is None
+
+
+def test_out_is_written_and_returned():
+    a, out = np.arange(5.0), np.empty(5)
+    assert forzium.evaluate("a*2 + 1", out=out) is out
+    np.testing.assert_array_equal(out, a * 2 + 1)
+    single = np.empty(5, np.float32)
+    forzium.evaluate("a/3", out=single)
+    np.testing.assert_array_equal(single, (a / 3).astype(np.float32))
+
+
+@pytest.mark.parametrize("n", [5, 1000, 100_000])
+def test_out_may_overlap_inputs(n):
+    line = np.random.default_rng(0).standard_normal(n + 1)
+    want = line[:-1] * line[1:] + line[:-1]
+    forzium.evaluate("x*y + x", {"x": line[:-1], "y": line[1:]}, out=line[1:])
+    np.testing.assert_array_equal(line[1:], want)
+
+
+@pytest.mark.parametrize("n", [5, 1000, 100_000])
+def test_several_outputs_may_be_the_inputs(n):
+    a, b = np.random.default_rng(0).standard_normal((2, n))
+    total, difference = a + b, a - b
+    results = forzium.evaluate("a + b, a - b", out=(a, b))
+    assert results[0] is a and results[1] is b
+    np.testing.assert_array_equal(a, total)
+    np.testing.assert_array_equal(b, difference)
+
+
+def test_outputs_must_not_overlap():
+    a = np.ones(5)
+    with pytest.raises(ValueError, match="share memory"):
+        forzium.evaluate("a + 1, a + 2", out=(a, a))
+    assert (a == 1).all()
+
+
+def test_python_numbers_are_weak():
+    a = np.ones(3, np.float32)
+    assert forzium.evaluate("2*a + 0.5").dtype == np.float32
+    n = 2.5
+    assert forzium.evaluate("n*a").dtype == np.float32
+    assert forzium.evaluate("sqrt(2)*a").dtype == np.float64
+    assert forzium.evaluate("2*3 + 1") == 7
+    assert forzium.evaluate("1/0*a")[0] == np.inf
+
+
+# ---- what is refused ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("__builtins__", 1),
+        ("a + __import__('os')", 5),
+        ("lambda x: x", 1),
+        ('locals()["evaluate"]', 1),
+        ("import os;", 1),
+        ("os. cpu_count()", 1),
+        ("(3+1).ᵇit_length()", 1),
+        ("a.T", 1),
+        ("1 + a.__class__", 5),
+        ("a[0]", 1),
+        ("a < [0, 0, 0]", 5),
+        ("len(a)", 1),
+        ("open('x')", 1),
+        ("(a := 2)", 2),
+        ("a if a else a + eval('1')", None),
+        ("a @ a", 1),
+        ("f'{a}'", 1),
+        ("a is a", 1),
+        ("2 +", None),
+        ("", None),
+        ("sum(a) + 1", 1),
+        ("9**9**9**9", 4),
+        ("1 << 10**9", 1),
+        ("1 // 0", 1),
+        ("sqrt(a, axis=0)", 1),
+    ],
+)
+def test_what_is_not_arithmetic_is_an_error(text, column):
+    a = np.ones(3)
+    expected = TypeError if " if " in text else ValueError
+    with pytest.raises(expected, match=f"column {column}:" if column else "column"):
+        forzium.evaluate(text, {"a": a})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(a > 1) and (a < 9)", "a or a", "not a", "0 < a < 2", "1.5j*a", "real(a)", "conj(a)", "a == 'b'"]
+    + ["sqrt(a, a)", "where(a, a)"],
+)
+def test_what_is_of_the_wrong_kind_is_a_type_error(text):
+    a = np.ones(3)
+    with pytest.raises(TypeError, match="column"):
+        forzium.evaluate(text, {"a": a})
+
+
+def test_a_name_without_a_value_is_a_key_error_and_a_value_error():
+    for kind in (KeyError, ValueError):
+        with pytest.raises(kind, match="nobody"):
+            forzium.evaluate("2*nobody")
+    with pytest.raises(KeyError):
+        forzium.evaluate("print + 1", {}, {})
+
+
+def test_syntax_errors_are_syntax_errors():
+    with pytest.raises(SyntaxError):
+        forzium.evaluate("2+")
+
+
+def test_long_and_deep_expressions_work_or_say_so():
+    a = np.ones(4)
+    for text, want in (
+        ("+".join(["a"] * 2000), 2000),
+        ("+".join(f"{i}*a" for i in range(900)), 404550),
+        ("(" * 90 + "a" + "+1)" * 90, 91),
+    ):
+        np.testing.assert_array_equal(forzium.evaluate(text), np.full(4, want))
+    for text in ("+".join(["a"] * 100_000), "(" * 3000 + "a" + ")" * 3000, "-" * 100_000 + "a"):
+        with pytest.raises(ValueError):
+            forzium.evaluate(text)
+    many = {f"x{i}": a for i in range(50)}
+    with pytest.raises(ValueError, match="50"):
+        forzium.evaluate("+".join(many), many)
+
+
+def test_shapes_and_dtypes_that_do_not_fit():
+    a, b = np.ones(3), np.ones(4)
+    with pytest.raises(ValueError, match=r"\(3,\) and \(4,\)"):
+        forzium.evaluate("a + b")
+    with pytest.raises(TypeError, match="complex"):
+        forzium.evaluate("a + 1", {"a": np.ones(2, complex)})
+    out = np.zeros(4)
+    with pytest.raises(ValueError, match="out"):
+        forzium.evaluate("a + 1", out=out)
+    assert (out == 0).all()
+
+
+# ---- objects -----------------------------------------------------------------------------------------------
+
+
+@forzium.fuse
+def rational(x, y):
+    """A function of arithmetic with a loop and a helper."""
+    total = x
+    for power in (2, 3):
+        total = total + y / power
+    return np.where(np.isnan(total), 0.0, abs(total))
+
+
+def test_fuse():
+    x, y = np.array([1.0, np.nan, -9.0]), np.array([6.0, 1.0, 6.0])
+    assert rational(x, y).tolist() == [6.0, 0.0, 4.0]
+    assert rational(x=x, y=y).tolist() == [6.0, 0.0, 4.0]
+    assert pickle.loads(pickle.dumps(rational)) is rational
+    both = forzium.fuse(lambda x, y: (x + y, x * y))(x, y)
+    np.testing.assert_array_equal(both[1], x * y)
+
+
+def test_fuse_refuses_what_depends_on_values():
+    with pytest.raises(TypeError, match="where"):
+        forzium.fuse(lambda x: x if x > 0 else -x)
+    with pytest.raises(TypeError):
+        forzium.fuse(lambda x: float(x))
+    with pytest.raises(TypeError):
+        forzium.fuse(lambda *x: x)
+    with pytest.raises(TypeError):
+        forzium.fuse(3)
+
+
+def test_expression_objects():
+    add = forzium.expression("b + 2*a")
+    assert add.names == ("b", "a")
+    assert add.text == "b + 2*a"
+    assert add(1.0, a=2.0) == 5.0
+    assert pickle.loads(pickle.dumps(add))(1.0, 2.0) == 5.0
+    assert copy.copy(add).names == add.names
+    with pytest.raises(AttributeError):
+        add.text = "c"
+    for arguments, named in (((1,), {}), ((1, 2, 3), {}), ((1,), {"b": 2}), ((1,), {"c": 2})):
+        with pytest.raises(TypeError):
+            add(*arguments, **named)
+
+
+def test_threads_share_an_expression():
+    square = forzium.expression("a*a + b")
+    a = np.random.default_rng(0).standard_normal(30_000)
+    want, wrong = a * a + 1, []
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(square(a, 1.0), want):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_no_arrays_in_between(run_python):
+    process = run_python("""
+        import resource
+        import numpy as np, forzium
+        a, b = np.ones(4_000_000), np.ones(4_000_000)
+        out = np.ones(4_000_000)
+        forzium.evaluate("a + b", {"a": a[:10], "b": b[:10]})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        forzium.evaluate("2*a + 3*b - a/(1 + b*b)", out=out)
+        forzium.evaluate("sum((a - b)**2 + a*b)")
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """)
+    assert int(process.stdout) < 3000  # KB; an array would be 31250
