@@ -204,6 +204,7 @@ static void reduce_range(worker *w, ptrdiff_t begin, ptrdiff_t end) {
         join_block(&c, c.gathered, c.gather);
         c.kernels->row[c.kind]((size_t)c.blocks, c.partials, j->partials + begin / SEGMENT * c.size);
     }
+    w->collector = NULL;
 }
 
 static void run_range_in(const job *j, ptrdiff_t begin, ptrdiff_t end, char *scratch) {
