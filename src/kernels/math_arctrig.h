@@ -8,13 +8,10 @@
 #define QUARTER_PI_HIGH FZ_PER_T(0x1.921fbp-1, 0x1.921fb54442d18p-1)
 #define QUARTER_PI_LOW FZ_PER_T(0x1.5110b4p-23, 0x1.1a62633145c07p-55)
 
-/* quarters * (pi/4) + turned (value + tail), rounded about once, for quarters that are 0 or make the larger summand;
-   turned changes the sign where its lanes are set. */
-FZ_INLINE vec add_to_quarters(vec quarters, mask turned, vec value, vec tail) {
-    const mask sign = turned & (mask)vsplat((T)-0.0);
-    const vec base = quarters * QUARTER_PI_HIGH, addend = (vec)((mask)value ^ sign);
-    const vec whole = base + addend, missed = base - whole + addend;
-    return whole + (missed + vfma(quarters, vsplat(QUARTER_PI_LOW), (vec)((mask)tail ^ sign)));
+/* quarters * (pi/4) + value + tail, rounded about once, for quarters that are 0 or make the larger summand. */
+FZ_INLINE vec add_to_quarters(vec quarters, vec value, vec tail) {
+    const vec base = quarters * QUARTER_PI_HIGH, whole = base + value, missed = base - whole + value;
+    return whole + (missed + vfma(quarters, vsplat(QUARTER_PI_LOW), tail));
 }
 
 /* (arctan q - q) / q^3 by z = q^2 for |q| <= 1/2: minimax by Remez' algorithm, within 2^-31.5 (float64: 2^-57.7) of
@@ -35,24 +32,24 @@ FZ_INLINE vec arctangent_tail(vec z) {
 /* quarters * (pi/4) + turned arctan(n / d) for 0 <= n <= d: where n > d / 2, arctan(n / d) is
    pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an estimate and a correction by what is
    missing in its product with the denominator, which squares its error. n is 0 or at least 2^-90 (float64: 2^-900),
-   or d is 1; d is within 2^60 (2^500) of 1. */
+   or d is 1; d is at most 2^60 (2^500). */
 FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, mask turned) {
-    const mask middle = n + n > d;
-    const vec both = n + d, top = vselect(middle, n - d, n), bottom = vselect(middle, both, d);
-    const vec bottom_low = (vec)(middle & (mask)(n - (both - d)));
-    const vec step = (vec)(((mask)vsplat(1) | (turned & (mask)vsplat((T)-0.0))) & middle);
+    const mask middle = n + n > d, sign = turned & (mask)vsplat((T)-0.0);
+    const vec moved = (vec)(middle & (mask)n), bottom = d + moved, bottom_low = moved - (bottom - d);
+    const vec top = (vec)((mask)(n - (vec)(middle & (mask)d)) ^ sign);
+    const vec step = (vec)(middle & (sign | (mask)vsplat(1)));
     const vec inverse = vinverse_estimate(bottom), estimate = top * inverse;
-    const vec missing = vfma(-estimate, bottom_low, vcancel(-estimate, bottom, top));
-    const vec correction = missing * inverse, q = estimate + correction, low = estimate - q + correction;
+    const vec excess = vfma(estimate, bottom_low, vcancel(estimate, bottom, -top));
+    const vec q = vfma(-excess, inverse, estimate), low = vfma(-excess, inverse, estimate - q);
     const vec z = q * q;
-    return add_to_quarters(quarters + step, turned, q, vfma(q * z, arctangent_tail(z), low));
+    return add_to_quarters(quarters + step, q, vfma(q * z, arctangent_tail(z), low));
 }
 
 /* Sizes above 2^60 (float64: 2^500) give pi/2 as infinity does. */
 FZ_INLINE vec varctan(vec x) {
     const vec one = vsplat(1), size = vsmaller(vsplat(FZ_PER_T(0x1p60, 0x1p500)), vabsolute(x));
     const mask steep = size > one;
-    const vec n = vselect(steep, one, size), d = vselect(steep, size, one);
+    const vec n = vsmaller(one, size), d = vlarger(one, size);
     return vcopysign(arctangent_of(n, d, (vec)(steep & (mask)vsplat(2)), steep), x);
 }
 
@@ -74,11 +71,11 @@ static __attribute__((noinline, cold, unused)) ratio scale_extremes(vec n, vec d
 
 FZ_INLINE vec varctan2(vec y, vec x) {
     const vec height = vabsolute(y), width = vabsolute(x);
-    const mask steep = height > width, left = vsignbit(x);
-    ratio r = {vselect(steep, width, height), vselect(steep, height, width)};
-    const mask usual = (r.n > FZ_PER_T(0x1p-90, 0x1p-900)) & (r.d > FZ_PER_T(0x1p-60, 0x1p-500)) &
-                       (r.d < FZ_PER_T(0x1p60, 0x1p500));
-    if (vany(~usual)) r = scale_extremes(r.n, r.d);
+    const mask steep = height > width, left = (mask)x >> (8 * sizeof(T) - 1);
+    ratio r = {vsmaller(height, width), vlarger(width, height)}; /* a NaN is in one of them, or in both */
+    if (vany_greater(vsplat(FZ_PER_T(0x1p-90, 0x1p-900)), r.n) ||
+        vany_greater(r.d, vsplat(FZ_PER_T(0x1p60, 0x1p500))))
+        r = scale_extremes(r.n, r.d);
     const vec quarters = vselect(steep, vsplat(2), (vec)(left & (mask)vsplat(4)));
     return vcopysign(arctangent_of(r.n, r.d, quarters, steep ^ left), y);
 }
@@ -102,21 +99,23 @@ typedef struct sum {
     vec value, low;
 } sum;
 
-/* sqrt(z), z <= 1: an estimate, corrected. */
+/* sqrt(z): an estimate, corrected by what is missing in its square. */
 FZ_INLINE sum square_root(vec z) {
-    const vec inverse = vroot_inverse_estimate(z), estimate = z * inverse;
-    const vec correction = vcancel(-estimate, estimate, z) * (inverse * (T)0.5), root = estimate + correction;
-    return (sum){root, estimate - root + correction};
+    const vec inverse = vroot_inverse_estimate(z), estimate = z * inverse, half = inverse * (T)0.5;
+    const vec excess = vcancel(estimate, estimate, -z), root = vfma(-excess, half, estimate);
+    return (sum){root, vfma(-excess, half, estimate - root)};
 }
 
-/* Quarters of pi +- arcsin(size), size >= 0. Above 1/2 arcsin(size) = pi/2 - 2 arcsin(sqrt((1 - size) / 2)), whose
-   halvings are exact: the other sign, one right angle on or back. */
+/* Quarters of pi + turned arcsin(size). Above 1/2 arcsin(size) = pi/2 - 2 arcsin(sqrt((1 - size) / 2)), where
+   1 - size is exact: the other sign, two quarters on or back, by the caller. */
 FZ_INLINE vec arcsine_of(vec size, mask steep, vec quarters, mask turned) {
-    const vec half = vsplat((T)0.5), squared = vselect(steep, half - size * half, size * size);
-    const sum root = square_root(squared);
-    const vec s = vselect(steep, root.value + root.value, size),
-              low = (vec)(steep & (mask)(root.low + root.low));
-    return add_to_quarters(quarters, turned, s, vfma(s * squared, arcsine_tail(squared), low));
+    const vec root_squared = vfma(size, vsplat(-2), vsplat(2)); /* of twice the root */
+    const vec z = vsmaller(root_squared * (T)0.25, size * size);
+    const sum root = square_root(root_squared);
+    const mask sign = turned & (mask)vsplat((T)-0.0);
+    const vec s = (vec)((mask)vselect(steep, root.value, size) ^ sign);
+    const vec low = (vec)((steep & (mask)root.low) ^ sign);
+    return add_to_quarters(quarters, s, vfma(s * z, arcsine_tail(z), low));
 }
 
 FZ_INLINE vec varcsin(vec x) {
@@ -128,9 +127,9 @@ FZ_INLINE vec varcsin(vec x) {
 /* pi/2 - arcsin x; near 1 and -1 from 0 and pi. */
 FZ_INLINE vec varccos(vec x) {
     const vec size = vabsolute(x);
-    const mask steep = size > (T)0.5, left = vsignbit(x);
+    const mask steep = size > (T)0.5, left = (mask)x >> (8 * sizeof(T) - 1);
     const vec quarters = vselect(steep, (vec)(left & (mask)vsplat(4)), vsplat(2));
-    return arcsine_of(size, steep, quarters, steep ^ ~left);
+    return arcsine_of(size, steep, quarters, ~(steep ^ left));
 }
 
 #endif

@@ -63,7 +63,8 @@ FZ_INLINE vec half_tangent_tail(vec z) {
    its product with d a correction that squares its error. */
 FZ_INLINE vec quotient_of_sums(vec n, vec n_low, vec d, vec d_low) {
     const vec inverse = vinverse_estimate(d), quotient = n * inverse;
-    return vfma(vcancel(-quotient, d, n) + vfma(-quotient, d_low, n_low), inverse, quotient);
+    const vec excess = vfma(quotient, d_low, vcancel(quotient, d, -n) - n_low);
+    return vfma(-excess, inverse, quotient);
 }
 
 /* With u = 2 tan(r / 2) the tangent is u / (1 - u^2 / 4), and a right angle further on -(1 - u^2 / 4) / u: one
@@ -73,7 +74,8 @@ FZ_INLINE vec vtan(vec x) {
     const angle a = reduce_angle(size, 0);
     const vec r = a.hi, z = r * r, tail = vfma(r * z, half_tangent_tail(z), a.lo);
     const vec u = r + tail, u_low = r - u + tail, half = u * (T)0.5;
-    const vec rest = vfma(-half, half, vsplat(1)), rest_low = vfma(-half, u_low, vfma(-half, half, 1 - rest));
+    const vec rest = vfma(-half, half, vsplat(1)),
+              rest_low = vfma(-half, u_low, vcancel(-half, half, 1 - rest));
     const mask odd = is_odd(a.quadrant);
     const vec n = vselect(odd, rest, u), n_low = vselect(odd, rest_low, u_low);
     const vec d = vselect(odd, u, rest), d_low = vselect(odd, u_low, rest_low);
