@@ -5,8 +5,8 @@
 #include "math_exp.h"
 #include "math_log.h"
 
-/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1), both divided by 2^k: 0.6 ULP. Where 2^-k is too small to be added to 1 it
-   is 1 - 2 / e^2|x|, and 1 from 10 (float64: 20) on. */
+/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1), both divided by 2^k: 0.6 ULP. Where 2^-k is too small to be
+   added to 1 it is 1 - 2 / e^2|x|, and 1 from 10 (float64: 20) on. */
 FZ_INLINE vec vtanh(vec x) {
     const vec size = vsmaller(vsplat(FZ_PER_T(10, 20)), vabsolute(x));
     const exp_parts e = exp_split(size + size, vsplat(0));

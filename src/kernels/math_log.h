@@ -4,7 +4,8 @@
 
 #include "math_log_tables.h"
 
-/* log(x + low) = k log(2) - log(c) + log(1 + r), where x = 2^k m, c is near 1 / m, r = c m - 1 + c low / 2^k. */
+/* log(x + low) = k log(2) - log(c) + log(1 + r), where x = 2^k m, c is near 1 / m, r = c m - 1 + c low /
+   2^k. */
 typedef struct log_parts {
     vec k, value, r; /* value is -log(c) */
 } log_parts;
@@ -18,8 +19,8 @@ FZ_INLINE log_parts log_split(vec x, const T reciprocals[], const T values[]) {
     return p;
 }
 
-/* (log(1 + r) - r) / r^2 for -1/31 <= r <= 1/16: minimax, within 2^-28.3 (float64: 2^-56.4) of log(1 + r) when put
-   together. */
+/* (log(1 + r) - r) / r^2 for -1/31 <= r <= 1/16: minimax, within 2^-28.3 (float64: 2^-56.4) of log(1 + r)
+   when put together. */
 FZ_INLINE vec log_tail(vec r) {
 #if defined(FZ_T_float32)
     static const T c[] = {-0x1.000000p-1f, 0x1.555854p-2f, -0x1.001824p-2f, 0x1.82c456p-3f};
@@ -70,7 +71,8 @@ FZ_INLINE vec vlog1p(vec x) {
     return vlog_special(sum.high, vselect(x == 0, x, result));
 }
 
-/* A base b other than e: its tables, log_b(2) in two parts of which the first has few bits, 1 / ln(b) in two parts. */
+/* A base b other than e: its tables, log_b(2) in two parts of which the first has few bits, 1 / ln(b) in
+   two parts. */
 typedef struct log_base {
     const T *reciprocals, *values, *tail;
     T two_high, two_low, unit_high, unit_low;
@@ -90,7 +92,8 @@ static const T log_10_tail[LOG_TAIL] = {-0x1.bcb7b1526e510p-3, 0x1.287a7636f4cf3
                                         -0x1.bccb012bdd490p-5, 0x1.8a1875e67b23bp-5,  -0x1.385f8a77f0413p-5};
 #endif
 
-/* As vlog; log_b(1 + r) is r / ln(b), whose rounding error is kept, and r^2 times a polynomial as in log_tail: 0.8 ULP. */
+/* As vlog; log_b(1 + r) is r / ln(b), whose rounding error is kept, and r^2 times a polynomial as in
+   log_tail: 0.8 ULP. */
 FZ_INLINE vec log_to_base(vec x, log_base b) {
     const log_parts p = log_split(x, b.reciprocals, b.values);
     const vec high = vfma(p.k, vsplat(b.two_high), p.value); /* exact */

@@ -1,10 +1,11 @@
 /* Tables of logarithms to the bases e, 2 and 10 for math_log.h.
 
-   Entry j is for significands from 1 + j/16 to 1 + (j + 1)/16, halved where j >= 8: a reciprocal c of about their middle, and
-   -log c. The first and the last entry, around 1, are exactly 1 and 0. In the others c is the one nearby, among those of 24 bits
-   (float64: 36), whose logarithm lies nearest to a multiple of 2^-16 (float64: 2^-42; base 10: 2^-17 and 2^-43), so that a
-   short number holds it within 2^-32.9 (2^-63.9): Gal, "Computing elementary functions: a new approach for achieving high accuracy
-   and good performance", 1986. Products c x are within 1/31 of 1; in the first entry within 1/16. */
+   Entry j is for significands from 1 + j/16 to 1 + (j + 1)/16, halved where j >= 8: a reciprocal c of
+   about their middle, and -log c. The first and the last entry, around 1, are exactly 1 and 0. In the
+   others c is the one nearby, among those of 24 bits (float64: 36), whose logarithm lies nearest to a
+   multiple of 2^-16 (float64: 2^-42; base 10: 2^-17 and 2^-43), so that a short number holds it within
+   2^-32.9 (2^-63.9): Gal, "Computing elementary functions: a new approach for achieving high accuracy and
+   good performance", 1986. Products c x are within 1/31 of 1; in the first entry within 1/16. */
 #ifndef FZ_MATH_LOG_TABLES_H
 #define FZ_MATH_LOG_TABLES_H
 

@@ -12,8 +12,8 @@
 #define FZ_PER_T(float32, float64) ((T)(float64))
 #endif
 
-/* ln 2 in two parts (Cody and Waite, "Software Manual for the Elementary Functions", 1980): the first times the
-   exponent of any number is exact. */
+/* ln 2 in two parts (Cody and Waite, "Software Manual for the Elementary Functions", 1980): the first
+   times the exponent of any number is exact. */
 #define FZ_LN2_HIGH FZ_PER_T(0x1.62e4p-1, 0x1.62e42fefa38p-1)
 #define FZ_LN2_LOW FZ_PER_T(0x1.7f7d1cp-20, 0x1.ef35793c7673p-45)
 
@@ -34,8 +34,8 @@ FZ_INLINE vec vpolynomial(vec x, int count, const T *c) {
     return sum;
 }
 
-/* Added to a number below 2^21 (float64: 2^50) this leaves the nearest whole number in the low bits of the sum; taken
-   away again, it leaves that number. */
+/* Added to a number below 2^21 (float64: 2^50) this leaves the nearest whole number in the low bits of
+   the sum; taken away again, it leaves that number. */
 #define FZ_WHOLE FZ_PER_T(0x1.8p23, 0x1.8p52)
 
 /* 2^k for whole numbers k that are exponents of normal numbers. */
@@ -51,9 +51,9 @@ FZ_INLINE vec vscale(vec x, vec k) {
 }
 #endif
 
-/* a * b + c where c cancels the greater part of the product: rounded once as if the product were not. Without FMA the
-   product's error comes from halves of a and b (Dekker, "A floating-point technique for extending the available
-   precision", 1971); they may not be above 2^100 (float64: 2^900). */
+/* a * b + c where c cancels the greater part of the product: rounded once as if the product were not.
+   Without FMA the product's error comes from halves of a and b (Dekker, "A floating-point technique for
+   extending the available precision", 1971); they may not be above 2^100 (float64: 2^900). */
 #if FZ_HAS_FMA
 FZ_INLINE vec vcancel(vec a, vec b, vec c) { return vfma(a, b, c); }
 #else
@@ -73,7 +73,8 @@ typedef struct vpair {
     vec high, low;
 } vpair;
 
-/* a + b for |a| >= |b|, or a = 0 (Dekker 1971); and for any a and b (Knuth, "The Art of Computer Programming", volume 2). */
+/* a + b for |a| >= |b|, or a = 0 (Dekker 1971); and for any a and b (Knuth, "The Art of Computer
+   Programming", volume 2). */
 FZ_INLINE vpair vsum_ordered(vec a, vec b) {
     const vec sum = a + b;
     return (vpair){sum, (a - sum) + b};
@@ -146,11 +147,12 @@ FZ_INLINE vec vsignificand(vec x, vec *k) {
 }
 #endif
 
-/* log_x but for those x whose logarithm needs no computing: -inf at 0, NaN below, +inf and NaN as they are. */
+/* log_x but for those x whose logarithm needs no computing: -inf at 0, NaN below, +inf and NaN as they
+   are. */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE vec vlog_special(vec x, vec log_x) {
-    /* A digit says what becomes of a kind of x: from the right quiet and signalling NaN, 0, 1, -inf, +inf, negative,
-       positive; 0 keeps log_x, 2 makes it x as a quiet NaN, 3 NaN, 4 -inf, 5 +inf. */
+    /* A digit says what becomes of a kind of x: from the right quiet and signalling NaN, 0, 1, -inf,
+       +inf, negative, positive; 0 keeps log_x, 2 makes it x as a quiet NaN, 3 NaN, 4 -inf, 5 +inf. */
     const __m512i what = (__m512i)((mask){0} + 0x03530422);
     return (vec)FZ_X86(fixupimm)((x86_vec)log_x, (x86_vec)x, what, 0);
 }
