@@ -127,6 +127,6 @@ fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_d
     *compute = wanted == FZ_FLOAT16 || wanted == FZ_BFLOAT16 ? FZ_FLOAT32 : wanted;
     *result = fz__op_result(op, wanted);
     if (mask >> *compute & 1) return FZ_OK;
-    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name, dtypes[common].name,
-                    mask & FLOATS ? "float64" : "int64");
+    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,
+                    dtypes[common].name, mask & FLOATS ? "float64" : "int64");
 }

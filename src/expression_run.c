@@ -26,14 +26,11 @@ typedef struct job {
     char *scratch; /* of all participants; NULL: on their stacks */
 } job;
 
-/* Gathers the results of a segment in blocks, which a kernel joins as reduce_rows.c does with those of an array: the
+/* Gathers the results of a segment, which a kernel then joins as reduce_rows.c lets it join those of an array: the
    bits are the same. */
 typedef struct collector {
-    const fz_reduce_kernels *kernels;
-    fz_reduction kind;
-    ptrdiff_t size, gathered, blocks; /* bytes of an element */
-    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[FZ_BLOCK * sizeof(double)];
-    _Alignas(FZ_MAX_VECTOR_BYTES) char partials[(SEGMENT / FZ_BLOCK + 1) * sizeof(double)];
+    ptrdiff_t size, gathered; /* bytes of an element; elements */
+    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[SEGMENT * sizeof(double)];
 } collector;
 
 /* One thread's view of a job. */
@@ -52,19 +49,9 @@ static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->eleme
 
 /* ---- reduced results ------------------------------------------------------------------------------------------ */
 
-static void join_block(collector *c, ptrdiff_t n, const char *x) {
-    if (n) c->kernels->row[c->kind]((size_t)n, x, c->partials + c->blocks++ * c->size);
-    c->gathered = 0;
-}
-
 static void collect(collector *c, ptrdiff_t n, const char *x) {
-    if (n == FZ_BLOCK) {
-        join_block(c, n, x);
-        return;
-    }
     memcpy(c->gather + c->gathered * c->size, x, (size_t)(n * c->size));
     c->gathered += n;
-    if (c->gathered == FZ_BLOCK) join_block(c, FZ_BLOCK, c->gather);
 }
 
 /* ---- a block ------------------------------------------------------------------------------------------------ */
@@ -151,11 +138,10 @@ static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
     return (FZ_MAX_VECTOR_BYTES - past) % FZ_MAX_VECTOR_BYTES / size;
 }
 
-/* How many of the next n elements are a block: none but the last is short, and a reduction's blocks go on from row to
-   row. */
+/* How many of the next n elements are a block: none but the last is short. */
 static ptrdiff_t find_count(const worker *w, ptrdiff_t n) {
     const ptrdiff_t unit = w->j->e->unit;
-    if (w->collector) return fz__min(n, FZ_BLOCK - w->collector->gathered);
+    if (w->collector) return fz__min(n, FZ_BLOCK);
     return n < unit ? n : fz__min(n / unit * unit, w->j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX);
 }
 
@@ -194,15 +180,13 @@ static void reduce_range(worker *w, ptrdiff_t begin, ptrdiff_t end) {
     const job *j = w->j;
     const fz_dtype dtype = j->e->output_dtypes[0];
     collector c;
-    c.kernels = fz__kernels(dtype)->reduce;
-    c.kind = j->reduction;
     c.size = (ptrdiff_t)fz_dtype_size(dtype);
     w->collector = &c;
     for (; begin < end; begin += SEGMENT) {
-        c.gathered = c.blocks = 0;
+        c.gathered = 0;
         fz__nest_walk(&j->nest, begin, fz__min(begin + SEGMENT, end), run_row, w);
-        join_block(&c, c.gathered, c.gather);
-        c.kernels->row[c.kind]((size_t)c.blocks, c.partials, j->partials + begin / SEGMENT * c.size);
+        fz__kernels(dtype)->reduce->rows[j->reduction](1, (size_t)c.gathered, c.gather, 0,
+                                                       j->partials + begin / SEGMENT * c.size);
     }
     w->collector = NULL;
 }

@@ -73,7 +73,8 @@ static void add_runs(void *context, ptrdiff_t n, char *const pointers[], const p
 static void reduce_segment(const job *j, char *x, ptrdiff_t segment, char *value) {
     const fz__reduction *r = j->reduction;
     const ptrdiff_t first = segment / j->pieces * j->runs, offset = segment % j->pieces * SEGMENT;
-    fz__nest nest = r->reduced;
+    fz__nest nest;
+    fz__nest_copy(&nest, &r->reduced);
     nest.data[0] = x;
     if (j->runs == 1) {
         ptrdiff_t coordinates[FZ_MAX_NDIM];

@@ -4,7 +4,7 @@
    next step: threaded code (Bell, "Threaded Code", CACM 1973), which differs from a compiled loop by a few
    scalar instructions per bundle and step. The jump is a tail call. Where a compiler makes it a plain call
    (without optimization) the stack grows with the length of the chain, which src/expression.h limits. */
-#include "vec.h"
+#include "functions.h"
 
 enum {
     BUNDLE = 8, /* vectors: as many as calling conventions pass in registers */
@@ -149,6 +149,7 @@ FZ_INLINE bundle map_compare(bundle x, bundle y, compare_lane *lane) {
     REVERSE(name, map(OPERAND(0), VALUE, name##_lane))
 #define FZ_FUNCTION(...)
 #define FZ_FUNCTION2(...)
+#define FZ_BINARY_LONG(...)
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LANE(name, vec, (vec x), expression) FORWARD(name, map_unary(VALUE, name##_lane)))
 #define FZ_TEST(name, dtypes, expression, fill, doc) \
@@ -195,6 +196,7 @@ const fz_chain_kernels FZ_KERNEL(chain) = {
         {
 #define FZ_FUNCTION(...)
 #define FZ_FUNCTION2(...)
+#define FZ_BINARY_LONG(...)
 #define FZ_UNARY(name, dtypes, ...) FZ_FORWARD(name, dtypes)
 #define FZ_BINARY(name, dtypes, ...) FZ_FORWARD(name, dtypes)
 #define FZ_TERNARY(name, dtypes, ...) FZ_FORWARD(name, dtypes)
@@ -204,6 +206,7 @@ const fz_chain_kernels FZ_KERNEL(chain) = {
         {
 #define FZ_FUNCTION(...)
 #define FZ_FUNCTION2(...)
+#define FZ_BINARY_LONG(...)
 #define FZ_BINARY(name, dtypes, ...) FZ_REVERSE(name, dtypes)
 #include "ops.def"
         },

@@ -1,16 +1,5 @@
 /* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
-#include "vec.h"
-#if defined(FZ_T_IS_FLOAT)
-#include "math_arctrig.h"
-#include "math_trig.h"
-#include "math_divide.h"
-#include "math_power.h"
-#include "math_roots.h"
-#include "math_activations.h"
-#include "math_exp.h"
-#include "math_hyperbolic.h"
-#include "math_log.h"
-#endif
+#include "functions.h"
 
 enum { UNROLL = 4 };
 

@@ -53,12 +53,12 @@ FZ_INLINE vec varctan(vec x) {
     return vcopysign(arctangent_of(n, d, (vec)(steep & (mask)vsplat(2)), steep), x);
 }
 
-typedef struct ratio {
+typedef struct fraction {
     vec n, d;
-} ratio;
+} fraction;
 
 /* The same ratio within arctangent_of's bounds. One too small for a correction is divided at once. */
-static __attribute__((noinline, cold, unused)) ratio scale_extremes(vec n, vec d) {
+static __attribute__((noinline, cold, unused)) fraction scale_extremes(vec n, vec d) {
     const T infinity = INFINITY, large = FZ_PER_T(0x1p60, 0x1p500);
     const vec one = vsplat(1);
     n = vselect(d == infinity, vselect(n == infinity, one, n * 0), n);
@@ -66,13 +66,13 @@ static __attribute__((noinline, cold, unused)) ratio scale_extremes(vec n, vec d
     const vec scale = vselect(d > large, vsplat(FZ_PER_T(0x1p-70, 0x1p-530)),
                               vselect(d < 1 / large, vsplat(FZ_PER_T(0x1p90, 0x1p580)), one));
     const mask small = n * scale < FZ_PER_T(0x1p-90, 0x1p-900);
-    return (ratio){vselect(small, n / d, n * scale), vselect(small, one, d * scale)};
+    return (fraction){vselect(small, n / d, n * scale), vselect(small, one, d * scale)};
 }
 
 FZ_INLINE vec varctan2(vec y, vec x) {
     const vec height = vabsolute(y), width = vabsolute(x);
     const mask steep = height > width, left = (mask)x >> (8 * sizeof(T) - 1);
-    ratio r = {vsmaller(height, width), vlarger(width, height)}; /* a NaN is in one of them, or in both */
+    fraction r = {vsmaller(height, width), vlarger(width, height)}; /* a NaN is in one of them, or in both */
     if (vany_greater(vsplat(FZ_PER_T(0x1p-90, 0x1p-900)), r.n) ||
         vany_greater(r.d, vsplat(FZ_PER_T(0x1p60, 0x1p500))))
         r = scale_extremes(r.n, r.d);
@@ -94,16 +94,11 @@ FZ_INLINE vec arcsine_tail(vec z) {
     return vpolynomial(z, sizeof c / sizeof *c, c);
 }
 
-/* value + low, low a unit in value's last place at most. */
-typedef struct sum {
-    vec value, low;
-} sum;
-
 /* sqrt(z): an estimate, corrected by what is missing in its square. */
-FZ_INLINE sum square_root(vec z) {
+FZ_INLINE vpair square_root(vec z) {
     const vec inverse = vroot_inverse_estimate(z), estimate = z * inverse, half = inverse * (T)0.5;
     const vec excess = vcancel(estimate, estimate, -z), root = vfma(-excess, half, estimate);
-    return (sum){root, vfma(-excess, half, estimate - root)};
+    return (vpair){root, vfma(-excess, half, estimate - root)};
 }
 
 /* Quarters of pi + turned arcsin(size). Above 1/2 arcsin(size) = pi/2 - 2 arcsin(sqrt((1 - size) / 2)), where
@@ -111,9 +106,9 @@ FZ_INLINE sum square_root(vec z) {
 FZ_INLINE vec arcsine_of(vec size, mask steep, vec quarters, mask turned) {
     const vec root_squared = vfma(size, vsplat(-2), vsplat(2)); /* of twice the root */
     const vec z = vsmaller(root_squared * (T)0.25, size * size);
-    const sum root = square_root(root_squared);
+    const vpair root = square_root(root_squared);
     const mask sign = turned & (mask)vsplat((T)-0.0);
-    const vec s = (vec)((mask)vselect(steep, root.value, size) ^ sign);
+    const vec s = (vec)((mask)vselect(steep, root.high, size) ^ sign);
     const vec low = (vec)((steep & (mask)root.low) ^ sign);
     return add_to_quarters(quarters, s, vfma(s * z, arcsine_tail(z), low));
 }

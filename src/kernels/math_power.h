@@ -1,10 +1,9 @@
-/* x to the power y = 2^(y log2 x): the logarithm in words, about twice T's digits, because y log2 x makes its error
+/* x to the power y = 2^(y log2 x): the logarithm in vpair, about twice T's digits, because y log2 x makes its error
    as much larger as the exponent range is. About 0.55 ULP. */
 #ifndef FZ_MATH_POWER_H
 #define FZ_MATH_POWER_H
 
-#include "math_words.h"
-#include "vec_lookup.h"
+#include "vec_math.h"
 
 /* At j mod 16, for j = 11 to 23: -log2(j / 16) as two numbers, the first so short that adding an exponent is exact.
    At i: 2^(i / 16) as two numbers. Computed with 200 bits. */
@@ -134,10 +133,10 @@ enum { POWER_FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, POWER_BIAS = sizeof(T) ==
 FZ_INLINE vec split_exponent(vec a, vec *k) {
     const vec zero = vsplat(FZ_PER_T(0x1p23, 0x1p52)),
               root_half = vsplat(FZ_PER_T(0x1.6a09e6p-1, 0x1.6a09e667f3bcdp-1));
-    const mask above = (mask)a - (mask)root_half, fraction = (((mask){0} + 1) << POWER_FRACTION_BITS) - 1;
+    const mask above = (mask)a - (mask)root_half, below = (((mask){0} + 1) << POWER_FRACTION_BITS) - 1;
     const mask biased = vbits_down(above + (mask)vsplat(1), POWER_FRACTION_BITS); /* 1's bits are the bias */
     *k = (vec)(biased | (mask)zero) - (zero + POWER_BIAS);
-    return (vec)((mask)a - (above & ~fraction));
+    return (vec)((mask)a - (above & ~below));
 }
 
 /* (atanh(s) / s - 1) / s^2 * 2 / ln 2 by Taylor's series, for |s| < 0.0323 within 2^-42 (float64: 2^-73) of
@@ -158,21 +157,21 @@ FZ_INLINE vec log2_series(vec square) {
 /* log2(a) + shift. With j the whole number near 16 / m, r = m j / 16 - 1 is exact, and log2(1 + r) is
    2 atanh(s) / ln 2, s = r / (2 + r) (Tang, "Table-driven implementation of the logarithm function", 1990). j is 16
    about m = 1, where all but the series vanishes. */
-FZ_INLINE words log2_words(vec a, vec shift) {
+FZ_INLINE vpair log2_words(vec a, vec shift) {
     const T whole = FZ_PER_T(0x1.8p23, 0x1.8p52);
     vec k;
     const vec m = split_exponent(a, &k);
     const vec near = vfma(vfma(m, vsplat((T)14.6278), vsplat((T)-46.5455)), m, vsplat((T)47.9976)) + whole;
-    const vec r = vresidual(m, (near - whole) * (T)0.0625, vsplat(-1));
+    const vec r = vcancel(m, (near - whole) * (T)0.0625, vsplat(-1));
     const vec divisor = r + 2, divisor_low = (2 - divisor) + r, reciprocal = 1 / divisor;
-    const vec s = r * reciprocal, s_low = (vresidual(-s, divisor, r) - s * divisor_low) * reciprocal;
+    const vec s = r * reciprocal, s_low = (vcancel(-s, divisor, r) - s * divisor_low) * reciprocal;
     const vec factor = vsplat(FZ_PER_T(0x1.715476p1f, 0x1.71547652b82fep1)),
               factor_low = vsplat(FZ_PER_T(0x1.4ae0cp-25f, 0x1.777d0ffda0d24p-55));
-    const words main = two_product(s, factor);
-    const vec square = s * s, series = vfma(square * s, log2_series(square), main.lo);
+    const vpair main = vproduct(s, factor);
+    const vec square = s * s, series = vfma(square * s, log2_series(square), main.low);
     const vec rest = vfma(s, factor_low, vfma(s_low, factor, series));
-    const words sum = two_sum_ordered((k + shift) + vlookup(LOG2_HIGH, (mask)near), main.hi);
-    return two_sum_ordered(sum.hi, sum.lo + (vlookup(LOG2_LOW, (mask)near) + rest));
+    const vpair sum = vsum_ordered((k + shift) + vlookup(LOG2_HIGH, (mask)near), main.high);
+    return vsum_ordered(sum.high, sum.low + (vlookup(LOG2_LOW, (mask)near) + rest));
 }
 
 /* x * 2^floor(k) for 1/4 < x < 4, rounded once. */
@@ -202,11 +201,11 @@ FZ_INLINE vec exp2_series(vec f) {
     return sum * f;
 }
 
-/* 2^(x.hi + x.lo), where x.hi may be beyond all exponents. */
-FZ_INLINE vec exp2_words(words x) {
+/* 2^(x.high + x.low), where x.high may be beyond all exponents. */
+FZ_INLINE vec exp2_words(vpair x) {
     const T limit = FZ_PER_T(170, 1100), whole = FZ_PER_T(0x1.8p19, 0x1.8p48); /* whose last bit is 1/16 */
-    const vec hi = vsmaller(vsplat(limit), vlarger(vsplat(-limit), x.hi));
-    const vec low = vselect(hi == x.hi, x.lo, vsplat(0)), near = hi + whole, k = near - whole;
+    const vec hi = vsmaller(vsplat(limit), vlarger(vsplat(-limit), x.high));
+    const vec low = vselect(hi == x.high, x.low, vsplat(0)), near = hi + whole, k = near - whole;
     const vec f = (hi - k) + low;
     const vec root = vlookup(ROOT_HIGH, (mask)near);
     return vscale_floor(root + vfma(root, exp2_series(f), vlookup(ROOT_LOW, (mask)near)), k);
@@ -235,8 +234,8 @@ FZ_INLINE vec vpower(vec x, vec y) {
         shift = vselect(tiny, shift + FZ_PER_T(-25, -54), shift);
         exponent = vsmaller(largest, vlarger(-largest, y));
     }
-    const words log = log2_words(a, shift), product = two_product(exponent, log.hi);
-    const vec size = exp2_words((words){product.hi, vfma(exponent, log.lo, product.lo)});
+    const vpair log = log2_words(a, shift), product = vproduct(exponent, log.high);
+    const vec size = exp2_words((vpair){product.high, vfma(exponent, log.low, product.low)});
     return special ? power_of_any(x, y, size) : size;
 }
 

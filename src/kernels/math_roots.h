@@ -3,8 +3,7 @@
 #ifndef FZ_MATH_ROOTS_H
 #define FZ_MATH_ROOTS_H
 
-#include "math_words.h"
-#include "vec_lookup.h"
+#include "vec_math.h"
 
 /* 1 / cbrt(a) for normal a > 0, within 3.5 %: the bits of a number, read as a whole number, are nearly linear in its
    logarithm. They become a T, without those that have no place below the exponent of 2^23 (2^52). The
@@ -33,8 +32,8 @@ FZ_INLINE vec vcbrt(vec x) {
         size < FZ_PER_T(0x1p-90, 0x1p-800); /* whose rounding errors would leave the normal numbers */
     const vec a = vselect(tiny, size * FZ_PER_T(0x1p60, 0x1p300), size);
     const vec r = rcbrt(a), y = a * r * r;
-    const words square = two_product(y * (T)0.5, y * (T)0.5); /* a quarter of it: y^3 may overflow */
-    const vec residual = vfma(square.lo, y, vresidual(square.hi, y, a * (T)-0.25));
+    const vpair square = vproduct(y * (T)0.5, y * (T)0.5); /* a quarter of it: y^3 may overflow */
+    const vec residual = vfma(square.low, y, vcancel(square.high, y, a * (T)-0.25));
     const vec root = vfma(residual * (T)(-4. / 3), r * r, y);
     const vec scaled = vselect(tiny, root * FZ_PER_T(0x1p-20, 0x1p-100), root);
     const mask usual = (size > 0) & (size < vsplat((T)INFINITY));
@@ -43,9 +42,9 @@ FZ_INLINE vec vcbrt(vec x) {
 
 /* sqrt(a^2 + b^2) for a >= b >= 0 whose squares, and the errors of these, are 0 or normal numbers. */
 FZ_INLINE vec length_of_ordered(vec a, vec b) {
-    const words aa = two_product(a, a), bb = two_product(b, b), sum = two_sum_ordered(aa.hi, bb.hi);
-    const vec root = vsqrt(sum.hi);
-    const vec residual = vresidual(-root, root, sum.hi) + (sum.lo + (aa.lo + bb.lo));
+    const vpair aa = vproduct(a, a), bb = vproduct(b, b), sum = vsum_ordered(aa.high, bb.high);
+    const vec root = vsqrt(sum.high);
+    const vec residual = vcancel(-root, root, sum.high) + (sum.low + (aa.low + bb.low));
     return vselect(root > 0, vfma(residual, (T)0.5 / root, root), root);
 }
 

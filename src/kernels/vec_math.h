@@ -24,6 +24,9 @@ typedef uint32_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
 typedef uint64_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
 #endif
 
+/* Bits moved down; zeros follow. (AVX2 and SSE2 cannot move the sign down in 64-bit lanes.) */
+FZ_INLINE mask vbits_down(mask m, int places) { return (mask)((words)m >> places); }
+
 /* The layout of T. */
 enum { FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, EXPONENT_BIAS = sizeof(T) == 4 ? 127 : 1023 };
 
@@ -115,11 +118,21 @@ FZ_INLINE vec vlookup(const T table[16], mask j) {
 FZ_INLINE vec vlookup(const T table[16], mask j) {
     return (vec)_mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)j, _mm512_loadu_pd(table + 8));
 }
+#elif defined(FZ_SIMD_avx2) && defined(FZ_T_float32)
+FZ_INLINE vec vlookup(const T table[16], mask j) {
+    const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)j);
+    const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)j);
+    return (vec)_mm256_blendv_ps(low, high, (__m256)(j << 28));
+}
+#elif defined(FZ_SIMD_avx2)
+FZ_INLINE vec vlookup(const T table[16], mask j) {
+    return (vec)_mm256_i64gather_pd(table, (__m256i)(j & 15), 8);
+}
 #else
 FZ_INLINE vec vlookup(const T table[16], mask j) {
-    vec v;
-    for (int lane = 0; lane < W; lane++) v[lane] = table[j[lane] & 15];
-    return v;
+    vec found;
+    for (int lane = 0; lane < W; lane++) found[lane] = table[j[lane] & 15];
+    return found;
 }
 #endif
 
@@ -139,7 +152,7 @@ FZ_INLINE vec vsignificand(vec x, vec *k) {
         bias = vselect(subnormal, bias + FRACTION_BITS, bias);
     }
     const mask one = (mask)vsplat(1), above = (mask)x - (mask)vsplat((T)0.75);
-    const mask exponent = (mask)((words)(above + one) >> FRACTION_BITS);
+    const mask exponent = vbits_down(above + one, FRACTION_BITS);
     const vec whole =
         vsplat(FZ_PER_T(0x1p23, 0x1p52)); /* a small whole number in its low bits is added to it */
     *k = ((vec)(exponent | (mask)whole) - whole) - bias;
