@@ -7,6 +7,7 @@
 #include "math_activations.h"
 #include "math_arctrig.h"
 #include "math_divide.h"
+#include "math_erf.h"
 #include "math_exp.h"
 #include "math_hyperbolic.h"
 #include "math_log.h"

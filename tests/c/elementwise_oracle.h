@@ -92,6 +92,15 @@ static inline long double logaddexp(long double x, long double y) {
     return isinf(top) ? top : top + log1pl(expl(x > y ? y - x : x - y));
 }
 
+/* x erfc(-x / sqrt(2)) / 2. erfc makes the rounding error of its argument z larger by 2 z^2, so below zero
+   it is divided by what e^(z^2 - x^2 / 2) is of 1. */
+static inline long double gelu_like(double x) {
+    if (isinf(x)) return x < 0 ? -0.0L : x;
+    const long double z = -x * 0.707106781186547524400844362104849039L, square = (long double)x * x;
+    const long double beyond = fmal(z, z, -square / 2) - fmal(x, x, -square) / 2;
+    return x * erfcl(z) * (z > 1 && z < 100 ? 1 + beyond : 1) / 2;
+}
+
 /* Exact operations in double; for float32 operands the caller rounds once more, which gives the float32 result
    exactly (Figueroa, "When is double rounding innocuous?", 1995: 53 >= 2 * 24 + 2). Functions in long double. */
 static inline long double exact_enough(fz_op op, double x, double y, double z) {
@@ -154,6 +163,12 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return remainder_like(x, y);
     case FZ_OP_power:
         return powl(x, y);
+    case FZ_OP_erf:
+        return erfl(x);
+    case FZ_OP_erfc:
+        return erfcl(x);
+    case FZ_OP_gelu:
+        return gelu_like(x);
     case FZ_OP_cbrt:
         return cbrtl(x);
     case FZ_OP_hypot:
