@@ -62,9 +62,9 @@ FZ_INLINE vec vgelu_tanh(vec x) {
 FZ_INLINE vec plus_log1p_exp(vec x, vec y, vec low) {
     const exp_parts e = exp_split(y, low);
     const vpair power = exp_significand(e), sum = vsum(vsplat(1), vscale(power.high, e.k));
-    const vpair rest = log_pair(sum.high, sum.low + vscale(power.low, e.k), vsplat(0)),
-                total = vsum(x, rest.high);
-    return vselect(vabsolute(x) < (T)INFINITY, total.high + (total.low + rest.low), x);
+    const vpair rest = log_pair(sum.high, sum.low, vsplat(0)), total = vsum(x, rest.high);
+    const vec rest_low = vfma(vscale(power.low, e.k), vreciprocal_near(sum.high), rest.low);
+    return vselect(vabsolute(x) < (T)INFINITY, total.high + (total.low + rest_low), x);
 }
 
 /* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
