@@ -65,8 +65,7 @@ FZ_INLINE vec verfc(vec x) {
     const int count = sizeof ERFC_PIECES / sizeof *ERFC_PIECES;
     const vec a = vsmaller(vsplat(FZ_PER_T(11, 28)), vabsolute(x));
     vec k;
-    const vpair tail =
-        multiply_words(scaled_tail(a, ERFC_PIECES, count), exp_of_minus(vproduct(a, a), &k));
+    const vpair tail = multiply_words(scaled_tail(a, ERFC_PIECES, count), exp_of_minus(vproduct(a, a), &k));
     const vec value = vscale_floor(tail.high + tail.low, k);
     return vselect(x < 0, 2 - value, value);
 }

@@ -74,6 +74,8 @@ static inline double floor_divided(fz_dtype dtype, double x, double y) {
     if (rest != 0 && (rest < 0) != (y < 0)) quotient = rounded(dtype, quotient - 1);
     if (quotient == 0) return copysign(0, x / y);
     return floor(quotient) + (quotient - floor(quotient) > 0.5);
+}
+
 /* x / 2 (1 + tanh(u)) = x / (1 + e^-2u), and its limit at -inf. 2u = a x + c x^3; the cubic part, whose absolute
    error is the result's relative one, is taken in two parts, and so is c. */
 static inline long double gelu_tanh(long double x) {
