@@ -67,12 +67,15 @@ def _draw_panel(axes: Any, results: Results, cases: Sequence[Case], threads: int
 
 
 def _bandwidth(results: Results, cases: Sequence[Case], threads: int) -> float | None:
-    """GB/s of the plain loop with as many arrays and elements as large, on the largest arrays."""
+    """GB/s of the plain loop with as many arrays and elements as large, on the largest arrays measured."""
     largest, dtype = cases[-1], cases[-1].params["dtype"]
-    elements = largest.bytes / largest.size
-    key = elementwise.stream(round(elements / elementwise.width(dtype)), elementwise.LARGEST, dtype)
-    seconds = results.seconds(key, "plain", threads) if key in results.cases else None
-    return results.cases[key].bytes / seconds / 1e9 if seconds else None
+    arrays = round(largest.bytes / largest.size / elementwise.width(dtype))
+    for size in (elementwise.LARGEST, elementwise.BEYOND_CACHES):
+        key = elementwise.stream(arrays, size, dtype)
+        seconds = results.seconds(key, "plain", threads) if key in results.cases else None
+        if seconds:
+            return results.cases[key].bytes / seconds / 1e9
+    return None
 
 
 def _label(axes: Any, cases: Sequence[Case]) -> None:

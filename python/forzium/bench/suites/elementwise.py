@@ -85,7 +85,8 @@ def _element(name: str, operands: int, n: int, dtype: str, layout: str) -> Case:
     shape = SIZES[n] if broadcast else (n,)
     written = 1 if name in functions.FAMILIES["comparison"] else width(dtype)
     full = operands - broadcast
-    traffic = (full * width(dtype) + written) * n
+    read = full * width(dtype) - (width(dtype) - 1 if name == "where" else 0)  # its condition is bool
+    traffic = (read + written) * n
     params = {
         **{"function": name, "operands": operands, "shape": list(shape), "dtype": dtype},
         "layout": layout,
