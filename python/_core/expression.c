@@ -79,7 +79,7 @@ static int make_outputs(const expression *self, const fz_expression *compiled, c
     for (int i = 0; i < outputs; i++) {
         PyObject *given = out && self->is_tuple ? PyTuple_GET_ITEM(out, i) : out;
         const int made =
-            given ? fzpy_view_output(&views[i], operation_name, "out", given)
+            given ? fzpy_view_output(&views[i], operation_name, "out", given, FZPY_ANY)
                   : fzpy_view_new(&views[i], operation_name, fz_expression_dtype(compiled, i), ndim, shape);
         if (made < 0) {
             while (i) fzpy_view_clear(&views[--i]);
@@ -170,9 +170,10 @@ static PyObject *compute(expression *self, PyObject *const values[], PyObject *o
     if (out == Py_None) out = NULL;
     for (; viewed < self->program.inputs; viewed++) {
         fzpy_view *view = &views[viewed];
-        if (fzpy_view_input(view, operation_name, self->program.names[viewed], values[viewed]) < 0) goto done;
+        if (fzpy_view_input(view, operation_name, self->program.names[viewed], values[viewed], FZPY_ANY) < 0)
+            goto done;
         inputs[viewed] = &view->array;
-        kinds[viewed] = (fz_kind){view->array.dtype, view->weak};
+        kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
     }
     PyObject *compiled = find_compiled(self, kinds);
     if (compiled) {
