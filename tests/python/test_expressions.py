@@ -388,3 +388,14 @@ def test_no_arrays_in_between(run_python):
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """)
     assert int(process.stdout) < 3000  # KB; an array would be 31250
+
+
+@pytest.mark.parametrize("first", ["?", "b", "i", "q", "B", "Q", "e", "f", "d"])
+@pytest.mark.parametrize("second", ["?", "b", "i", "q", "B", "Q", "e", "f", "d"])
+def test_dtypes_are_numpys(first, second):
+    random = np.random.default_rng(0)
+    a, b = random.integers(0, 100, 700).astype(first), random.integers(1, 100, 700).astype(second)
+    for text in ("a*b + a", "a/b", "a + 1", "2*a + b", "where(a > b, a, b)", "(a > b) | (a == b)", "a < 300"):
+        want, got = by_numpy(text, {"a": a, "b": b}), forzium.evaluate(text)
+        assert got.dtype == want.dtype, text
+        np.testing.assert_array_equal(got, want, text)
