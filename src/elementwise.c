@@ -200,12 +200,42 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
     return true;
 }
 
+/* ---- what values may forbid ------------------------------------------------------------------------------- */
+
+/* *found, the cast of y's elements to int64, becomes NULL where one is below 0. */
+static void find_negative(void *found, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    fz_cast *cast = *(fz_cast **)found;
+    if (!cast) return;
+    int64_t block[FZ_BLOCK], signs = 0;
+    for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK) {
+        const ptrdiff_t count = fz__min(FZ_BLOCK, n - i);
+        cast((size_t)count, pointers[0] + i * strides[0], strides[0], block, sizeof *block);
+        for (ptrdiff_t k = 0; k < count; k++) signs |= block[k];
+    }
+    if (signs < 0) *(fz_cast **)found = NULL;
+}
+
+/* An integer to a negative power is no integer. */
+static fz_status check_exponents(const fz_array *y) {
+    fz__nest nest;
+    fz_status status = fz__check_array("power", "y", y);
+    if (status || y->dtype == FZ_UINT64 || y->dtype == FZ_BOOL) return status;
+    fz_cast *cast = fz__kernels(FZ_INT64)->elementwise->cast_from[y->dtype];
+    status = fz__nest_init(&nest, "power", 1, &y);
+    for (ptrdiff_t begin = 0; !status && cast && begin < nest.size; begin += GRAIN)
+        fz__nest_walk(&nest, begin, fz__min(begin + GRAIN, nest.size), find_negative, &cast);
+    if (status || cast) return status;
+    return fz__fail(FZ_ERROR_VALUE, "power: y has integers below 0; only floats can have them as exponents");
+}
+
 static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
     const fz_kernels *kernels = fz__kernels(dtype);
     if (!kernels->elementwise->loops[op])
         return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(dtype));
+    fz_status status = op == FZ_OP_power && !fz__is_full_float(dtype) ? check_exponents(inputs[1]) : FZ_OK;
+    if (status) return status;
     if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
     const fz_array *arrays[FZ_MAX_OPERANDS];
     for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
@@ -213,7 +243,7 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     job j;
     shadows copies;
     j.loop = kernels->elementwise->loops[op];
-    fz_status status = check_operands(name, arity, arrays);
+    status = check_operands(name, arity, arrays);
     if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
     if (status || j.nest.size == 0) return status;
     if (!(status = shadow_overlapping(name, arity, arrays, &copies))) {

@@ -148,7 +148,7 @@ static int fused_reduction(const expression *self, const fz_expression *compiled
     return -1;
 }
 
-static PyObject *compute_reduction(const expression *self, const fz_expression *compiled, int reduction,
+static PyObject *compute_reduction(const fz_expression *compiled, int reduction,
                                    const fz_array *const inputs[]) {
     fzpy_view result;
     if (fzpy_view_new(&result, operation_name, fz_expression_dtype(compiled, 0), 0, NULL) < 0) return NULL;
@@ -180,7 +180,7 @@ static PyObject *compute(expression *self, PyObject *const values[], PyObject *o
         const fz_expression *program = PyCapsule_GetPointer(compiled, capsule_name);
         const bool reduces = self->reduction != Py_None;
         const int fused = reduces ? fused_reduction(self, program, inputs, out) : -1;
-        result = fused >= 0 ? compute_reduction(self, program, fused, inputs)
+        result = fused >= 0 ? compute_reduction(program, fused, inputs)
                             : compute_outputs(self, program, inputs, reduces ? NULL : out);
         if (reduces && fused < 0 && result) result = reduce_result(self, result, out);
         Py_DECREF(compiled);

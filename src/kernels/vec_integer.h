@@ -56,5 +56,48 @@ FZ_INLINE vec vshift_right(vec x, vec count) {
     return vselect((mask)(by < BITS), x >> (vec)(by & (BITS - 1)), (vec)vnegative(x));
 }
 
+/* Quotients lane by lane: few CPUs divide integers in vectors. Division by zero gives 0; the least number by -1,
+   which C leaves undefined, is itself with no rest. */
+FZ_INLINE T divide_lane(T x, T y, T *rest) {
+    if (y == 0) return *rest = 0;
+    if (IS_SIGNED && y == (T)-1) return *rest = 0, (T)(0 - (unsigned_T)x);
+    *rest = x % y;
+    return x / y;
+}
+
+FZ_INLINE vec vfmod(vec x, vec y) {
+    for (int lane = 0; lane < W; lane++) {
+        T rest;
+        divide_lane(x[lane], y[lane], &rest);
+        x[lane] = rest;
+    }
+    return x;
+}
+
+/* Rounded down, where C's division rounds towards zero; the rest has y's sign. */
+FZ_INLINE vec vremainder(vec x, vec y) {
+    const vec rest = vfmod(x, y);
+    return vselect((rest != 0) & vnegative(rest ^ y), rest + y, rest);
+}
+
+FZ_INLINE vec vfloor_divide(vec x, vec y) {
+    for (int lane = 0; lane < W; lane++) {
+        T rest;
+        const T divisor = y[lane], quotient = divide_lane(x[lane], divisor, &rest);
+        const bool signs_differ = (unsigned_T)(rest ^ divisor) >> (BITS - 1);
+        x[lane] = (T)(quotient - (IS_SIGNED && rest != 0 && signs_differ));
+    }
+    return x;
+}
+
+/* By squaring: a step per bit of the largest exponent. Exponents below 0 have been refused. */
+FZ_INLINE vec vpower(vec x, vec y) {
+    const vec zero = vsplat(0);
+    vec result = zero + 1;
+    for (unsigned_vec left = (unsigned_vec)y; vany((mask)(left != 0)); left >>= 1, x *= x)
+        result = vselect((mask)((left & 1) != 0), result * x, result);
+    return result;
+}
+
 #endif
 #endif

@@ -99,6 +99,29 @@ def test_dtype_argument(name, wanted):
         )
 
 
+@pytest.mark.parametrize("dtype", ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
+def test_integer_powers(dtype):
+    for other in ("?", "u1", "i8", "u4"):
+        x, y = sample(dtype), sample(other, 1) & np.dtype(other).type(63)
+        assert_as_numpy(lambda x=x, y=y: forzium.power(x, y), lambda x=x, y=y: np.power(x, y))
+    assert_as_numpy(lambda: forzium.power(x, 3), lambda: np.power(x, 3))
+    assert_as_numpy(lambda: forzium.power(3, x & 1), lambda: np.power(3, x & 1))
+
+
+@pytest.mark.parametrize("n", [1, 5, 700, 100_000])
+def test_integers_to_negative_powers_are_refused(n):
+    x = np.arange(n)
+    exponents = np.ones(n, np.int8)
+    exponents[-1] = -1
+    out = np.full(n, 7)
+    with pytest.raises(ValueError, match="power: y has integers below 0"):
+        forzium.power(x, exponents, out=out)
+    with pytest.raises(ValueError, match="power: y has integers below 0"):
+        forzium.power(x, -1)
+    assert (out == 7).all()
+    assert_same(forzium.power(x + 1.0, exponents.astype(float)), np.power(x + 1.0, exponents.astype(float)))
+
+
 @pytest.mark.parametrize(("dtype", "other"), PAIRS)
 def test_where(dtype, other):
     x, y = sample(dtype), sample(other, 1)
