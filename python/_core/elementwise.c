@@ -277,6 +277,36 @@ static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values
                           values[3], values[4]);
 }
 
+static PyObject *compute_with_alpha(const fzpy_operation *row, PyObject *const *values, double alpha) {
+    PyObject *given = values[1] ? Py_NewRef(values[1]) : PyFloat_FromDouble(alpha);
+    if (!given) return NULL;
+    PyObject *result = compute_inputs(row, 2, (PyObject *const[]){values[0], given}, values[2], values[3]);
+    Py_DECREF(given);
+    return result;
+}
+
+static PyObject *compute_leaky_relu(const fzpy_operation *row, PyObject *const *values) {
+    return compute_with_alpha(row, values, 0.01);
+}
+
+static PyObject *compute_elu(const fzpy_operation *row, PyObject *const *values) {
+    return compute_with_alpha(row, values, 1.0);
+}
+
+static PyObject *compute_gelu(const fzpy_operation *row, PyObject *const *values) {
+    PyObject *how = values[1];
+    const bool is_text = how && PyUnicode_Check(how);
+    fzpy_operation chosen = *row;
+    if (is_text && PyUnicode_CompareWithASCIIString(how, "tanh") == 0) {
+        chosen.id = FZ_OP_gelu_tanh;
+    } else if (how && !(is_text && PyUnicode_CompareWithASCIIString(how, "none") == 0)) {
+        PyErr_Format(is_text ? PyExc_ValueError : PyExc_TypeError,
+                     "gelu: approximate is %R; \"none\" and \"tanh\" would do", how);
+        return NULL;
+    }
+    return compute_inputs(&chosen, 1, values, values[2], values[3]);
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------- */
 
 /* The example of a row that refuses floats is of integers. */
@@ -312,33 +342,6 @@ static const fzpy_operation rows[] = {
      .example = notes,                                             \
      .compute = compute,                                           \
      .id = FZ_OP_##name},
-#define SELECT(name, text, notes)                                               \
-    {.signature = {#name, 5, 3, 3, 4, {"condition", "x", "y", "out", "dtype"}}, \
-     .parameters = "condition, x, y, /, out=None, *, dtype=None",               \
-     .doc = text,                                                               \
-     .family = family,                                                          \
-     .example = notes,                                                          \
-     .compute = compute,                                                        \
-     .id = FZ_OP_##name},
-#define TERNARY(name, text, notes) TERNARY_##name(name, text, notes)
-#define TERNARY_fma(name, text, notes)                                  \
-    {.signature = {#name, 5, 3, 3, 4, {"a", "b", "c", "out", "dtype"}}, \
-     .parameters = "a, b, c, /, out=None, *, dtype=None",               \
-     .doc = text,                                                       \
-     .family = family,                                                  \
-     .example = notes,                                                  \
-     .compute = compute,                                                \
-     .id = FZ_OP_##name},
-#define TERNARY_clip(name, text, notes)                                     \
-    {.signature = {#name, 5, 1, 0, 4, {"x", "min", "max", "out", "dtype"}}, \
-     .parameters = "x, min=None, max=None, out=None, *, dtype=None",        \
-     .doc = text,                                                           \
-     .family = family,                                                      \
-     .example = notes,                                                      \
-     .compute = compute_clip,                                               \
-     .id = FZ_OP_##name},
-#define FZ_SELECT(name, dtypes, lane, fill, text) SELECT(name, text, select_notes)
-#define FZ_TERNARY(name, dtypes, lane, fill, text) TERNARY(name, text, ternary_notes)
 #define FZ_UNARY(name, dtypes, lane, fill, text) UNARY(name, text, UNARY_NOTES_##dtypes)
 #define FZ_TEST(name, dtypes, lane, fill, text) UNARY(name, text, unary_notes)
 #define FZ_BINARY(name, dtypes, lane, fill, text) BINARY(name, text, BINARY_NOTES_##dtypes)
@@ -348,6 +351,60 @@ static const fzpy_operation rows[] = {
 #include "ops.def"
 };
 
+/* Those that are called otherwise than their kind in the table. */
+static const fzpy_operation special[] = {
+    {.signature = {"where", 5, 3, 3, 4, {"condition", "x", "y", "out", "dtype"}},
+     .parameters = "condition, x, y, /, out=None, *, dtype=None",
+     .doc = "x where the condition is true, else y.",
+     .family = family,
+     .example = select_notes,
+     .compute = compute,
+     .id = FZ_OP_where},
+    {.signature = {"fma", 5, 3, 3, 4, {"a", "b", "c", "out", "dtype"}},
+     .parameters = "a, b, c, /, out=None, *, dtype=None",
+     .doc = "a * b + c, rounded once.",
+     .family = family,
+     .example = ternary_notes,
+     .compute = compute,
+     .id = FZ_OP_fma},
+    {.signature = {"clip", 5, 1, 0, 4, {"x", "min", "max", "out", "dtype"}},
+     .parameters = "x, min=None, max=None, out=None, *, dtype=None",
+     .doc = "x, but at least min and at most max; None is no bound.",
+     .family = family,
+     .example = ternary_notes,
+     .compute = compute_clip,
+     .id = FZ_OP_clip},
+    {.signature = {"relu", 3, 1, 1, 2, {"x", "out", "dtype"}},
+     .parameters = "x, /, out=None, *, dtype=None",
+     .doc = "x, but 0 below 0.",
+     .family = family,
+     .example = function_notes,
+     .compute = compute,
+     .id = FZ_OP_relu},
+    {.signature = {"leaky_relu", 4, 1, 1, 3, {"x", "alpha", "out", "dtype"}},
+     .parameters = "x, /, alpha=0.01, out=None, *, dtype=None",
+     .doc = "x, but alpha times x below 0.",
+     .family = family,
+     .example = function_notes,
+     .compute = compute_leaky_relu,
+     .id = FZ_OP_leaky_relu},
+    {.signature = {"elu", 4, 1, 1, 3, {"x", "alpha", "out", "dtype"}},
+     .parameters = "x, /, alpha=1.0, out=None, *, dtype=None",
+     .doc = "x, but alpha (exp(x) - 1) below 0.",
+     .family = family,
+     .example = function_notes,
+     .compute = compute_elu,
+     .id = FZ_OP_elu},
+    {.signature = {"gelu", 4, 1, 1, 3, {"x", "approximate", "out", "dtype"}},
+     .parameters = "x, /, approximate=\"none\", out=None, *, dtype=None",
+     .doc = "x times the normal distribution at x; \"tanh\" approximates it as gelu_tanh does.",
+     .family = family,
+     .example = function_notes,
+     .compute = compute_gelu,
+     .id = FZ_OP_gelu},
+};
+
 int fzpy_init_elementwise(PyObject *core) {
-    return fzpy_add_operations(core, rows, sizeof rows / sizeof rows[0]);
+    if (fzpy_add_operations(core, rows, sizeof rows / sizeof rows[0]) < 0) return -1;
+    return fzpy_add_operations(core, special, sizeof special / sizeof special[0]);
 }

@@ -125,6 +125,42 @@ class _Ternary(_Operation):
 
 @final
 @type_check_only
+class _WithAlpha(_Operation):
+    @overload
+    def __call__(
+        self, x: _Input, /, alpha: _Input = 1.0, *, out: _Out, dtype: DTypeLike | None = None
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self, x: _Input, /, alpha: _Input = 1.0, out: None = None, *, dtype: DTypeLike | None = None
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Gelu(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        /,
+        approximate: Literal["none", "tanh"] = "none",
+        *,
+        out: _Out,
+        dtype: DTypeLike | None = None,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        /,
+        approximate: Literal["none", "tanh"] = "none",
+        out: None = None,
+        *,
+        dtype: DTypeLike | None = None,
+    ) -> Any: ...
+
+@final
+@type_check_only
 class _Select(_Operation):
     @overload
     def __call__(
@@ -326,7 +362,7 @@ arctan: Final[_Unary]
 arctan2: Final[_Binary]
 erf: Final[_Unary]
 erfc: Final[_Unary]
-gelu: Final[_Unary]
+gelu: Final[_Gelu]
 cbrt: Final[_Unary]
 floor_divide: Final[_Binary]
 remainder: Final[_Binary]
@@ -346,8 +382,8 @@ silu: Final[_Unary]
 softplus: Final[_Unary]
 gelu_tanh: Final[_Unary]
 relu: Final[_Unary]
-leaky_relu: Final[_Binary]
-elu: Final[_Binary]
+leaky_relu: Final[_WithAlpha]
+elu: Final[_WithAlpha]
 logaddexp: Final[_Binary]
 sinh: Final[_Unary]
 cosh: Final[_Unary]
