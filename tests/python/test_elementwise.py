@@ -5,7 +5,7 @@ import array
 import forzium
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, seeds, shapes, special_values
@@ -95,6 +95,12 @@ def windows(draw, rows, columns):
     return view
 
 
+def holds_signalling_nan(x):
+    """Bytes of other numbers can be one; NumPy's fmax takes it for a number in vectors only."""
+    quiet = {4: 1 << 22, 8: 1 << 51}[x.itemsize]
+    return bool(np.any(np.isnan(x) & (np.ascontiguousarray(x).view(f"u{x.itemsize}") & quiet == 0)))
+
+
 @operations
 @given(data=st.data(), seed=seeds, rows=st.integers(1, 6), columns=st.integers(1, 20))
 def test_overlapping_out_gets_the_result_copies_would_give(name, data, seed, rows, columns):
@@ -104,6 +110,7 @@ def test_overlapping_out_gets_the_result_copies_would_give(name, data, seed, row
     ours, theirs = values.copy().view(np.uint8), values.copy().view(np.uint8)
 
     *inputs, got = [view(ours) for view in views]
+    assume(name not in ("fmax", "fmin") or not any(map(holds_signalling_nan, inputs)))
     operation(*inputs, out=got)
     *inputs, want = [view(theirs) for view in views]
     numpys(*[x.copy() for x in inputs], out=want, casting="same_kind")
