@@ -59,12 +59,14 @@ FZ_INLINE vec vexp(vec x) {
 FZ_INLINE vec vexp(vec x) { return vexp_sum(x, vsplat(0)); }
 #endif
 
-/* e^x - 1 is 2^k times the result, for |x| as in exp_split: near 0, where k is 0, as exact as elsewhere. */
-FZ_INLINE vpair exp_less_1(exp_parts e) {
+/* e^x - 1 is 2^k times the result, for |x| as in exp_split: near 0, where k is 0, as exact as elsewhere. `low` is what
+   the tail misses. */
+FZ_INLINE vpair exp_less_1_and(exp_parts e, vec low) {
     const vec unit = vscale(vsplat(1), -e.k), whole = 1 - unit;
     const vpair sum = vsum_ordered(whole, e.r);
-    return vsum_ordered(sum.high, sum.low + (((1 - whole) - unit) + e.tail));
+    return vsum_ordered(sum.high, (sum.low + low) + (((1 - whole) - unit) + e.tail));
 }
+FZ_INLINE vpair exp_less_1(exp_parts e) { return exp_less_1_and(e, vsplat(0)); }
 
 /* e^x is 2^k times the result. */
 FZ_INLINE vpair exp_significand(exp_parts e) {
@@ -76,7 +78,9 @@ FZ_INLINE vpair exp_significand(exp_parts e) {
 FZ_INLINE vec vexpm1(vec x) {
     const vec clamped = vlarger(vsplat(FZ_PER_T(-20, -40)), exp_clamp(x));
     const exp_parts e = exp_split(clamped, vsplat(0));
-    return vcopysign(vscale(exp_less_1(e).high, e.k), x);
+    const vec square_low =
+        vcancel(e.r, e.r, -(e.r * e.r)); /* counts where k is 1 and half of the sum cancels */
+    return vcopysign(vscale(exp_less_1_and(e, square_low * (T)0.5).high, e.k), x);
 }
 
 /* (2^r - 1) / r for |r| <= 1/2: minimax, within 2^-28.3 (float64: 2^-57.7) of 2^r when put together. */
