@@ -107,12 +107,25 @@ static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dt
     return FZ_OK;
 }
 
+/* Can value v, an exponent of integers, not be below 0? */
+static bool is_natural(const typing *t, int v) {
+    const fz_constant *number = weak_constant(t, v);
+    const fz_dtype dtype = t->values[v].result;
+    if (number) return number->value.integer >= 0;
+    return dtype == FZ_BOOL || (dtype >= FZ_UINT8 && dtype <= FZ_UINT64);
+}
+
 static fz_status settle_operation(typing *t, const fz_instruction *in) {
     fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
     bool weak;
     fz_status status = operand_dtypes(t, in, dtypes, &weak);
     if (!status) status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
+    if (in->op == FZ_OP_power && !fz__is_full_float(compute) && !is_natural(t, in->operands[1]))
+        return fz__fail(FZ_ERROR_VALUE,
+                        "power: an exponent of dtype %s may be below 0, where integers have no power; "
+                        "a float or an unsigned exponent would do",
+                        fz_dtype_name(dtypes[1]));
     const fz_dtype computed = fz__op_result(in->op, compute);
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
     if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
