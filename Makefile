@@ -12,6 +12,8 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
+# Tests side by side, one process per CPU.
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
 	meson.build meson.options pyproject.toml
@@ -25,7 +27,7 @@ bench: $(VENV)/forzium $(VENV)/peers
 
 test: $(VENV)/forzium
 	$(BIN)/meson test -C $(BUILD) --no-rebuild --print-errorlogs
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 # ---- slower checks ------------------------------------------------------------------------------------------
 
@@ -43,11 +45,11 @@ check-python: $(VENV)/tools
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	PYTHONMALLOC=malloc FORZIUM_SANITIZED=1 \
 	PYTHONPATH="$$(dirname "$$(find "$(abspath $(BUILD)-asan-python/stage)" -type d -name forzium_engine)")" \
-	$(BIN)/python -m pytest -q -p no:cacheprovider
+	$(PYTEST) -p no:cacheprovider
 
 check-simd: $(VENV)/forzium
 	for simd in $$($(BIN)/python tests/instruction_sets.py); do \
-		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(BIN)/python -m pytest -q || exit 1; done
+		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(PYTEST) || exit 1; done
 
 lint: $(VENV)/forzium $(VENV)/lint
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)

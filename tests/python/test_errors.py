@@ -414,7 +414,9 @@ def test_out_of_another_dtype(name, dtype, swapped):
 
 
 @operations
-@pytest.mark.parametrize("out", [[0.0] * 4, 3.0, "out", object(), np.float64(1), ()], ids=repr)
+@pytest.mark.parametrize(
+    "out", [[0.0] * 4, 3.0, "out", object(), np.float64(1), ()], ids=lambda out: type(out).__name__
+)
 def test_out_that_is_no_array(name, out):
     assert_refused(lambda: call_into(name, out), TypeError, name, "out")
 
