@@ -215,17 +215,17 @@ static void find_negative(void *found, ptrdiff_t n, char *const pointers[], cons
     if (signs < 0) *(fz_cast **)found = NULL;
 }
 
-/* An integer to a negative power is no integer. */
-static fz_status check_exponents(const fz_array *y) {
+fz_status fz__check_exponents(const char *argument, const fz_array *y) {
     fz__nest nest;
-    fz_status status = fz__check_array("power", "y", y);
+    fz_status status = fz__check_array("power", argument, y);
     if (status || y->dtype == FZ_UINT64 || y->dtype == FZ_BOOL) return status;
     fz_cast *cast = fz__kernels(FZ_INT64)->elementwise->cast_from[y->dtype];
     status = fz__nest_init(&nest, "power", 1, &y);
     for (ptrdiff_t begin = 0; !status && cast && begin < nest.size; begin += GRAIN)
         fz__nest_walk(&nest, begin, fz__min(begin + GRAIN, nest.size), find_negative, &cast);
     if (status || cast) return status;
-    return fz__fail(FZ_ERROR_VALUE, "power: y has integers below 0; only floats can have them as exponents");
+    return fz__fail(FZ_ERROR_VALUE, "power: %s has integers below 0; only floats can have them as exponents",
+                    argument);
 }
 
 static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
@@ -234,7 +234,8 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     const fz_kernels *kernels = fz__kernels(dtype);
     if (!kernels->elementwise->loops[op])
         return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(dtype));
-    fz_status status = op == FZ_OP_power && !fz__is_full_float(dtype) ? check_exponents(inputs[1]) : FZ_OK;
+    fz_status status =
+        op == FZ_OP_power && !fz__is_full_float(dtype) ? fz__check_exponents("y", inputs[1]) : FZ_OK;
     if (status) return status;
     if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
     const fz_array *arrays[FZ_MAX_OPERANDS];

@@ -62,6 +62,7 @@ typedef struct typing {
     int *place_of;
     fz__value *values;
     fz_instruction *instruction;
+    bool *exponents; /* of the inputs */
     int first, instructions;
 } typing;
 
@@ -107,12 +108,28 @@ static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dt
     return FZ_OK;
 }
 
-/* Can value v, an exponent of integers, not be below 0? */
-static bool is_natural(const typing *t, int v) {
-    const fz_constant *number = weak_constant(t, v);
+/* Value v is an exponent of integers, which may not be below 0: known now, or of an input when it comes. */
+static fz_status settle_exponent(typing *t, int v) {
+    const fz_program *p = t->program;
     const fz_dtype dtype = t->values[v].result;
-    if (number) return number->value.integer >= 0;
-    return dtype == FZ_BOOL || (dtype >= FZ_UINT8 && dtype <= FZ_UINT64);
+    if (dtype == FZ_BOOL || (dtype >= FZ_UINT8 && dtype <= FZ_UINT64)) return FZ_OK;
+    if (v < p->inputs) {
+        t->exponents[v] = true;
+        return FZ_OK;
+    }
+    int from = v; /* a constant may have been converted */
+    while (from >= t->first && t->instruction[from - t->first].op == FZ_OP_COUNT)
+        from = t->instruction[from - t->first].operands[0];
+    const fz_constant *number = from >= p->inputs && from < t->first ? &p->constant[from - p->inputs] : NULL;
+    if (number && number->value.integer >= 0 && fz__integer_fits(number, dtype)) return FZ_OK;
+    if (number)
+        return fz__fail(FZ_ERROR_VALUE, "power: an integer to the power %lld is no integer; floats would do",
+                        (long long)number->value.integer);
+    return fz__fail(
+        FZ_ERROR_VALUE,
+        "power: an exponent of dtype %s that the expression computes may be below 0, where integers "
+        "have no power; an array of exponents, float64(...) or uint8(...) would do",
+        fz_dtype_name(dtype));
 }
 
 static fz_status settle_operation(typing *t, const fz_instruction *in) {
@@ -121,11 +138,8 @@ static fz_status settle_operation(typing *t, const fz_instruction *in) {
     fz_status status = operand_dtypes(t, in, dtypes, &weak);
     if (!status) status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
-    if (in->op == FZ_OP_power && !fz__is_full_float(compute) && !is_natural(t, in->operands[1]))
-        return fz__fail(FZ_ERROR_VALUE,
-                        "power: an exponent of dtype %s may be below 0, where integers have no power; "
-                        "a float or an unsigned exponent would do",
-                        fz_dtype_name(dtypes[1]));
+    if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);
+    if (status) return status;
     const fz_dtype computed = fz__op_result(in->op, compute);
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
     if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
@@ -174,7 +188,8 @@ static bool copy_description(fz_expression *e, const fz_program *p, const fz_kin
     e->constant = malloc((size_t)p->constants * sizeof *e->constant + 1);
     e->output_dtypes = malloc((size_t)p->outputs * sizeof *e->output_dtypes);
     e->names = calloc((size_t)p->inputs + 1, sizeof *e->names);
-    if (!e->kinds || !e->constant || !e->output_dtypes || !e->names) return false;
+    e->exponents = calloc((size_t)p->inputs + 1, sizeof *e->exponents);
+    if (!e->kinds || !e->constant || !e->output_dtypes || !e->names || !e->exponents) return false;
     if (p->inputs) memcpy(e->kinds, kinds, (size_t)p->inputs * sizeof *kinds);
     if (p->constants) memcpy(e->constant, p->constant, (size_t)p->constants * sizeof *e->constant);
     for (int k = 0; k < p->inputs; k++) {
@@ -198,6 +213,7 @@ static fz_status build(fz_expression *e, const fz_program *p, const fz_kind kind
     t.instruction = malloc(most * sizeof *t.instruction);
     fz_status status = FZ_OK;
     if (!t.place_of || !t.values || !t.instruction || !copy_description(e, p, kinds)) status = fail_memory();
+    t.exponents = e->exponents;
     if (!status) status = settle_program(&t, kinds, output);
     for (int i = 0; !status && i < p->outputs; i++) e->output_dtypes[i] = t.values[output[i]].result;
     if (!status) status = fz__build_chains(e, t.instructions, t.instruction, t.values, output);
@@ -224,9 +240,9 @@ fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
 void fz_expression_free(fz_expression *e) {
     if (!e) return;
     for (int k = 0; e->names && k < e->inputs; k++) free(e->names[k]);
-    void *const parts[] = {
-        e->names, e->kinds,           e->constant, e->output_dtypes, e->source, e->conversion,
-        e->chain, e->register_dtypes, e->step,     e->place,         e};
+    void *const parts[] = {e->names,           e->kinds,  e->exponents,  e->constant,
+                           e->output_dtypes,   e->source, e->conversion, e->chain,
+                           e->register_dtypes, e->step,   e->place,      e};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) free(parts[i]);
 }
 

@@ -41,8 +41,9 @@ typedef struct fz__chain {
 
 struct fz_expression {
     int inputs, constants, outputs;
-    char **names;   /* of the inputs */
-    fz_kind *kinds; /* of the inputs */
+    char **names;    /* of the inputs */
+    fz_kind *kinds;  /* of the inputs */
+    bool *exponents; /* is an input one, of integers? Then it has no elements below 0. */
     fz_constant *constant;
     fz_dtype *output_dtypes;
     int sources, conversions, registers, slots, places, chains, steps;

@@ -227,8 +227,12 @@ static fz_status check_arrays(const fz_expression *e, const fz_array *const arra
     return FZ_OK;
 }
 
-/* A Python int must fit the integers that it meets. */
+/* A Python int must fit the integers that it meets; exponents of integers are not below 0. */
 static fz_status check_numbers(const fz_expression *e, const fz_array *const arrays[]) {
+    for (int k = 0; k < e->inputs; k++) {
+        const fz_status status = e->exponents[k] ? fz__check_exponents(e->names[k], arrays[k]) : FZ_OK;
+        if (status) return status;
+    }
     for (int i = 0; i < e->sources; i++) {
         const int k = e->source[i].value;
         if (k >= e->inputs || !e->kinds[k].weak || arrays[k]->ndim) continue;

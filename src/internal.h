@@ -82,6 +82,11 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 /* dst[i] = src[i], converted to dst's dtype, for two views of one shape without common memory. */
 void fz__copy(const fz_array *src, const fz_array *dst);
 
+/* ---- elementwise.c -------------------------------------------------------------------------------------- */
+
+/* FZ_ERROR_VALUE where exponents of integers are below 0: an integer to a negative power is no integer. */
+fz_status fz__check_exponents(const char *argument, const fz_array *y);
+
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 
 /* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two

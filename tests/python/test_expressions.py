@@ -399,3 +399,22 @@ def test_dtypes_are_numpys(first, second):
         want, got = by_numpy(text, {"a": a, "b": b}), forzium.evaluate(text)
         assert got.dtype == want.dtype, text
         np.testing.assert_array_equal(got, want, text)
+
+
+def test_exponents_of_integers_may_not_be_below_zero():
+    a, b = np.arange(1, 2000), np.arange(1999) % 7
+    np.testing.assert_array_equal(forzium.evaluate("a**b + 1", {"a": a, "b": b}), a**b + 1)
+    np.testing.assert_array_equal(forzium.evaluate("a**int32(3)"), a**3)
+    np.testing.assert_array_equal(forzium.evaluate("a**n", {"a": a, "n": 3}), a**3)
+    assert forzium.evaluate("a**b", {"a": a, "b": -1.0 * b}).dtype == np.float64
+    out, b[1998] = np.zeros_like(a), -1
+    for exponent, values in (
+        ("b", {"b": b}),
+        ("b", {"b": -2}),
+        ("-1", {}),
+        ("(b - 1)", {"b": 5 * a}),
+        ("int8(-1)", {}),
+    ):
+        with pytest.raises(ValueError, match="power"):
+            forzium.evaluate(f"a**{exponent}", {"a": a, **values}, out=out)
+    assert not out.any()

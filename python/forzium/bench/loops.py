@@ -63,6 +63,8 @@ def _compile(source: str, dtype: Any, **options: Any) -> Callable[..., Any]:
         "math": math,
         "prange": prange,
         "where": _where,
+        "exp": np.exp,
+        "sin": np.sin,
         "T": np.dtype(dtype).type,
     }
     exec(source, scope)

@@ -116,8 +116,21 @@ ROWWISE: dict[str, Callable[[Any], Any]] = {
 
 
 def _evaluate(params: Params, **arrays: Any) -> Any:
-    scope = {name: array.astype(np.float64) for name, array in arrays.items()}
-    return eval(params["expression"], {"where": np.where, "sum": np.sum}, scope)
+    is_float = params["dtype"].startswith("float")
+    scope = {name: array.astype(np.float64) if is_float else array for name, array in arrays.items()}
+    return eval(params["expression"], {"where": np.where, "sum": np.sum, "exp": np.exp, "sin": np.sin}, scope)
+
+
+def _variables(params: Params, random: np.random.Generator) -> dict[str, Any]:
+    """An expression's arrays: a is whole, b and c may be rows or columns."""
+    draw = _array if params["dtype"].startswith("float") else _whole
+    arrays = {name: draw(params, random) for name in params["names"]}
+    part = {"contiguous": np.s_[...], "row": np.s_[:1, :], "column": np.s_[:, :1]}[params["layout"]]
+    return {name: x if name == "a" else np.ascontiguousarray(x[part]) for name, x in arrays.items()}
+
+
+def _whole(params: Params, random: np.random.Generator) -> Any:
+    return random.integers(0, 1000, params["shape"], dtype_of(params))
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -194,7 +207,7 @@ OPERATIONS: dict[str, Operation] = {
         tolerance=lambda params: 256.0,
     ),
     "expression": Operation(
-        inputs=lambda params, random: {name: _array(params, random) for name in params["names"]},
+        inputs=_variables,
         expected=_evaluate,
         tolerance=lambda params: 4096.0,
     ),

@@ -90,7 +90,7 @@ def _rowwise(params: Any, x: Any) -> Timed:
 
 
 def _expression(params: Any, **arrays: Any) -> Timed:
-    scope = {"sum": jnp.sum, "where": jnp.where}
+    scope = {"sum": jnp.sum, "where": jnp.where, "exp": jnp.exp, "sin": jnp.sin}
     function = eval(f"lambda {', '.join(arrays)}: {params['expression']}", scope)
     return _jitted("expression", function, *arrays.values())
 

@@ -97,7 +97,10 @@ def _rowwise(params: Any, x: Any) -> Timed:
 
 def _expression(params: Any, **arrays: Any) -> Timed:
     names = {key: _tensor(array) for key, array in arrays.items()}
-    return Timed(params["expression"], {"sum": torch.sum, "where": torch.where, **names})
+    return Timed(
+        params["expression"],
+        {"sum": torch.sum, "where": torch.where, "exp": torch.exp, "sin": torch.sin, **names},
+    )
 
 
 def _max_pool2d(params: Any, x: Any) -> Timed:

@@ -6,6 +6,7 @@ The rows are those that forzium has; what another library lacks it leaves out.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -41,7 +42,13 @@ EXPRESSIONS = {
     "difference": "(a - b)**2",
     "distance": "sum((a - b)**2)",
     "larger": "where(a > b, a, b)",
+    "polynomial": "((((0.25*a + 0.5)*a - 0.75)*a + 1.5)*a - 2)*a + 1",
+    "wave": "exp(-a*a)*sin(b)",
+    "whole": "(3*a + b) ^ (a >> 2)",
+    "row": "(a - b)*c",
+    "column": "(a - b)*c",
 }
+"""Those named as a layout have b and c broadcast."""
 
 _STREAM_REPEATS = {1_000_000: 50, 16_000_000: 4}
 
@@ -163,14 +170,18 @@ def _rowwise() -> Iterable[Case]:
 
 def _expressions() -> Iterable[Case]:
     for name, expression in EXPRESSIONS.items() if hasattr(forzium, "evaluate") else ():
-        names = sorted(set("abc") & set(expression.replace("where", "")))
-        arrays = len(names) + (not expression.startswith("sum("))
-        for dtype in FLOATS:
+        names = sorted(set(re.findall(r"\b[abc]\b", expression)))
+        is_broadcast = name in ("row", "column")
+        arrays = (1 if is_broadcast else len(names)) + (not expression.startswith("sum("))
+        how = f", b and c a {name}" if is_broadcast else ""
+        for dtype in ("int32", "int64") if name == "whole" else FLOATS:
             for n in SIZES:
                 size, traffic = format_count(n), arrays * width(dtype) * n
-                params = {"expression": expression, "names": names, "shape": [n], "dtype": dtype}
-                key, title = f"expression.{name}.{dtype}.{size}", f"{expression} of {size} {dtype}"
-                quick = n in QUICK_SIZES and dtype == "float64"
+                shape = list(SIZES[n]) if is_broadcast else [n]
+                params = {"expression": expression, "names": names, "shape": shape, "dtype": dtype}
+                params["layout"] = name if is_broadcast else "contiguous"
+                key, title = f"expression.{name}.{dtype}.{size}", f"{expression} of {size} {dtype}{how}"
+                quick = n in QUICK_SIZES and dtype == "float64" and name not in ("row", "column")
                 yield Case(key, "expressions", title, "expression", params, n, bytes=traffic, quick=quick)
 
 
