@@ -8,9 +8,9 @@ import pytest
 from forzium.accuracy import measure as measuring
 from forzium.accuracy.cli import instruction_sets, main
 from forzium.accuracy.inputs import every_float32, hard_points, sampled
-from forzium.accuracy.measure import Finding, measure
+from forzium.accuracy.measure import Finding, join, measure
 from forzium.accuracy.oracle import ORACLES
-from forzium.accuracy.table import as_rst
+from forzium.accuracy.table import rows_of, write
 from oracle import APPROXIMATE
 
 
@@ -48,10 +48,14 @@ class OffByUlps:
     def __exit__(self, *exception):
         pass
 
-    def compute(self, name, operands):
+    def start(self, name, operands):
         right = getattr(np, name)(operands[0].astype(np.float64)).astype(np.float32)
         wrong = np.nextafter(right, np.float32(np.inf))
-        return np.where(operands[0] == 2.5, np.nextafter(np.nextafter(wrong, wrong + 1), wrong + 1), wrong)
+        worse = np.nextafter(np.nextafter(wrong, wrong + 1), wrong + 1)
+        self.got = np.where(operands[0] == 2.5, worse, wrong)
+
+    def result(self):
+        return self.got
 
 
 def test_the_worst_error_is_found_and_its_place(monkeypatch):
@@ -62,12 +66,25 @@ def test_the_worst_error_is_found_and_its_place(monkeypatch):
     assert finding.count > 1_000_000
 
 
-def test_the_table_is_a_page():
-    page = as_rst(
-        [Finding("exp", "float32", "avx2", 1234567, 0.75, (0.1,)), Finding("exp", "float64", "avx2")]
-    )
-    assert "   * - exp\n     - float32\n     - avx2\n     - 1,234,567\n     - 0.7500\n     - 0.1\n" in page
-    assert page.endswith("     - nowhere\n")
+def test_parts_join_to_the_whole(monkeypatch):
+    monkeypatch.setattr(measuring, "Engine", OffByUlps)
+    parts = [measure("arctan", "float32", ["made up"], False, part, 3) for part in range(3)]
+    assert join(parts) == measure("arctan", "float32", ["made up"], exhaustive=False)
+
+
+def test_the_table_is_a_page_that_keeps_what_is_not_measured_again(tmp_path):
+    page = tmp_path / "page.rst"
+    write(page, [Finding("log", "float32", "avx2", 1234567, 0.75, (0.1,)), Finding("exp", "float64", "avx2")])
+    write(page, [Finding("log", "float32", "avx2", 7, 0.5, (0.2,)), Finding("log", "float32", "sse2")])
+    text = page.read_text()
+    assert "   * - log\n     - float32\n     - avx2\n     - 7\n     - 0.5000\n     - 0.2\n" in text
+    assert "1,234,567" not in text
+    assert [row[:3] for row in rows_of(text)] == [
+        ("exp", "float64", "avx2"),
+        ("log", "float32", "avx2"),
+        ("log", "float32", "sse2"),
+    ]
+    assert text.endswith("     - nowhere\n")
 
 
 def test_an_unknown_function_is_one_clear_line(capsys):

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import forzium
@@ -66,24 +66,36 @@ def _parser(present: Sequence[str]) -> argparse.ArgumentParser:
         action="store_true",
         help="all 2**32 numbers of float32: minutes for each function",
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table as reStructuredText")
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the table as reStructuredText, function by function; the rows of others stay",
+    )
     return parser
 
 
 def _run(options: argparse.Namespace, work: Sequence[tuple[str, str]]) -> int:
-    from .measure import Finding, measure
-    from .table import COLUMNS, as_rst, cells
+    from .measure import Finding, join, measure
+    from .table import COLUMNS, cells, write
 
     findings: list[Finding] = []
     form = "{:<12} {:<8} {:<16} {:>15} {:>20}  {}"
     print(form.format(*COLUMNS))
-    simds = instruction_sets()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = [pool.submit(measure, *pair, simds, options.float32_exhaustive) for pair in work]
-        for future in done:
-            findings += future.result()
-            for finding in findings[-len(simds) :]:
+    simds, parts = instruction_sets(), os.cpu_count() or 1
+    with ProcessPoolExecutor(parts) as pool:
+        submitted = [
+            [
+                pool.submit(measure, *pair, simds, options.float32_exhaustive, part, parts)
+                for part in range(parts)
+            ]
+            for pair in work
+        ]
+        for futures in submitted:
+            found = join(future.result() for future in futures)
+            findings += found
+            for finding in found:
                 print(form.format(*cells(finding)), flush=True)
-    if options.write:
-        options.write.write_text(as_rst(findings), encoding="utf-8")
+            if options.write:
+                write(options.write, found)
     return 0 if all(finding.ulp <= 1 for finding in findings) else 1

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
+"""So many that their exact values stay in the second cache."""
 PATTERNS = 1 << 32
-PRIME = 4099
-"""Without exhaustion each float32 pattern with a multiple of this number."""
+HARDEST_ANGLE = 6381956970095103 * 2.0**797
+"""No double is nearer to a multiple of π/2."""
 
 
 def every_float32() -> Iterator[tuple[Any, ...]]:
     """All bit patterns, chunk by chunk."""
+    chunk = np.arange(CHUNK, dtype=np.uint32)
     for first in range(0, PATTERNS, CHUNK):
-        yield (np.arange(first, first + CHUNK, dtype=np.int64).astype(np.uint32).view(np.float32),)
+        yield ((chunk + np.uint32(first)).view(np.float32),)
 
 
 def sampled(dtype: Any, operands: int, count: int) -> Iterator[tuple[Any, ...]]:
@@ -33,10 +35,11 @@ def hard_points(dtype: Any) -> Any:
     near = [np.nextafter(powers, np.asarray(to, dtype)) for to in (0, np.inf)]
     steps = np.arange(-200, 201) * limits.eps
     quarters = (np.arange(1, 5001) * (np.longdouble(np.pi) / 2)).astype(dtype)
+    angles = [quarters, np.asarray([HARDEST_ANGLE] if dtype == np.float64 else [], dtype)]
     positive = np.concatenate(
         [
             np.array([0, limits.smallest_subnormal, limits.tiny, limits.max, np.inf, np.nan], dtype),
-            *(powers, *near, (1 + steps).astype(dtype), np.arange(2400).astype(dtype) / 2, quarters),
+            *(powers, *near, (1 + steps).astype(dtype), np.arange(2400).astype(dtype) / 2, *angles),
         ]
     )
     return np.concatenate([positive, -positive]).astype(dtype)
