@@ -191,7 +191,9 @@ FZ_INLINE void compare_loop(size_t n, const void *const in[], const unsigned cha
     FZ_WHERE_##dtypes(LANE_2(name, mask, expression) LOOP(name, compare, fill))
 #include "ops.def"
 
-extern fz_cast *const FZ_KERNEL(cast_from)[FZ_DTYPE_COUNT];
+#define CASTS_(simd) fz__casts_##simd
+#define CASTS(simd) CASTS_(simd)
+extern fz_cast *const CASTS(FZ_SIMD)[FZ_DTYPE_COUNT][FZ_DTYPE_COUNT];
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
@@ -203,5 +205,5 @@ const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
 #define FZ_TERNARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
 #include "ops.def"
         },
-    .cast_from = FZ_KERNEL(cast_from),
+    .cast_from = CASTS(FZ_SIMD)[FZ_DTYPE],
 };
