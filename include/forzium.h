@@ -130,9 +130,20 @@ typedef enum fz_op {
     which they are converted element by element (a condition is converted to bool). */
 FZ_API fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out);
 
+/** The same for elements that lie side by side, by the shortest way: out[i] = op(inputs[0][i], ...) for i < n on the
+    calling thread. Inputs are of `dtype` (a condition is bool); where repeated[k], input k is one double for all i,
+    converted to it. out is of the dtype fz_op_result(op, dtype); it is one of the inputs, or shares no memory with
+    any.
+    FZ_ERROR_DTYPE: no loop of op computes in `dtype`. FZ_ERROR_VALUE. */
+FZ_API fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
+                                        const unsigned char repeated[], void *out);
+
 /** What op computes in for inputs of these dtypes, and what its result is, as NumPy has it: that of sqrt is
     float64 for int32, and float16 for float16, but computed in float32. FZ_ERROR_DTYPE. */
 FZ_API fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result);
+
+/** What op gives where it computes in `dtype`, `dtype` or bool; FZ_DTYPE_COUNT where it has no loop for that. */
+FZ_API fz_dtype fz_op_result(fz_op op, fz_dtype dtype);
 
 /** Is input k of op a condition, converted to bool whatever the others are? */
 FZ_API int fz_op_is_condition(fz_op op, int k);

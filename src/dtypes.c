@@ -104,6 +104,10 @@ int fz_op_is_condition(fz_op op, int k) { return ops[op].takes_condition && k ==
 
 fz_dtype fz__op_result(fz_op op, fz_dtype compute) { return ops[op].gives_bool ? FZ_BOOL : compute; }
 
+fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {
+    return ops[op].dtypes >> dtype & 1 ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
+}
+
 /* A dtype without loops becomes the one that NumPy's rules name; itself where there is none. */
 static fz_dtype converted(unsigned mask, fz_dtype dtype) {
     const bool integral = dtypes[dtype].kind != FLOATING;

@@ -30,7 +30,13 @@ static fz_dtype loop_dtype(fz_op op, fz_dtype dtype, int k) {
     return fz_op_is_condition(op, k) ? FZ_BOOL : dtype;
 }
 
-/* Repeats a scalar over a vector, so that loops can load it like any other operand. */
+/* Repeats a value over a vector, so that loops can load it like any other operand. */
+static void repeat_value(fz_dtype from, const void *value, fz_dtype to, char *splat) {
+    const size_t size = fz_dtype_size(to);
+    fz__kernels(to)->elementwise->cast_from[from](FZ_MAX_VECTOR_BYTES / size, value, 0, splat,
+                                                  (ptrdiff_t)size);
+}
+
 static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
     j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
 }
@@ -191,10 +197,7 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
         if (step[k] ? count_gapless(x, wanted) != n || !same_or_apart(x, out, n)
                     : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
             return false;
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(wanted);
-        if (!step[k])
-            fz__kernels(wanted)->elementwise->cast_from[x->dtype]((size_t)(FZ_MAX_VECTOR_BYTES / size),
-                                                                  x->data, 0, splat[k], size);
+        if (!step[k]) repeat_value(x->dtype, x->data, wanted, splat[k]);
     }
     fz__kernels(dtype)->elementwise->loops[op]((size_t)n, in, step, out->data);
     return true;
@@ -228,12 +231,15 @@ fz_status fz__check_exponents(const char *argument, const fz_array *y) {
                     argument);
 }
 
+static fz_status fail_loop(fz_op op, fz_dtype dtype) {
+    return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", fz_op_name(op), fz_dtype_name(dtype));
+}
+
 static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
     const fz_kernels *kernels = fz__kernels(dtype);
-    if (!kernels->elementwise->loops[op])
-        return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", name, fz_dtype_name(dtype));
+    if (!kernels->elementwise->loops[op]) return fail_loop(op, dtype);
     fz_status status =
         op == FZ_OP_power && !fz__is_full_float(dtype) ? fz__check_exponents("y", inputs[1]) : FZ_OK;
     if (status) return status;
@@ -266,6 +272,33 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     status = compute(op, dtype, inputs, out);
     fz__restore_float_environment(environment);
     return status;
+}
+
+fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
+                                 const unsigned char repeated[], void *out) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
+    const void *in[FZ_MAX_OPERANDS];
+    unsigned char step[FZ_MAX_OPERANDS];
+    fz_status status = fz_init();
+    if (status) return status;
+    fz_loop *loop = fz__kernels(dtype)->elementwise->loops[op];
+    if (!loop) return fail_loop(op, dtype);
+    if (op == FZ_OP_power && !fz__is_full_float(dtype)) {
+        const ptrdiff_t shape = repeated[1] ? 1 : (ptrdiff_t)n, stride = (ptrdiff_t)fz_dtype_size(dtype);
+        const fz_dtype given = repeated[1] ? FZ_FLOAT64 : dtype;
+        status = fz__check_exponents("y", &(fz_array){(void *)inputs[1], given, 1, &shape, &stride});
+        if (status) return status;
+    }
+    const fz__float_environment environment = fz__save_float_environment();
+    const int arity = fz_op_arity(op);
+    for (int k = 0; k < arity; k++) {
+        step[k] = !repeated[k];
+        in[k] = step[k] ? inputs[k] : splat[k];
+        if (repeated[k]) repeat_value(FZ_FLOAT64, inputs[k], loop_dtype(op, dtype, k), splat[k]);
+    }
+    loop(n, in, step, out);
+    fz__restore_float_environment(environment);
+    return FZ_OK;
 }
 
 static fz_status compute_in_own_dtype(fz_op op, const fz_array *const inputs[], fz_array *out) {

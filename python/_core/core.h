@@ -168,6 +168,11 @@ int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t
 /* ---- elementwise.c, reductions.c, arrays.c: the operations ----------------------------------------------------- */
 
 int fzpy_init_elementwise(PyObject *core);
+/* Does op see only whether its operands are 0? */
+bool fzpy_counts_truth(fz_op op);
+/* elementwise_short.c: op on a few elements without gaps; out may be NULL. NULL without an exception where the call
+   must go the long way. */
+PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, PyObject *out);
 int fzpy_init_reductions(PyObject *core);
 int fzpy_init_arrays(PyObject *core); /* matmul, transpose, conv2d, max_pool2d */
 

@@ -133,7 +133,7 @@ static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *
 }
 
 /* Of a logical operation's operand only its truth counts, which a conversion to the others' dtype could lose. */
-static bool is_logical(fz_op op) {
+bool fzpy_counts_truth(fz_op op) {
     return op == FZ_OP_logical_and || op == FZ_OP_logical_or || op == FZ_OP_logical_xor;
 }
 
@@ -150,7 +150,7 @@ static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *view
     fz_dtype target = is_float(p->compute) && !is_float(p->common) ? p->compute : p->common;
     if (p->compute != FZ_FLOAT32 && is_float(p->compute)) target = p->compute;
     for (int k = fz_op_is_condition((fz_op)row->id, 0); k < inputs; k++) {
-        if (views[k].weak && is_logical((fz_op)row->id)) settle_truth(&views[k]);
+        if (views[k].weak && fzpy_counts_truth((fz_op)row->id)) settle_truth(&views[k]);
         if (!views[k].weak || views[k].array.dtype == FZ_BOOL || fzpy_view_settle(&views[k], target))
             continue;
         if (!compares) {
@@ -247,13 +247,16 @@ static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view 
 static PyObject *compute_inputs(const fzpy_operation *row, int inputs, PyObject *const *values, PyObject *out,
                                 PyObject *dtype) {
     fzpy_view views[MAX_INPUTS];
-    PyObject *result = NULL;
     int viewed = 0;
+    if (out == Py_None) out = NULL;
+    PyObject *result =
+        dtype && dtype != Py_None ? NULL : fzpy_elementwise_short((fz_op)row->id, inputs, values, out);
+    if (result || PyErr_Occurred()) return result;
     for (int k = 0; k < MAX_INPUTS; k++) views[k].weak = FZPY_STRONG;
     while (viewed < inputs && fzpy_view_input(&views[viewed], row->signature.function,
                                               row->signature.names[viewed], values[viewed], FZPY_ANY) == 0)
         viewed++;
-    if (viewed == inputs) result = compute_views(row, inputs, views, out == Py_None ? NULL : out, dtype);
+    if (viewed == inputs) result = compute_views(row, inputs, views, out, dtype);
     while (viewed) fzpy_view_clear(&views[--viewed]);
     return result;
 }

@@ -9,4 +9,7 @@
 #endif
 #include <numpy/arrayobject.h>
 
+/* view.c: FZ_DTYPE_COUNT for a dtype that libforzium lacks. Whether the bytes are swapped is not asked. */
+fz_dtype fzpy_dtype_of(const PyArray_Descr *descr);
+
 #endif

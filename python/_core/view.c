@@ -25,8 +25,7 @@ static fz_dtype integer_of_size(npy_intp size, bool is_signed) {
     return first + (size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3);
 }
 
-/* FZ_DTYPE_COUNT for a dtype that libforzium lacks. */
-static fz_dtype dtype_of(const PyArray_Descr *descr) {
+fz_dtype fzpy_dtype_of(const PyArray_Descr *descr) {
     switch (descr->type_num) {
     case NPY_FLOAT:
         return FZ_FLOAT32;
@@ -74,8 +73,8 @@ static void fill_view(fzpy_view *view, PyArrayObject *array) {
         view->shape[d] = PyArray_DIMS(array)[d];
         view->strides[d] = PyArray_STRIDES(array)[d];
     }
-    view->array =
-        (fz_array){PyArray_DATA(array), dtype_of(PyArray_DESCR(array)), ndim, view->shape, view->strides};
+    view->array = (fz_array){PyArray_DATA(array), fzpy_dtype_of(PyArray_DESCR(array)), ndim, view->shape,
+                             view->strides};
     view->owner = (PyObject *)array;
     view->weak = FZPY_STRONG;
 }
@@ -203,7 +202,7 @@ static PyArray_Descr *find_native(PyObject *object, PyArrayObject *array, fzpy_d
     const bool is_whole =
         dtypes == FZPY_FLOATS && is_list(object) && (PyArray_ISINTEGER(array) || PyArray_ISBOOL(array));
     if (is_object || is_whole) return PyArray_DescrFromType(NPY_DOUBLE);
-    if (!PyArray_ISNOTSWAPPED(array) && is_accepted(dtype_of(own), dtypes))
+    if (!PyArray_ISNOTSWAPPED(array) && is_accepted(fzpy_dtype_of(own), dtypes))
         return PyArray_DescrNewByteorder(own, NPY_NATIVE);
     return (PyArray_Descr *)Py_NewRef(own);
 }
@@ -220,7 +219,7 @@ static int view_array_like(fzpy_view *view, const char *operation, const char *a
         Py_XDECREF(array);
         return fzpy_name_argument(operation, argument);
     }
-    if (!is_accepted(dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array)) {
+    if (!is_accepted(fzpy_dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array)) {
         fail_dtype(operation, argument, array, dtypes);
         Py_DECREF(array);
         return -1;
@@ -236,7 +235,7 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
         return view_number(view, operation, argument, object, dtypes);
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_CheckExact(object) && PyArray_ISNOTSWAPPED((PyArrayObject *)object) &&
-        is_accepted(dtype_of(PyArray_DESCR((PyArrayObject *)object)), dtypes)) {
+        is_accepted(fzpy_dtype_of(PyArray_DESCR((PyArrayObject *)object)), dtypes)) {
         fill_view(view, (PyArrayObject *)Py_NewRef(object));
         return 0;
     }
@@ -261,7 +260,7 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
         PyErr_Format(PyExc_ValueError, "%s: %s is read-only; a writable array would do", operation, argument);
         return -1;
     }
-    if (!is_accepted(dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array))
+    if (!is_accepted(fzpy_dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array))
         return fail_dtype(operation, argument, array, dtypes);
     fill_view(view, (PyArrayObject *)Py_NewRef(object));
     return 0;
@@ -282,7 +281,7 @@ int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype,
     PyArray_Descr *descr = NULL;
     if (fzpy_load_numpy() < 0) return -1;
     if (PyArray_DescrConverter(object, &descr) == NPY_FAIL) return fzpy_name_argument(operation, "dtype");
-    *dtype = PyArray_ISNBO(descr->byteorder) ? dtype_of(descr) : FZ_DTYPE_COUNT;
+    *dtype = PyArray_ISNBO(descr->byteorder) ? fzpy_dtype_of(descr) : FZ_DTYPE_COUNT;
     const bool accepted = is_accepted(*dtype, dtypes);
     if (!accepted)
         PyErr_Format(PyExc_TypeError, "%s: dtype is %S; %s would do", operation, descr, describe(dtypes));

@@ -201,6 +201,47 @@ static void test_computing_dtype(fz_op op) {
     }
 }
 
+/* The short way for one and two operands, each an array or one number for all elements. */
+static void test_gapless(fz_op op, fz_dtype dtype) {
+    if (operations[op].arity > 2) return;
+    for (int repeats = 0; repeats < 1 << operations[op].arity; repeats++) {
+        const unsigned char repeated[] = {repeats & 1, repeats >> 1};
+        if (repeats && !is_float(dtype)) continue;
+        for (ptrdiff_t n = 1; n < 70; n += 1 + n / 8) {
+            check_case("gapless %s %s, n %td, repeated %d", operations[op].name, fz_dtype_name(dtype), n,
+                       repeats);
+            place_lines(op, dtype, n, AT_END, (int[]){0, 0, 0});
+            if (repeated[0]) operand_place(&x, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
+            if (repeated[1]) operand_place(&y, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
+            fill_inputs();
+            const fz_array *y_or_none = operations[op].arity > 1 ? &y.view : NULL;
+            long double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
+            const void *inputs[] = {x.view.data, y.view.data};
+            if (CHECK(fz_elementwise_gapless(op, dtype, (size_t)n, inputs, repeated, out.view.data) == FZ_OK,
+                      "%s", fz_error_message()))
+                for (ptrdiff_t i = 0; i < n; i++)
+                    CHECK(is_expected(op, dtype, get(&out.view, i), expected[i]),
+                          "element %td is %a, not %La", i, get(&out.view, i), expected[i]);
+            free(expected);
+        }
+    }
+}
+
+static void test_gapless_refuses(void) {
+    const int64_t bases[] = {2, 3}, exponents[] = {1, -1};
+    int64_t powers[] = {7, 7};
+    const void *inputs[] = {bases, exponents};
+    const unsigned char repeated[2] = {0};
+    check_case("gapless integers to a negative power");
+    CHECK(fz_elementwise_gapless(FZ_OP_power, FZ_INT64, 2, inputs, repeated, powers) == FZ_ERROR_VALUE);
+    check_case("gapless sine of integers");
+    CHECK(fz_elementwise_gapless(FZ_OP_sin, FZ_INT64, 2, inputs, repeated, powers) == FZ_ERROR_DTYPE);
+    CHECK(powers[0] == 7 && powers[1] == 7);
+    CHECK(fz_op_result(FZ_OP_sin, FZ_INT64) == FZ_DTYPE_COUNT);
+    CHECK(fz_op_result(FZ_OP_less, FZ_INT64) == FZ_BOOL);
+    CHECK(fz_op_result(FZ_OP_add, FZ_INT64) == FZ_INT64);
+}
+
 static void test_names(fz_op op) {
     check_case("names");
     CHECK(strcmp(fz_op_name(op), operations[op].name) == 0);
@@ -235,10 +276,12 @@ int main(void) {
             test_misaligned(op, dtype);
             test_strides(op, dtype, 20);
             test_scalars(op, dtype);
+            test_gapless(op, dtype);
             test_broadcasting(op, dtype);
             test_zeros_are_treated_alike_everywhere(op, dtype);
         }
     }
+    test_gapless_refuses();
     test_strides(FZ_OP_subtract, FZ_FLOAT64, 1100);
     test_strides(FZ_OP_square, FZ_FLOAT32, 1100);
     test_any_number_of_threads(FZ_OP_divide, FZ_FLOAT64);

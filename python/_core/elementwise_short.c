@@ -1,0 +1,126 @@
+/* Element-wise calls on a few elements, whose plan would cost more than the work: arrays without gaps, of one shape and
+   one dtype, and Python floats. Whatever is otherwise goes the long way, by views. */
+#include "numpy_api.h"
+
+enum { MAX_INPUTS = 3, MAX_ELEMENTS = 512 };
+
+typedef struct call {
+    PyArrayObject *model; /* an array among the inputs, or NULL: all arrays have its dtype and shape */
+    fz_dtype dtype;
+    npy_intp n;
+    int conditions; /* inputs in front that are bool whatever the others are */
+    bool has_scalars;
+    const void *data[MAX_INPUTS];
+    unsigned char repeated[MAX_INPUTS]; /* bool, as the library takes it */
+    double scalar[MAX_INPUTS];
+} call;
+
+static bool is_plain(PyObject *object) {
+    return PyArray_CheckExact(object) && PyArray_IS_C_CONTIGUOUS((PyArrayObject *)object) &&
+           PyArray_ISNOTSWAPPED((PyArrayObject *)object);
+}
+
+/* The number of elements, 0 where there are too many or where a result would be a scalar. */
+static npy_intp count_elements(PyArrayObject *array) {
+    npy_intp n = PyArray_NDIM(array) > 0;
+    for (int d = 0; d < PyArray_NDIM(array); d++) {
+        const npy_intp length = PyArray_DIMS(array)[d];
+        if (length > MAX_ELEMENTS) return 0;
+        n *= length;
+        if (n > MAX_ELEMENTS) return 0;
+    }
+    return n;
+}
+
+static bool has_shape_of(const call *c, PyArrayObject *array) {
+    const int ndim = PyArray_NDIM(c->model);
+    if (PyArray_NDIM(array) != ndim) return false;
+    for (int d = 0; d < ndim; d++) {
+        if (PyArray_DIMS(array)[d] != PyArray_DIMS(c->model)[d]) return false;
+    }
+    return true;
+}
+
+/* Mostly all arrays have the very same descriptor. */
+static bool has_dtype(const call *c, PyArrayObject *array, fz_dtype dtype) {
+    return (dtype == c->dtype && PyArray_DESCR(array) == PyArray_DESCR(c->model)) ||
+           fzpy_dtype_of(PyArray_DESCR(array)) == dtype;
+}
+
+static bool take_array(call *c, int k, PyArrayObject *array) {
+    if (!c->model) {
+        c->model = array;
+        c->dtype = fzpy_dtype_of(PyArray_DESCR(array));
+        c->n = count_elements(array);
+    } else if (!has_dtype(c, array, c->dtype) || !has_shape_of(c, array)) {
+        return false;
+    }
+    c->data[k] = PyArray_DATA(array);
+    c->repeated[k] = false;
+    return true;
+}
+
+/* From the last input on, so that where a condition stands in front, the model is what it chooses from. */
+static bool take_inputs(call *c, int inputs, PyObject *const *values) {
+    c->model = NULL;
+    c->dtype = FZ_DTYPE_COUNT;
+    for (int k = inputs - 1; k >= c->conditions; k--) {
+        c->repeated[k] = PyFloat_CheckExact(values[k]);
+        if (c->repeated[k]) {
+            c->scalar[k] = PyFloat_AS_DOUBLE(values[k]);
+            c->data[k] = &c->scalar[k];
+            c->has_scalars = true;
+        } else if (!is_plain(values[k]) || !take_array(c, k, (PyArrayObject *)values[k])) {
+            return false;
+        }
+    }
+    return c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64);
+}
+
+static bool take_condition(call *c, PyObject *value) {
+    if (!is_plain(value) || !has_dtype(c, (PyArrayObject *)value, FZ_BOOL) ||
+        !has_shape_of(c, (PyArrayObject *)value))
+        return false;
+    c->data[0] = PyArray_DATA((PyArrayObject *)value);
+    c->repeated[0] = false;
+    return true;
+}
+
+/* out is of the result's dtype, and one of the inputs or apart from all of them. */
+static bool takes_result(const call *c, int inputs, PyArrayObject *out, fz_dtype result) {
+    if (!has_dtype(c, out, result) || !PyArray_ISWRITEABLE(out) || !has_shape_of(c, out)) return false;
+    const char *to = PyArray_DATA(out);
+    const npy_intp written = PyArray_NBYTES(out), operand = PyArray_NBYTES(c->model);
+    for (int k = 0; k < inputs; k++) {
+        const char *from = c->data[k];
+        const npy_intp read = k < c->conditions ? c->n : operand;
+        if (c->repeated[k] || (from == to && read == written)) continue;
+        if (from < to + written && to < from + read) return false;
+    }
+    return true;
+}
+
+static PyObject *find_output(const call *c, fz_op op, int inputs, PyObject *given) {
+    const fz_dtype result = fz_op_result(op, c->dtype);
+    if (result == FZ_DTYPE_COUNT) return NULL;
+    if (given)
+        return is_plain(given) && takes_result(c, inputs, (PyArrayObject *)given, result) ? Py_NewRef(given)
+                                                                                          : NULL;
+    PyArray_Descr *descr = PyArray_DescrFromType(result == FZ_BOOL ? NPY_BOOL : PyArray_TYPE(c->model));
+    return PyArray_NewFromDescr(&PyArray_Type, descr, PyArray_NDIM(c->model), PyArray_DIMS(c->model), NULL,
+                                NULL, 0, NULL);
+}
+
+PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, PyObject *given) {
+    call c = {.conditions = fz_op_is_condition(op, 0)};
+    if (fzpy_load_numpy() < 0 || !take_inputs(&c, inputs, values)) return NULL;
+    if (c.has_scalars && fzpy_counts_truth(op)) return NULL;
+    if (c.conditions && !take_condition(&c, values[0])) return NULL;
+    PyObject *out = find_output(&c, op, inputs, given);
+    if (!out) return NULL;
+    const fz_status status = fz_elementwise_gapless(op, c.dtype, (size_t)c.n, c.data, c.repeated,
+                                                    PyArray_DATA((PyArrayObject *)out));
+    if (!status) return out;
+    Py_DECREF(out);
+    return fzpy_raise(status);
+}
