@@ -240,9 +240,10 @@ fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
 void fz_expression_free(fz_expression *e) {
     if (!e) return;
     for (int k = 0; e->names && k < e->inputs; k++) free(e->names[k]);
-    void *const parts[] = {e->names,           e->kinds,  e->exponents,  e->constant,
-                           e->output_dtypes,   e->source, e->conversion, e->chain,
-                           e->register_dtypes, e->step,   e->place,      e};
+    fz__codes_free(e->codes);
+    void *const parts[] = {
+        e->names, e->kinds,           e->exponents, e->constant, e->output_dtypes, e->source, e->conversion,
+        e->chain, e->register_dtypes, e->step,      e->meaning,  e->place,         e};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) free(parts[i]);
 }
 

@@ -34,10 +34,29 @@ typedef struct fz__conversion {
     fz_dtype dtype;
 } fz__conversion;
 
+/* What a step does; kernels/kernels.h has the function that does it. */
+typedef enum fz__step_kind {
+    FZ_STEP_LOAD,
+    FZ_STEP_LOAD_BOOL,
+    FZ_STEP_STORE,
+    FZ_STEP_STORE_BOOL,
+    FZ_STEP_FORWARD,
+    FZ_STEP_REVERSE,
+    FZ_STEP_CALL,
+    FZ_STEP_END
+} fz__step_kind;
+
+typedef struct fz__meaning {
+    fz__step_kind kind;
+    fz_op op; /* of forward, reverse and call */
+} fz__meaning;
+
 typedef struct fz__chain {
     fz_dtype dtype;
     int first_step, first_conversion, conversions;
 } fz__chain;
+
+typedef struct fz__codes fz__codes; /* expression_code.c */
 
 struct fz_expression {
     int inputs, constants, outputs;
@@ -52,9 +71,11 @@ struct fz_expression {
     fz_dtype *register_dtypes;
     fz__chain *chain;
     fz_step *step;
-    fz_place *place; /* bases are offsets in a thread's scratch */
-    size_t scratch;  /* bytes per thread */
-    ptrdiff_t unit;  /* elements: a whole number of every chain's bundles; divides FZ_BLOCK */
+    fz__meaning *meaning; /* of the steps */
+    fz_place *place;      /* bases are offsets in a thread's scratch */
+    size_t scratch;       /* bytes per thread */
+    ptrdiff_t unit;       /* elements: a whole number of every chain's bundles; divides FZ_BLOCK */
+    fz__codes *codes;
 };
 
 /* ---- expression.c ---------------------------------------------------------------------------------------- */
@@ -76,6 +97,17 @@ fz_dtype fz__operand_dtype(fz_op op, fz_dtype compute, int k);
 /* Instructions with their dtypes become chains and places. FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
 fz_status fz__build_chains(fz_expression *expression, int instructions, const fz_instruction instruction[],
                            fz__value values[], const int output[]);
+
+/* ---- expression_code.c ----------------------------------------------------------------------------------- */
+
+/* A chain as machine code: its steps on elements [0, n) of the places, any n. */
+typedef void fz__chain_code(size_t n, const fz_place places[]);
+
+/* The chains' codes for inputs of which those in `splats` (bit k: input k) do not move, NULL for a chain that
+   has none; NULL where there are none at all. Made at first need, by any thread; valid as long as the expression. */
+fz__chain_code *const *fz__find_codes(const fz_expression *expression, uint64_t splats);
+fz__codes *fz__codes_create(void); /* NULL where memory is short */
+void fz__codes_free(fz__codes *codes);
 
 static inline int fz__instruction_arity(const fz_instruction *instruction) {
     return instruction->op == FZ_OP_COUNT ? 1 : fz_op_arity(instruction->op);

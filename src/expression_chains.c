@@ -177,14 +177,38 @@ static void count_down(builder *b, int v) {
 
 /* ---- steps ------------------------------------------------------------------------------------------------- */
 
-static fz_step *add_step(builder *b, fz_step_function *run, int place) {
-    fz_step *step = &b->e->step[b->e->steps++];
-    *step = (fz_step){.run = run, .operands = {place, place, place}};
-    return step;
-}
-
 static const fz_chain_kernels *chain_kernels(const builder *b, int v) {
     return fz__kernels(b->values[v].compute)->chain;
+}
+
+static fz_step_function *step_function(const fz_chain_kernels *kernels, fz__meaning meaning) {
+    switch (meaning.kind) {
+    case FZ_STEP_LOAD:
+        return kernels->load;
+    case FZ_STEP_LOAD_BOOL:
+        return kernels->load_bool;
+    case FZ_STEP_STORE:
+        return kernels->store;
+    case FZ_STEP_STORE_BOOL:
+        return kernels->store_bool;
+    case FZ_STEP_FORWARD:
+        return kernels->forward[meaning.op];
+    case FZ_STEP_REVERSE:
+        return kernels->reverse[meaning.op];
+    case FZ_STEP_CALL:
+        return kernels->call;
+    default:
+        return kernels->end;
+    }
+}
+
+/* A step of v's chain. */
+static fz_step *add_step(builder *b, int v, fz__step_kind kind, fz_op op, int place) {
+    const fz__meaning meaning = {kind, op};
+    fz_step *step = &b->e->step[b->e->steps];
+    b->e->meaning[b->e->steps++] = meaning;
+    *step = (fz_step){.run = step_function(chain_kernels(b, v), meaning), .operands = {place, place, place}};
+    return step;
 }
 
 /* In a bundle of dtype `compute`, is a value of dtype `result` there as a mask? */
@@ -192,15 +216,13 @@ static bool is_mask(fz_dtype compute, fz_dtype result) { return result == FZ_BOO
 
 static void load(builder *b, int v, int k) {
     const fz_dtype wanted = wanted_dtype(b, v, k), compute = b->values[v].compute;
-    const fz_chain_kernels *kernels = chain_kernels(b, v);
-    add_step(b, is_mask(compute, wanted) ? kernels->load_bool : kernels->load,
+    add_step(b, v, is_mask(compute, wanted) ? FZ_STEP_LOAD_BOOL : FZ_STEP_LOAD, FZ_OP_COUNT,
              find_operand(b, instruction_of(b, v)->operands[k], wanted, b->values[v].chain));
 }
 
 static void store(builder *b, int v, int place) {
-    const fz_chain_kernels *kernels = chain_kernels(b, v);
-    add_step(b, is_mask(b->values[v].compute, b->values[v].result) ? kernels->store_bool : kernels->store,
-             place);
+    const bool mask = is_mask(b->values[v].compute, b->values[v].result);
+    add_step(b, v, mask ? FZ_STEP_STORE_BOOL : FZ_STEP_STORE, FZ_OP_COUNT, place);
 }
 
 /* Which of v's operands it reads from the bundle that holds u: 0, 1 (a binary operation in reverse), or none. */
@@ -216,15 +238,16 @@ static int reads_bundle(const builder *b, int v, int u) {
 }
 
 /* The operands but the one that the bundle has. */
-static void add_operation(builder *b, int v, fz_step_function *run, int in_bundle) {
+static fz_step *add_operation(builder *b, int v, fz__step_kind kind, int in_bundle) {
     const fz_instruction *in = instruction_of(b, v);
     int places[3] = {0}, count = 0;
     for (int k = 0; k < fz_op_arity(in->op); k++) {
         if (k != in_bundle)
             places[count++] = find_operand(b, in->operands[k], wanted_dtype(b, v, k), b->values[v].chain);
     }
-    fz_step *step = add_step(b, run, count ? places[0] : 0);
+    fz_step *step = add_step(b, v, kind, in->op, count ? places[0] : 0);
     for (int k = 1; k < count; k++) step->operands[k] = places[k];
+    return step;
 }
 
 /* Leaves v in the bundle. */
@@ -232,17 +255,15 @@ static void compute_in_bundle(builder *b, int v) {
     const fz_instruction *in = instruction_of(b, v);
     int in_bundle = b->holder == NOWHERE ? NOWHERE : reads_bundle(b, v, b->holder);
     if (in_bundle == NOWHERE) load(b, v, in_bundle = 0);
-    const fz_chain_kernels *kernels = chain_kernels(b, v);
     if (in->op != FZ_OP_COUNT)
-        add_operation(b, v, (in_bundle == 0 ? kernels->forward : kernels->reverse)[in->op], in_bundle);
+        add_operation(b, v, in_bundle == 0 ? FZ_STEP_FORWARD : FZ_STEP_REVERSE, in_bundle);
     b->holder = v;
 }
 
 /* Leaves v in memory. */
 static void compute_by_call(builder *b, int v) {
     const fz_op op = instruction_of(b, v)->op;
-    add_operation(b, v, chain_kernels(b, v)->call, NOWHERE);
-    fz_step *step = &b->e->step[b->e->steps - 1];
+    fz_step *step = add_operation(b, v, FZ_STEP_CALL, NOWHERE);
     step->loop = fz__kernels(b->values[v].compute)->elementwise->loops[op];
     step->result = b->usage[v].place;
     b->holder = NOWHERE;
@@ -257,9 +278,8 @@ static void store_outputs(builder *b, int v) {
     for (int i = 0; i < b->e->outputs; i++) {
         if (b->output[i] != v) continue;
         if (b->holder != v) {
-            const fz_chain_kernels *kernels = chain_kernels(b, v);
             const bool mask = is_mask(b->values[v].compute, b->values[v].result);
-            add_step(b, mask ? kernels->load_bool : kernels->load, b->usage[v].place);
+            add_step(b, v, mask ? FZ_STEP_LOAD_BOOL : FZ_STEP_LOAD, FZ_OP_COUNT, b->usage[v].place);
             b->holder = v;
         }
         store(b, v, place_code(OUTPUT, i));
@@ -295,7 +315,7 @@ static void add_chain(builder *b, int c) {
     b->holder = NOWHERE;
     for (int i = begin; i < end; i++)
         add_instruction(b, b->order[i], i + 1 < end ? b->order[i + 1] : NOWHERE);
-    add_step(b, chain_kernels(b, v)->end, 0);
+    add_step(b, v, FZ_STEP_END, FZ_OP_COUNT, 0);
 }
 
 /* ---- scratch ----------------------------------------------------------------------------------------------- */
@@ -378,9 +398,12 @@ static bool allocate(builder *b) {
     e->register_dtypes = malloc(n * sizeof *e->register_dtypes);
     e->chain = malloc(n * sizeof *e->chain);
     /* An instruction loads, computes, stores; a chain ends; an output is loaded and stored. */
-    e->step = malloc((4 * n + 2 * (size_t)e->outputs) * sizeof *e->step);
+    const size_t steps = 4 * n + 2 * (size_t)e->outputs;
+    e->step = malloc(steps * sizeof *e->step);
+    e->meaning = malloc(steps * sizeof *e->meaning);
+    e->codes = fz__codes_create();
     return b->usage && b->register_end && e->source && e->conversion && e->register_dtypes && e->chain &&
-           e->step;
+           e->step && e->meaning && e->codes;
 }
 
 static void find_unit(fz_expression *e) {

@@ -20,8 +20,10 @@ typedef struct job {
     fz__nest nest;                             /* inputs, then outputs */
     fz_dtype dtypes[FZ_MAX_EXPRESSION_ARRAYS]; /* the arrays' own */
     bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
-    bool in_blocks; /* something goes through block buffers, or from chain to chain */
-    char *partials; /* of a reduction: a result per segment; else NULL */
+    fz__chain_code *const *codes; /* of the chains; NULL where none has any */
+    ptrdiff_t unit;               /* elements that the chains take at once */
+    bool in_blocks;               /* something goes through block buffers, or from chain to chain */
+    char *partials;               /* of a reduction: a result per segment; else NULL */
     fz_reduction reduction;
     char *scratch; /* of all participants; NULL: on their stacks */
 } job;
@@ -88,7 +90,7 @@ static void place_inputs(worker *w, ptrdiff_t n, ptrdiff_t padded, char *const a
 static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t strides[]) {
     const job *j = w->j;
     const fz_expression *e = j->e;
-    const ptrdiff_t padded = fz__ceil_div(n, e->unit) * e->unit;
+    const ptrdiff_t padded = fz__ceil_div(n, j->unit) * j->unit;
     const int outputs = e->places - e->outputs;
     place_inputs(w, n, padded, at, strides);
     for (int i = 0; i < e->outputs; i++) {
@@ -103,7 +105,10 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
             cast(dtype, e->conversion[i].dtype)((size_t)padded, from->base, from->stride, to->base,
                                                 to->stride);
         }
-        fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
+        if (j->codes && j->codes[c])
+            j->codes[c]((size_t)padded, w->places);
+        else
+            fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
     }
     if (w->collector) collect(w->collector, n, w->places[outputs].base);
     for (int i = 0; i < e->outputs && !w->collector; i++) {
@@ -140,7 +145,7 @@ static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
 
 /* How many of the next n elements are a block: none but the last is short. */
 static ptrdiff_t find_count(const worker *w, ptrdiff_t n) {
-    const ptrdiff_t unit = w->j->e->unit;
+    const ptrdiff_t unit = w->j->unit;
     if (w->collector) return fz__min(n, FZ_BLOCK);
     return n < unit ? n : fz__min(n / unit * unit, w->j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX);
 }
@@ -311,6 +316,18 @@ static void plan_operands(job *j, const fz_array *const arrays[]) {
     }
 }
 
+/* Chains with code take any number of elements; the kernels' do not. */
+static void plan_codes(job *j) {
+    const fz_expression *e = j->e;
+    uint64_t splats = 0;
+    for (int k = 0; k < e->inputs; k++) splats |= (uint64_t)(inner_stride(&j->nest, k) == 0) << k;
+    j->codes = fz__find_codes(e, splats);
+    j->unit = j->codes ? 1 : e->unit;
+    for (int c = 0; j->codes && c < e->chains; c++) {
+        if (!j->codes[c]) j->unit = e->unit;
+    }
+}
+
 static fz_status run_nest(job *j) {
     const ptrdiff_t size = j->nest.size;
     const int participants = size < PARALLEL_FROM ? 1 : fz__participants(size, GRAIN);
@@ -344,6 +361,7 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     if (!(status = shadow_overlapping(e, arrays, &copies))) {
         if (copies.count) fz__nest_init(&j.nest, "expression", operands, arrays);
         plan_operands(&j, arrays);
+        plan_codes(&j);
         status = run_nest(&j);
     }
     for (int i = 0; i < copies.count; i++) fz__workspace_release(copies.memory[i]);
@@ -397,6 +415,7 @@ static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz
     j.partials = fz__workspace_acquire("expression", segments * fz_dtype_size(e->output_dtypes[0]));
     if (!j.partials) return FZ_ERROR_MEMORY;
     plan_operands(&j, arrays);
+    plan_codes(&j);
     j.output_in_place[0] = false;
     status = run_nest(&j);
     if (!status) status = join_segments(&j, reduction, out);
