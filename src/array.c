@@ -139,6 +139,31 @@ fz_status fz__check_output(const char *operation, const fz_array *out, int ndim,
     return FZ_OK;
 }
 
+/* ---- plain arrays ---------------------------------------------------------------------------------------- */
+
+ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
+    ptrdiff_t n = 1;
+    if (!x || x->dtype != dtype || !x->data || x->ndim < 0 || x->ndim > FZ_MAX_NDIM) return 0;
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        const ptrdiff_t length = x->shape[d];
+        if (length < 1 || length > most || (length != 1 && x->strides[d] != n * size)) return 0;
+        n *= length;
+        if (n > most) return 0;
+    }
+    return n;
+}
+
+bool fz__same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n) {
+    if (x->ndim != out->ndim) return false;
+    for (int d = 0; d < x->ndim; d++) {
+        if (x->shape[d] != out->shape[d]) return false;
+    }
+    const uintptr_t a = (uintptr_t)x->data, b = (uintptr_t)out->data, length = (uintptr_t)n;
+    return (a == b && x->dtype == out->dtype) || a + length * fz_dtype_size(x->dtype) <= b ||
+           b + length * fz_dtype_size(out->dtype) <= a;
+}
+
 /* ---- broadcasting --------------------------------------------------------------------------------------- */
 
 static fz_status fail_broadcast(const char *operation, int n, const fz_array *const arrays[]) {

@@ -153,32 +153,6 @@ static void release_shadows(const shadows *copies) {
 
 /* ---- the plain case --------------------------------------------------------------------------------------- */
 
-/* Elements of an array of this dtype without gaps; 0 where it is no such array, is empty, or has more than
-   FZ_BLOCK. */
-static ptrdiff_t count_gapless(const fz_array *x, fz_dtype dtype) {
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
-    ptrdiff_t n = 1;
-    if (!x || x->dtype != dtype || !x->data || x->ndim < 0 || x->ndim > FZ_MAX_NDIM) return 0;
-    for (int d = x->ndim - 1; d >= 0; d--) {
-        const ptrdiff_t length = x->shape[d];
-        if (length < 1 || length > FZ_BLOCK || (length != 1 && x->strides[d] != n * size)) return 0;
-        n *= length;
-        if (n > FZ_BLOCK) return 0;
-    }
-    return n;
-}
-
-/* Both gapless and of n elements: are they the same elements, or have they none in common? */
-static bool same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n) {
-    if (x->ndim != out->ndim) return false;
-    for (int d = 0; d < x->ndim; d++) {
-        if (x->shape[d] != out->shape[d]) return false;
-    }
-    const uintptr_t a = (uintptr_t)x->data, b = (uintptr_t)out->data, length = (uintptr_t)n;
-    return (a == b && x->dtype == out->dtype) || a + length * fz_dtype_size(x->dtype) <= b ||
-           b + length * fz_dtype_size(out->dtype) <= a;
-}
-
 /* Few elements, gapless and of the loop's dtypes; each input a scalar, out itself or apart from it: work that
    costs less than its plan would. False where it is otherwise; then nothing is done. */
 static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[],
@@ -186,7 +160,7 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
     const void *in[FZ_MAX_OPERANDS];
     unsigned char step[FZ_MAX_OPERANDS];
-    const ptrdiff_t n = count_gapless(out, loop_dtype(op, dtype, arity));
+    const ptrdiff_t n = fz__count_gapless(out, loop_dtype(op, dtype, arity), FZ_BLOCK);
     if (n == 0) return false;
     for (int k = 0; k < arity; k++) {
         const fz_array *x = inputs[k];
@@ -194,7 +168,7 @@ static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const
         if (!x) return false;
         step[k] = x->ndim > 0;
         in[k] = step[k] ? x->data : splat[k];
-        if (step[k] ? count_gapless(x, wanted) != n || !same_or_apart(x, out, n)
+        if (step[k] ? fz__count_gapless(x, wanted, FZ_BLOCK) != n || !fz__same_or_apart(x, out, n)
                     : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
             return false;
         if (!step[k]) repeat_value(x->dtype, x->data, wanted, splat[k]);

@@ -242,8 +242,8 @@ void fz_expression_free(fz_expression *e) {
     for (int k = 0; e->names && k < e->inputs; k++) free(e->names[k]);
     fz__codes_free(e->codes);
     void *const parts[] = {
-        e->names, e->kinds,           e->exponents, e->constant, e->output_dtypes, e->source, e->conversion,
-        e->chain, e->register_dtypes, e->step,      e->meaning,  e->place,         e};
+        e->names, e->kinds,           e->exponents, e->constant, e->output_dtypes, e->source,  e->conversion,
+        e->chain, e->register_dtypes, e->step,      e->meaning,  e->place,         e->bundles, e};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) free(parts[i]);
 }
 

@@ -72,7 +72,8 @@ struct fz_expression {
     fz__chain *chain;
     fz_step *step;
     fz__meaning *meaning; /* of the steps */
-    fz_place *place;      /* bases are offsets in a thread's scratch */
+    fz_place *place;      /* bases are offsets in a thread's scratch, but of constants where they lie */
+    char *bundles;        /* constants, each repeated over a bundle, in the dtypes of their sources */
     size_t scratch;       /* bytes per thread */
     ptrdiff_t unit;       /* elements: a whole number of every chain's bundles; divides FZ_BLOCK */
     fz__codes *codes;

@@ -350,6 +350,24 @@ static void add_conversion_blocks(fz_expression *e) {
     e->scratch = begin + (size_t)most_conversions(e) * block;
 }
 
+/* Constants are repeated over their bundles now, once for all runs. */
+static bool add_constants(fz_expression *e) {
+    char *bundle = aligned_alloc(FZ_MAX_VECTOR_BYTES, ((size_t)e->sources + 1) * FZ_BUNDLE_BYTES);
+    e->bundles = bundle;
+    for (int i = 0; e->bundles && i < e->sources; i++) {
+        const fz__source *source = &e->source[i];
+        if (source->value < e->inputs) continue;
+        const fz_constant *constant = &e->constant[source->value - e->inputs];
+        const size_t size = fz_dtype_size(source->dtype);
+        fz__kernels(source->dtype)
+            ->elementwise->cast_from[constant->kind.dtype](FZ_BUNDLE_BYTES / size, &constant->value, 0,
+                                                           bundle, (ptrdiff_t)size);
+        e->place[i] = (fz_place){bundle, 0};
+        bundle += FZ_BUNDLE_BYTES;
+    }
+    return e->bundles != NULL;
+}
+
 /* Places in their final order; steps that name them by it. */
 static fz_status lay_out(fz_expression *e) {
     const int count[SECTIONS] = {e->sources, e->conversions, e->registers, e->slots, e->outputs};
@@ -364,7 +382,7 @@ static fz_status lay_out(fz_expression *e) {
         if (e->source[i].value < e->inputs)
             add_block(e, e->source[i].dtype);
         else
-            add_place(e, FZ_BUNDLE_BYTES, 0);
+            add_place(e, FZ_BUNDLE_BYTES, 0); /* only counted: add_constants has the memory */
     }
     add_conversion_blocks(e);
     for (int i = 0; i < e->registers; i++) add_block(e, e->register_dtypes[i]);
@@ -377,7 +395,8 @@ static fz_status lay_out(fz_expression *e) {
         step->result = begin[step->result % SECTIONS] + step->result / SECTIONS;
     }
     for (int i = 0; i < e->conversions; i++) e->conversion[i].from += begin[REGISTER];
-    if (e->scratch <= SCRATCH_LIMIT) return FZ_OK;
+    if (e->scratch <= SCRATCH_LIMIT)
+        return add_constants(e) ? FZ_OK : fz__fail(FZ_ERROR_MEMORY, "expression: there is not enough memory");
     return fz__fail(
         FZ_ERROR_VALUE,
         "expression: it needs %zu KB of intermediate results and constants at once; at most %zu KB "

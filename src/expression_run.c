@@ -12,6 +12,7 @@ enum {
     TASKS = 8,                 /* of a participant, so that uneven threads still end together */
     SMALL_SCRATCH = 48 << 10,  /* bytes that a thread's stack has room for */
     SEGMENT = 32768,           /* elements that a reduction joins before others: as in reduce_rows.c */
+    PLAIN_PLACES = 32,
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
 
@@ -62,6 +63,10 @@ static void collect(collector *c, ptrdiff_t n, const char *x) {
 static void pad(char *buffer, fz_dtype dtype, ptrdiff_t n, ptrdiff_t end) {
     const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
     if (end > n) cast(dtype, dtype)((size_t)(end - n), buffer + (n - 1) * size, 0, buffer + n * size, size);
+}
+
+static bool is_constant(const fz_expression *e, int place) {
+    return place < e->sources && e->source[place].value >= e->inputs;
 }
 
 static char *buffer_of(const worker *w, int place) {
@@ -130,8 +135,8 @@ static void place_splats(worker *w, char *const row[], const ptrdiff_t strides[]
         if (k >= e->inputs || strides[k] != 0) continue;
         const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
         w->places[i] = (fz_place){buffer_of(w, i), 0};
-        cast(w->j->dtypes[k], source->dtype)((size_t)(FZ_BUNDLE_BYTES / size), row[k], 0, w->places[i].base,
-                                             size);
+        const size_t n = w->j->unit == 1 ? 1 : (size_t)(FZ_BUNDLE_BYTES / size); /* code repeats it itself */
+        cast(w->j->dtypes[k], source->dtype)(n, row[k], 0, w->places[i].base, size);
     }
 }
 
@@ -169,15 +174,8 @@ static void start_worker(worker *w, const job *j, char *scratch) {
     w->collector = NULL;
     w->scratch = scratch;
     w->places = (fz_place *)scratch;
-    for (int i = 0; i < e->places; i++) w->places[i] = (fz_place){buffer_of(w, i), e->place[i].stride};
-    for (int i = 0; i < e->sources; i++) {
-        const fz__source *source = &e->source[i];
-        if (source->value < e->inputs) continue;
-        const fz_constant *constant = &e->constant[source->value - e->inputs];
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
-        cast(constant->kind.dtype, source->dtype)((size_t)(FZ_BUNDLE_BYTES / size), &constant->value, 0,
-                                                  w->places[i].base, size);
-    }
+    for (int i = 0; i < e->places; i++)
+        w->places[i] = is_constant(e, i) ? e->place[i] : (fz_place){buffer_of(w, i), e->place[i].stride};
 }
 
 /* Segments of a reduction, each to its partial result. */
@@ -368,13 +366,48 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     return status;
 }
 
+/* ---- the plain case --------------------------------------------------------------------------------------- */
+
+/* Few elements in gapless arrays of the dtypes that the only chain takes, and scalars: work that costs less than
+   its plan would. False where it is otherwise; then nothing is done. */
+static bool run_plain(const fz_expression *e, const fz_array *const inputs[], fz_array *const outputs[]) {
+    fz_place places[PLAIN_PLACES];
+    double scalars[PLAIN_PLACES];
+    uint64_t splats = 0;
+    if (e->chains != 1 || e->places > PLAIN_PLACES || e->outputs != 1) return false;
+    const ptrdiff_t n = fz__count_gapless(outputs[0], e->output_dtypes[0], PARALLEL_FROM);
+    if (n == 0) return false;
+    for (int k = 0; k < e->inputs; k++) {
+        const fz_array *x = inputs[k];
+        if (!x || !x->data || x->dtype != e->kinds[k].dtype || e->exponents[k]) return false;
+        if (x->ndim == 0)
+            splats |= (uint64_t)1 << k;
+        else if (fz__count_gapless(x, x->dtype, PARALLEL_FROM) != n || !fz__same_or_apart(x, outputs[0], n))
+            return false;
+    }
+    for (int i = 0; i < e->sources; i++) {
+        const int k = e->source[i].value;
+        const fz_dtype dtype = e->source[i].dtype;
+        places[i].base = k < e->inputs ? inputs[k]->data : e->place[i].base;
+        if (k >= e->inputs || (dtype == inputs[k]->dtype && inputs[k]->ndim)) continue;
+        if (inputs[k]->ndim || (e->kinds[k].weak && !fz__is_full_float(dtype))) return false;
+        places[i].base = (char *)&scalars[i];
+        cast(inputs[k]->dtype, dtype)(1, inputs[k]->data, 0, &scalars[i], 0);
+    }
+    places[e->places - 1].base = outputs[0]->data;
+    fz__chain_code *const *codes = fz__find_codes(e, splats);
+    if (!codes) return false;
+    codes[0]((size_t)n, places);
+    return true;
+}
+
 fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs[],
                             fz_array *const outputs[]) {
     const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
     for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
     for (int i = 0; i < e->outputs; i++) arrays[e->inputs + i] = outputs[i];
     const fz__float_environment environment = fz__save_float_environment();
-    const fz_status status = run(e, arrays);
+    const fz_status status = run_plain(e, inputs, outputs) ? FZ_OK : run(e, arrays);
     fz__restore_float_environment(environment);
     return status;
 }

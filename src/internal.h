@@ -65,6 +65,10 @@ ptrdiff_t fz__array_size(const fz_array *x);
 bool fz__is_contiguous(const fz_array *x);
 /* Same memory, shape and strides: element i of one is element i of the other. */
 bool fz__same_view(const fz_array *a, const fz_array *b);
+/* Elements of an array of this dtype without gaps; 0 where it is no such array, is empty, or has more than `most`. */
+ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most);
+/* Both gapless and of n elements: are they the same elements, or have they none in common? */
+bool fz__same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n);
 /* arrays[operands - 1] is the output, to whose shape the others broadcast. */
 fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
 /* A copy of what is there: a nest of few operands is a small part of its struct. */

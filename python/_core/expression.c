@@ -2,6 +2,7 @@
    found in Python (forzium/expressions.py); from then on calls stay here. */
 #include "core.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <structmember.h> /* needs Python.h before it */
@@ -11,6 +12,8 @@ enum {
     MAX_ARRAYS = FZ_MAX_EXPRESSION_ARRAYS,
 };
 
+typedef struct compiled compiled;
+
 typedef struct expression {
     PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *weak_references;
@@ -19,45 +22,59 @@ typedef struct expression {
     PyObject *names;     /* tuple of str */
     PyObject *reduction; /* str or None: joins the elements of the only output */
     PyObject *axis;
-    PyObject *compiled; /* dict: kinds of the inputs as bytes -> capsule of a fz_expression */
-    bool is_tuple;      /* gives a tuple of arrays */
+    _Atomic(compiled *) compiled; /* for the kinds of inputs that came so far */
+    bool is_tuple;                /* gives a tuple of arrays */
     fz_program program;
 } expression;
 
-static const char capsule_name[] = "forzium.expression";
-
 /* ---- compiling ---------------------------------------------------------------------------------------------- */
 
-static void release_compiled(PyObject *capsule) {
-    fz_expression_free(PyCapsule_GetPointer(capsule, capsule_name));
+/* What the expression comes to for inputs of certain kinds. */
+struct compiled {
+    compiled *next;
+    fz_expression *program;
+    fz_kind kinds[];
+};
+
+static bool has_kinds(const compiled *c, const fz_kind kinds[], int n) {
+    for (int k = 0; k < n; k++) {
+        if (c->kinds[k].dtype != kinds[k].dtype || c->kinds[k].weak != kinds[k].weak) return false;
+    }
+    return true;
 }
 
-static PyObject *compile_kinds(const expression *self, const fz_kind kinds[]) {
-    fz_expression *compiled;
-    const fz_status status = fz_expression_create(&self->program, kinds, &compiled);
-    if (status) return fzpy_raise(status);
-    PyObject *capsule = PyCapsule_New(compiled, capsule_name, release_compiled);
-    if (!capsule) fz_expression_free(compiled);
-    return capsule;
+static void free_compiled(compiled *c) {
+    if (c) fz_expression_free(c->program);
+    PyMem_RawFree(c);
 }
 
-/* The capsule for inputs of these kinds, a new reference. */
-static PyObject *find_compiled(expression *self, const fz_kind kinds[]) {
-    char key[2 * MAX_ARRAYS];
-    const int inputs = self->program.inputs;
-    for (int k = 0; k < inputs; k++) {
-        key[2 * k] = (char)kinds[k].dtype;
-        key[2 * k + 1] = (char)kinds[k].weak;
+static compiled *compile_kinds(const expression *self, const fz_kind kinds[]) {
+    const size_t bytes = (size_t)self->program.inputs * sizeof *kinds;
+    compiled *made = PyMem_RawCalloc(1, sizeof *made + bytes);
+    if (!made) return (compiled *)PyErr_NoMemory();
+    if (bytes) memcpy(made->kinds, kinds, bytes);
+    const fz_status status = fz_expression_create(&self->program, kinds, &made->program);
+    if (!status) return made;
+    PyMem_RawFree(made);
+    return (compiled *)fzpy_raise(status);
+}
+
+/* The list grows at its front and loses nothing before the expression goes: threads read it without a lock. Beyond
+   MAX_CACHED kinds *own is true, and the caller frees what it gets. */
+static compiled *find_compiled(expression *self, const fz_kind kinds[], bool *own) {
+    compiled *first = atomic_load_explicit(&self->compiled, memory_order_acquire);
+    int known = 0;
+    *own = false;
+    for (compiled *c = first; c; c = c->next, known++) {
+        if (has_kinds(c, kinds, self->program.inputs)) return c;
     }
-    PyObject *name = PyBytes_FromStringAndSize(key, 2 * inputs);
-    PyObject *found = name ? Py_XNewRef(PyDict_GetItemWithError(self->compiled, name)) : NULL;
-    if (name && !found && !PyErr_Occurred()) {
-        found = compile_kinds(self, kinds);
-        if (PyDict_GET_SIZE(self->compiled) >= MAX_CACHED) PyDict_Clear(self->compiled);
-        if (found && PyDict_SetItem(self->compiled, name, found) < 0) Py_CLEAR(found);
+    compiled *made = compile_kinds(self, kinds);
+    if (!made || (*own = known >= MAX_CACHED)) return made;
+    made->next = first;
+    while (!atomic_compare_exchange_weak_explicit(&self->compiled, &made->next, made, memory_order_release,
+                                                  memory_order_relaxed)) {
     }
-    Py_XDECREF(name);
-    return found;
+    return made;
 }
 
 /* ---- computing ---------------------------------------------------------------------------------------------- */
@@ -175,15 +192,16 @@ static PyObject *compute(expression *self, PyObject *const values[], PyObject *o
         inputs[viewed] = &view->array;
         kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
     }
-    PyObject *compiled = find_compiled(self, kinds);
-    if (compiled) {
-        const fz_expression *program = PyCapsule_GetPointer(compiled, capsule_name);
+    bool own;
+    compiled *found = find_compiled(self, kinds, &own);
+    if (found) {
+        const fz_expression *program = found->program;
         const bool reduces = self->reduction != Py_None;
         const int fused = reduces ? fused_reduction(self, program, inputs, out) : -1;
         result = fused >= 0 ? compute_reduction(program, fused, inputs)
                             : compute_outputs(self, program, inputs, reduces ? NULL : out);
         if (reduces && fused < 0 && result) result = reduce_result(self, result, out);
-        Py_DECREF(compiled);
+        if (own) free_compiled(found);
     }
 done:
     while (viewed) fzpy_view_clear(&views[--viewed]);
@@ -257,7 +275,6 @@ static int traverse(PyObject *object, visitproc visit, void *arg) {
     const expression *self = (expression *)object;
     Py_VISIT(Py_TYPE(object));
     Py_VISIT(self->function);
-    Py_VISIT(self->compiled);
     return 0;
 }
 
@@ -277,7 +294,10 @@ static void deallocate(PyObject *object) {
     Py_XDECREF(self->names);
     Py_XDECREF(self->reduction);
     Py_XDECREF(self->axis);
-    Py_XDECREF(self->compiled);
+    for (compiled *c = self->compiled, *next; c; c = next) {
+        next = c->next;
+        free_compiled(c);
+    }
     PyMem_Free((void *)self->program.names);
     PyMem_Free((void *)self->program.constant);
     PyMem_Free((void *)self->program.instruction);
@@ -387,12 +407,11 @@ static PyObject *make(fzpy_state *state, PyObject *program, PyObject *text, PyOb
         self->reduction = Py_NewRef(reduction);
         self->axis = Py_NewRef(axis);
         self->is_tuple = is_tuple;
-        self->compiled = PyDict_New();
         self->program.constant = copy_bytes(constants, sizeof(fz_constant), &self->program.constants);
         self->program.instruction =
             copy_bytes(instructions, sizeof(fz_instruction), &self->program.instructions);
-        if (!self->compiled || !self->program.constant || !self->program.instruction ||
-            fill_names(self) < 0 || fill_outputs(self, outputs) < 0)
+        if (!self->program.constant || !self->program.instruction || fill_names(self) < 0 ||
+            fill_outputs(self, outputs) < 0)
             Py_CLEAR(self);
     }
     Py_XDECREF(program);
@@ -430,7 +449,7 @@ static PyObject *find_expression(PyObject *core, PyObject *text) {
 
 /* Where names are looked up. */
 typedef struct scope {
-    PyObject *locals, *globals; /* borrowed; locals may be NULL */
+    PyObject *locals, *globals; /* borrowed; NULL: there are none; the caller's, if they are asked for */
     bool is_snapshot;           /* locals is a copy of a function's variables, which keeps them alive */
 } scope;
 
@@ -458,7 +477,8 @@ static PyObject *evaluate_in(expression *self, const scope *s, PyObject *out) {
     for (; found < self->program.inputs; found++) {
         PyObject *name = PyTuple_GET_ITEM(self->names, found);
         values[found] = look_up(s->locals, name);
-        if (!values[found] && !PyErr_Occurred()) values[found] = look_up(s->globals, name);
+        if (!values[found] && !PyErr_Occurred())
+            values[found] = look_up(s->globals ? s->globals : PyEval_GetGlobals(), name);
         if (!values[found]) break;
     }
     /* Nobody else sees a copy that only the frame holds: emptied, it keeps no array alive. */
@@ -486,15 +506,13 @@ static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t narg
     if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0) return NULL;
     PyObject *self = find_expression(core, values[0]);
     if (!self) return NULL;
-    const bool has_locals = values[1] && values[1] != Py_None,
-               has_globals = values[2] && values[2] != Py_None;
-    scope s = {values[1], values[2], false};
+    const bool has_locals = values[1] && values[1] != Py_None;
+    scope s = {values[1], values[2] == Py_None ? NULL : values[2], false};
     if (!has_locals) {
         s.locals = PyEval_GetLocals();
         PyErr_Clear(); /* no Python code is running: no names either */
         s.is_snapshot = s.locals && PyDict_CheckExact(s.locals) && is_function_frame();
     }
-    if (!has_globals) s.globals = PyEval_GetGlobals();
     PyObject *result = evaluate_in((expression *)self, &s, values[3]);
     Py_DECREF(self);
     return result;
