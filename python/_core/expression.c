@@ -1,6 +1,6 @@
 /* Expressions: evaluate, expression, fuse, and the callable object behind them. What text or a function comes to is
    found in Python (forzium/expressions.py); from then on calls stay here. */
-#include "core.h"
+#include "numpy_api.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -81,9 +81,41 @@ static compiled *find_compiled(expression *self, const fz_kind kinds[], bool *ow
 
 static const char operation_name[] = "evaluate";
 
+/* NumPy's rule; bfloat16, of which it knows little, is to it as float16 is. */
+static bool can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting) {
+    if (from == to) return true;
+    PyArray_Descr *types[2];
+    for (int i = 0; i < 2; i++) {
+        const fz_dtype dtype = i ? to : from;
+        types[i] = PyArray_DescrFromType(fzpy_npy_type_of(dtype == FZ_BFLOAT16 ? FZ_FLOAT16 : dtype));
+    }
+    const bool can = PyArray_CanCastTypeTo(types[0], types[1], casting);
+    Py_DECREF(types[0]);
+    Py_DECREF(types[1]);
+    return can;
+}
+
+static int view_given(fzpy_view *view, PyObject *given, fz_dtype dtype, NPY_CASTING casting) {
+    if (fzpy_view_output(view, operation_name, "out", given, FZPY_ANY) < 0) return -1;
+    if (can_cast(dtype, view->array.dtype, casting)) return 0;
+    PyErr_Format(
+        PyExc_TypeError,
+        "%s: out is %s, to which the result, %s, cannot be cast under this rule of casting; %s would do",
+        operation_name, fz_dtype_name(view->array.dtype), fz_dtype_name(dtype), fz_dtype_name(dtype));
+    fzpy_view_clear(view);
+    return -1;
+}
+
+/* Where results go: arrays or NULL, and what they may be cast to. */
+typedef struct destination {
+    PyObject *out;
+    NPY_CASTING casting;
+} destination;
+
 /* Views of out, or of new arrays. */
 static int make_outputs(const expression *self, const fz_expression *compiled, const fz_array *const inputs[],
-                        PyObject *out, fzpy_view views[]) {
+                        const destination *to, fzpy_view views[]) {
+    PyObject *const out = to->out;
     const int outputs = self->program.outputs;
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
@@ -95,9 +127,9 @@ static int make_outputs(const expression *self, const fz_expression *compiled, c
     }
     for (int i = 0; i < outputs; i++) {
         PyObject *given = out && self->is_tuple ? PyTuple_GET_ITEM(out, i) : out;
-        const int made =
-            given ? fzpy_view_output(&views[i], operation_name, "out", given, FZPY_ANY)
-                  : fzpy_view_new(&views[i], operation_name, fz_expression_dtype(compiled, i), ndim, shape);
+        const fz_dtype dtype = fz_expression_dtype(compiled, i);
+        const int made = given ? view_given(&views[i], given, dtype, to->casting)
+                               : fzpy_view_new(&views[i], operation_name, dtype, ndim, shape);
         if (made < 0) {
             while (i) fzpy_view_clear(&views[--i]);
             return -1;
@@ -118,15 +150,15 @@ static PyObject *take_results(const expression *self, fzpy_view views[], bool gi
 }
 
 static PyObject *compute_outputs(const expression *self, const fz_expression *compiled,
-                                 const fz_array *const inputs[], PyObject *out) {
+                                 const fz_array *const inputs[], const destination *to) {
     fzpy_view views[MAX_ARRAYS];
     fz_array *outputs[MAX_ARRAYS];
-    if (make_outputs(self, compiled, inputs, out, views) < 0) return NULL;
+    if (make_outputs(self, compiled, inputs, to, views) < 0) return NULL;
     for (int i = 0; i < self->program.outputs; i++) outputs[i] = &views[i].array;
     PyThreadState *released = fzpy_release_gil(fzpy_view_size(&views[0]) * (1 + self->program.instructions));
     const fz_status status = fz_expression_run(compiled, inputs, outputs);
     fzpy_retake_gil(released);
-    if (!status) return take_results(self, views, out != NULL);
+    if (!status) return take_results(self, views, to->out != NULL);
     for (int i = 0; i < self->program.outputs; i++) fzpy_view_clear(&views[i]);
     return fzpy_raise(status);
 }
@@ -178,13 +210,12 @@ static PyObject *compute_reduction(const fz_expression *compiled, int reduction,
 }
 
 /* values: an object for each name. */
-static PyObject *compute(expression *self, PyObject *const values[], PyObject *out) {
+static PyObject *compute(expression *self, PyObject *const values[], const destination *to) {
     fzpy_view views[MAX_ARRAYS];
     const fz_array *inputs[MAX_ARRAYS];
     fz_kind kinds[MAX_ARRAYS];
     PyObject *result = NULL;
     int viewed = 0;
-    if (out == Py_None) out = NULL;
     for (; viewed < self->program.inputs; viewed++) {
         fzpy_view *view = &views[viewed];
         if (fzpy_view_input(view, operation_name, self->program.names[viewed], values[viewed], FZPY_ANY) < 0)
@@ -197,10 +228,11 @@ static PyObject *compute(expression *self, PyObject *const values[], PyObject *o
     if (found) {
         const fz_expression *program = found->program;
         const bool reduces = self->reduction != Py_None;
-        const int fused = reduces ? fused_reduction(self, program, inputs, out) : -1;
+        const int fused = reduces ? fused_reduction(self, program, inputs, to->out) : -1;
+        const destination new_array = {NULL, to->casting};
         result = fused >= 0 ? compute_reduction(program, fused, inputs)
-                            : compute_outputs(self, program, inputs, reduces ? NULL : out);
-        if (reduces && fused < 0 && result) result = reduce_result(self, result, out);
+                            : compute_outputs(self, program, inputs, reduces ? &new_array : to);
+        if (reduces && fused < 0 && result) result = reduce_result(self, result, to->out);
         if (own) free_compiled(found);
     }
 done:
@@ -241,7 +273,7 @@ static PyObject *call(PyObject *object, PyObject *const *args, size_t nargsf, Py
             return PyErr_Format(PyExc_TypeError, "expression is missing its argument %R",
                                 PyTuple_GET_ITEM(self->names, i));
     }
-    return compute(self, values, out);
+    return compute(self, values, &(destination){out == Py_None ? NULL : out, NPY_SAME_KIND_CASTING});
 }
 
 static PyObject *repr(PyObject *object) {
@@ -471,7 +503,7 @@ static PyObject *fail_missing(PyObject *name) {
     return NULL;
 }
 
-static PyObject *evaluate_in(expression *self, const scope *s, PyObject *out) {
+static PyObject *evaluate_in(expression *self, const scope *s, const destination *to) {
     PyObject *values[MAX_ARRAYS], *result = NULL;
     int found = 0;
     for (; found < self->program.inputs; found++) {
@@ -484,7 +516,7 @@ static PyObject *evaluate_in(expression *self, const scope *s, PyObject *out) {
     /* Nobody else sees a copy that only the frame holds: emptied, it keeps no array alive. */
     if (s->is_snapshot && Py_REFCNT(s->locals) == 1) PyDict_Clear(s->locals);
     if (found == self->program.inputs)
-        result = compute(self, values, out);
+        result = compute(self, values, to);
     else if (!PyErr_Occurred())
         fail_missing(PyTuple_GET_ITEM(self->names, found));
     while (found) Py_DECREF(values[--found]);
@@ -499,11 +531,53 @@ static bool is_function_frame(void) {
     return optimized;
 }
 
+/* numexpr's other arguments, in the order of evaluate's signature. */
+enum { ORDER = 4, CASTING, SANITIZE, OPTIMIZATION, TRUEDIV, DISABLE_CACHE, ARGUMENTS };
+
+/* Is a value absent, None, or one of the words (at most three)? */
+static bool is_one_of(PyObject *value, const char *const words[]) {
+    if (!value || value == Py_None) return true;
+    for (int i = 0; i < 3 && words[i]; i++) {
+        if (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, words[i]) == 0) return true;
+    }
+    return false;
+}
+
+static int fail_option(const char *name, PyObject *value, const char *remedy) {
+    PyErr_Format(PyExc_ValueError, "%s: %s is %R; %s", operation_name, name, value, remedy);
+    return -1;
+}
+
+/* Those that would change the result are refused. The others change nothing: no optimization touches a bit, names
+   are always checked, and no cache keeps an array. */
+static int read_options(PyObject *const values[], NPY_CASTING *casting) {
+    if (!is_one_of(values[ORDER], (const char *const[]){"K", "C", NULL}))
+        return fail_option("order", values[ORDER], "'K' or 'C', or an array of that order as out, would do");
+    if (!is_one_of(values[OPTIMIZATION], (const char *const[]){"none", "moderate", "aggressive"}))
+        return fail_option("optimization", values[OPTIMIZATION],
+                           "'none', 'moderate' or 'aggressive' would do");
+    if (values[TRUEDIV] != Py_True && !is_one_of(values[TRUEDIV], (const char *const[]){"auto", NULL}))
+        return fail_option("truediv", values[TRUEDIV], "'auto' or True, and // in the expression, would do");
+    if (values[SANITIZE] == Py_False)
+        return fail_option("sanitize", values[SANITIZE], "text is always checked; None or True would do");
+    if (!values[CASTING] || values[CASTING] == Py_None) return 0;
+    if (fzpy_load_numpy() < 0) return -1;
+    return PyArray_CastingConverter(values[CASTING], casting) == NPY_SUCCEED ? 0 : -1;
+}
+
 static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-    static const fzpy_signature signature = {
-        operation_name, 4, 1, 0, 4, {"ex", "local_dict", "global_dict", "out"}};
-    PyObject *values[4];
-    if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0) return NULL;
+    static const fzpy_signature signature = {operation_name,
+                                             ARGUMENTS,
+                                             1,
+                                             0,
+                                             ARGUMENTS,
+                                             {"ex", "local_dict", "global_dict", "out", "order", "casting",
+                                              "sanitize", "optimization", "truediv", "disable_cache"}};
+    PyObject *values[ARGUMENTS];
+    destination to = {NULL, NPY_SAME_KIND_CASTING};
+    if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0 || read_options(values, &to.casting) < 0)
+        return NULL;
+    if (values[3] != Py_None) to.out = values[3];
     PyObject *self = find_expression(core, values[0]);
     if (!self) return NULL;
     const bool has_locals = values[1] && values[1] != Py_None;
@@ -513,13 +587,15 @@ static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t narg
         PyErr_Clear(); /* no Python code is running: no names either */
         s.is_snapshot = s.locals && PyDict_CheckExact(s.locals) && is_function_frame();
     }
-    PyObject *result = evaluate_in((expression *)self, &s, values[3]);
+    PyObject *result = evaluate_in((expression *)self, &s, &to);
     Py_DECREF(self);
     return result;
 }
 
 static const char evaluate_doc[] =
-    "evaluate(ex, local_dict=None, global_dict=None, out=None)\n"
+    "evaluate(ex, local_dict=None, global_dict=None, out=None, order='K', casting='same_kind', "
+    "sanitize=None,\n"
+    "         optimization='aggressive', truediv='auto', disable_cache=False)\n"
     "--\n"
     "\n"
     "Compute an expression over arrays in one pass, without arrays in between.\n"
@@ -535,6 +611,10 @@ static const char evaluate_doc[] =
     "    Where names are looked up, in this order; by default the caller's variables.\n"
     "out : ndarray or tuple of ndarray, optional\n"
     "    Where to write; may be an input or overlap one. Nothing is written on error.\n"
+    "casting : str\n"
+    "    NumPy's rule by which the result may be cast to out's dtype.\n"
+    "order, sanitize, optimization, truediv, disable_cache\n"
+    "    numexpr's, with the values that mean what is done anyway: 'K' or 'C', True, any, True, any.\n"
     "\n"
     "Returns\n"
     "-------\n"

@@ -11,5 +11,6 @@
 
 /* view.c: FZ_DTYPE_COUNT for a dtype that libforzium lacks. Whether the bytes are swapped is not asked. */
 fz_dtype fzpy_dtype_of(const PyArray_Descr *descr);
+int fzpy_npy_type_of(fz_dtype dtype);
 
 #endif

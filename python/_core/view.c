@@ -46,7 +46,7 @@ static bool is_accepted(fz_dtype dtype, fzpy_dtypes dtypes) {
     return dtypes == FZPY_ANY ? dtype != FZ_DTYPE_COUNT : dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64;
 }
 
-static int npy_type_of(fz_dtype dtype) {
+int fzpy_npy_type_of(fz_dtype dtype) {
     static const int types[FZ_DTYPE_COUNT] = {
         [FZ_FLOAT32] = NPY_FLOAT, [FZ_FLOAT64] = NPY_DOUBLE, [FZ_BOOL] = NPY_BOOL,
         [FZ_INT8] = NPY_INT8,     [FZ_INT16] = NPY_INT16,    [FZ_INT32] = NPY_INT32,
@@ -269,7 +269,7 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
 int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
     view->owner = NULL;
     if (fzpy_load_numpy() < 0) return -1;
-    PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)shape, npy_type_of(dtype));
+    PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype));
     if (!array) return fzpy_name_argument(operation, "out");
     fill_view(view, (PyArrayObject *)array);
     return 0;

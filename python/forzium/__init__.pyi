@@ -421,6 +421,12 @@ def evaluate(
     local_dict: Mapping[str, Any] | None = None,
     global_dict: Mapping[str, Any] | None = None,
     out: Any = None,
+    order: Literal["K", "C"] | None = "K",
+    casting: Literal["no", "equiv", "safe", "same_kind", "unsafe"] | None = "same_kind",
+    sanitize: Literal[True] | None = None,
+    optimization: Literal["none", "moderate", "aggressive"] | None = "aggressive",
+    truediv: Literal["auto", True] | None = "auto",
+    disable_cache: bool = False,
 ) -> Any: ...
 def expression(text: str, /) -> Expression: ...
 def fuse(function: Callable[..., Any], /) -> Expression: ...

@@ -146,21 +146,17 @@ class Builder:
         if len(operands) != arity:
             raise TypeError(f"{name} takes {arity} arguments; {len(operands)} were given")
         if are_constant and name in _FOLDED:
-            result = getattr(forzium, name)(*(float(value) for value, _ in values))
-            return self.constant(result.item(), weak=False)
+            return self.constant(getattr(forzium, name)(*(value for value, _ in values)).item(), weak=False)
         if name == "multiply" and operands[0] == operands[1]:
             return self.operation("square", operands[0])
         return self.add(op, *operands)
 
     def power(self, base: int, exponent: int) -> int:
-        """The exponents for which NumPy's ** gives another operation's bits."""
+        """The exponent for which NumPy's ** gives another operation's bits."""
         value = self.value_of(exponent)
         constant = self.value_of(base)
-        if value is not None and value[1] and not (constant and constant[1]):
-            if value[0] == 2:
-                return self.operation("square", base)
-            if value[0] == 0.5 and "power" not in _OPS:
-                return self.operation("sqrt", base)
+        if value is not None and value[1] and not (constant and constant[1]) and value[0] == 2:
+            return self.operation("square", base)
         return self.operation("power", base, exponent)
 
     def finish(
@@ -387,6 +383,8 @@ class _Walk:
         name = _ALIASES.get(node.func.id, node.func.id)
         if name in _COMPLEX:
             raise _error(node, f"{name} is for complex numbers, which are not supported", TypeError)
+        if name == "contains":
+            raise _error(node, "contains is for text, which is not supported", TypeError)
         if name in _REDUCTIONS:
             raise _error(node, f"{name} can only be the outermost function")
         if node.keywords:

@@ -209,6 +209,99 @@ def test_python_numbers_are_weak():
     assert forzium.evaluate("1/0*a")[0] == np.inf
 
 
+def test_casting_is_numpys():
+    a, whole = np.arange(5.0), np.zeros(5, np.int64)
+    with pytest.raises(TypeError, match="int64"):
+        forzium.evaluate("a*2.5", out=whole)
+    assert not whole.any()
+    forzium.evaluate("a*2.5", out=whole, casting="unsafe")
+    np.testing.assert_array_equal(whole, (a * 2.5).astype(np.int64))
+    with pytest.raises(TypeError):
+        forzium.evaluate("a + 1", out=np.empty(5, np.float32), casting="safe")
+    with pytest.raises(ValueError, match="casting"):
+        forzium.evaluate("a", casting="any")
+
+
+def test_numexprs_arguments_are_taken_or_refused():
+    a = np.arange(5.0)
+    taken = {
+        "order": "K",
+        "sanitize": True,
+        "optimization": "moderate",
+        "truediv": "auto",
+        "disable_cache": True,
+    }
+    np.testing.assert_array_equal(forzium.evaluate("a/2", disable_cache=True, **taken), a / 2)
+    for name, value in (("order", "F"), ("sanitize", False), ("optimization", "all"), ("truediv", False)):
+        with pytest.raises(ValueError, match=name):
+            forzium.evaluate("a/2", **{name: value})
+    with pytest.raises(TypeError, match="vml"):
+        forzium.evaluate("a/2", vml=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2*a + 3*b",
+        "2*a + 3*b*c",
+        "((.25*a + .75)*a - 1.5)*a - 2",
+        "(a + 2*b) / (1 + a + 4*b*b)",
+        "sinh(a) + cosh(b) - tanh(c)",
+        "sin(a)**2 + cos(b)**2 - tan(c)",
+        "arcsin(a/9) - arccos(b/9) + arctan(c)",
+        "arcsinh(a) + arccosh(b + 1) - arctanh(c/9)",
+        "arctan2(a, b) + hypot(b, c)",
+        "log(a + 1) + log10(b + 1) - log1p(c) + log2(a + 1)",
+        "exp(-a) + expm1(b/9)",
+        "sqrt(a**2 + b**2 + c**2)",
+        "floor(a*1.5) + ceil(b/3) - trunc(c/2) + rint(a/2)",
+        "fmod(a, 3) + a % 3 - b // 2",
+        "where(a > b, c, -a)",
+        "maximum(a, b) - minimum(b, c) + sign(c - 4)",
+        "(a > 2) & ~(b == 3) | (c <= 1) ^ (a != b)",
+        "copysign(a, b - 4)",
+        "a*2.e-5 + 2E5*b - 1.2e3",
+        "isnan(a) | isinf(b) | isfinite(c) | signbit(-a)",
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_numexprs_functions(text, dtype):
+    random = np.random.default_rng(0)
+    values = {name: random.integers(0, 9, 1003).astype(dtype) for name in NAMES}
+    scope = {name: getattr(np, name) for name in dir(np) if not name.startswith("_")}
+    want, got = eval(text, {"__builtins__": {}, **scope}, dict(values)), forzium.evaluate(text, values)
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want, rtol=1e-6 if got.dtype == np.float32 else 1e-14, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 16, 17, 63, 1000, 4097])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_whole_numbers(n, dtype):
+    random = np.random.default_rng(n)
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    values = {name: random.integers(least, most, n, dtype) for name in ("a", "b")}
+    values["c"] = random.integers(-2, 70, n, dtype)
+    for text in (
+        "(3*a + b) ^ (a >> 2)",
+        "(a & b | ~a) - (a << c) + (b >> c)",
+        "maximum(a, b) * minimum(a, c) - -b",
+        "where(abs(a) >= b, a, c) + where(a == c, b, 1)",
+        "(a <= b) | (a != c)",
+    ):
+        want = by_numpy(text, values)
+        got = forzium.evaluate(text, values)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want, text)
+
+
+def test_constants_alone_are_numpys():
+    a = np.ones(3, np.int32)
+    for text in ("abs(-3)*a", "maximum(2, 3) + a", "2**3**2 + a", "sqrt(4)*a", "floor(2.5)*a"):
+        want, got = by_numpy(text, {"a": a}), forzium.evaluate(text)
+        assert got.dtype == want.dtype, text
+        np.testing.assert_array_equal(got, want)
+
+
 # ---- what is refused ---------------------------------------------------------------------------------------
 
 
@@ -258,6 +351,8 @@ def test_what_is_not_arithmetic_is_an_error(text, column):
         "0 < a < 2",
         "1.5j*a",
         "real(a)",
+        "contains(a, b'x')",
+        "complex(a, a)",
         "conj(a)",
         "a == 'b'",
         "sqrt(a, a)",
@@ -367,7 +462,26 @@ def test_threads_share_an_expression():
             if not np.array_equal(square(a, 1.0), want):
                 wrong.append(1)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_threads_compile_the_same_expression_at_once():
+    add = forzium.expression("where(a > b, a - b, a*b)")
+    a, b, wrong, start = np.arange(999.0), np.ones(999), [], threading.Barrier(16)
+
+    def work(dtype, wide):
+        x, y = a.astype(dtype), b.astype(dtype) if wide else 1.0
+        start.wait()
+        if not np.array_equal(add(x, y), np.where(x > y, x - y, x * y)):
+            wrong.append(dtype)
+
+    dtypes = ["f4", "f8", "i4", "i8", "u1", "f2", "i2", "u8"]
+    threads = [threading.Thread(target=work, args=(d, w)) for d in dtypes for w in (False, True)]
     for thread in threads:
         thread.start()
     for thread in threads:
