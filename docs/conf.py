@@ -18,6 +18,9 @@ numpydoc_show_class_members = False
 autodoc_typehints = "none"
 
 
+ROWWISE = ("softmax", "log_softmax", "layer_norm", "rms_norm", "normalize", "cumsum", "cumprod")
+
+
 def kind_of(name):
     """The heading of the reference under which a public name stands."""
     thing = getattr(forzium, name)
@@ -25,6 +28,8 @@ def kind_of(name):
         return "classes"
     if name in ("evaluate", "expression", "fuse"):
         return "expressions"
+    if name in ROWWISE:
+        return "rows"
     if not isinstance(thing, type(forzium.add)):
         return "functions"
     parameters = inspect.signature(thing).parameters

@@ -186,6 +186,76 @@ FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes,
 FZ_API const char *fz_reduction_name(fz_reduction reduction);
 FZ_API const char *fz_reduction_doc(fz_reduction reduction);
 
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+/* A row is what the named axes of x hold where the others stand still. axes are distinct, in [-ndim, ndim);
+   axes == NULL names all. x is of any dtype and strides; rows are computed in float32 where x is float32 or narrower,
+   else in float64, and converted to out's dtype. Where results have x's shape, out may be x itself; otherwise
+   it must not share memory with an input. The order of a sum is fixed by shapes and strides, and its error is that of
+   at most 17 + log2(lanes) roundings, however long the row. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP,
+   FZ_ERROR_MEMORY. */
+
+/** for each row:  m = max(x[i]);  s = sum of e^(x[i] - m);  out[i] = e^(x[i] - m) / s
+    NaN all along where a NaN or +infinity is met, or nothing but -infinity. */
+FZ_API fz_status fz_softmax(const fz_array *x, int naxes, const int axes[], fz_array *out);
+
+/** for each row:  m = max(x[i]);  s = sum of e^(x[i] - m);  out[i] = x[i] - m - log(s)
+    Within 3 ULP also where the result is near 0. */
+FZ_API fz_status fz_log_softmax(const fz_array *x, int naxes, const int axes[], fz_array *out);
+
+/** for each row:  m = mean(x[i]);  v = mean((x[i] - m)^2);  out[i] = (x[i] - m) / sqrt(v + eps) * weight[i] + bias[i]
+    weight and bias have the shape that x has along the named axes, and any dtype; either may be NULL, but a bias
+    needs a weight. FZ_ERROR_VALUE. */
+FZ_API fz_status fz_layer_norm(const fz_array *x, int naxes, const int axes[], const fz_array *weight,
+                               const fz_array *bias, double eps, fz_array *out);
+
+/** for each row:  out[i] = x[i] / sqrt(mean(x[i]^2) + eps) * weight[i]
+    weight as in fz_layer_norm. Squares neither overflow nor underflow. */
+FZ_API fz_status fz_rms_norm(const fz_array *x, int naxes, const int axes[], const fz_array *weight,
+                             double eps, fz_array *out);
+
+/** for each row:  out[i] = x[i] / sqrt(sum of x[i]^2)
+    Squares neither overflow nor underflow. A row of zeros has no direction and gives NaN. */
+FZ_API fz_status fz_normalize(const fz_array *x, int naxes, const int axes[], fz_array *out);
+
+/** for each row:  out[row] = log(sum of e^x[i])
+    out has x's shape with the named axes removed, or kept with length 1. -infinity for no elements. */
+FZ_API fz_status fz_logsumexp(const fz_array *x, int naxes, const int axes[], fz_array *out);
+FZ_API fz_status fz_logsumexp_shape(const fz_array *x, int naxes, const int axes[], int keepdims, int *ndim,
+                                    ptrdiff_t shape[FZ_MAX_NDIM]);
+
+/** for each row:  out[row] = sqrt(sum of x[i]^2)
+    out as in fz_logsumexp. Squares neither overflow nor underflow. 0 for no elements. */
+FZ_API fz_status fz_norm(const fz_array *x, int naxes, const int axes[], fz_array *out);
+FZ_API fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], int keepdims, int *ndim,
+                               ptrdiff_t shape[FZ_MAX_NDIM]);
+
+/** for each row along *axis:  out[i] = x[0] + x[1] + ... + x[i]
+    axis == NULL takes all elements in C order for one row; out then has one axis. x is computed in out's dtype
+    (narrower floats in float32, integers in 64 bits, which wrap); out may be x. Floats' sums have at most
+    16 + FZ_BLOCK / lanes roundings along memory, where FZ_BLOCK is 512, and i across it; where the sum of some
+    neighbours overflows, what follows is infinite or NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE (out is bool),
+    FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_cumsum(const fz_array *x, const int *axis, fz_array *out);
+
+/** for each row along *axis:  out[i] = ((x[0] * x[1]) * ...) * x[i]     otherwise as fz_cumsum */
+FZ_API fz_status fz_cumprod(const fz_array *x, const int *axis, fz_array *out);
+
+/** out[...] = sum over i of a[..., i] * b[..., i]
+    i runs along an axis of both, of one length; the other axes broadcast. Computed in what the dtypes
+    promote to; integers wrap. FMA where the CPU has it. out must not share memory with a or b.
+    FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_vecdot(const fz_array *a, const fz_array *b, int axis, fz_array *out);
+FZ_API fz_status fz_vecdot_shape(const fz_array *a, const fz_array *b, int axis, int *ndim,
+                                 ptrdiff_t shape[FZ_MAX_NDIM]);
+
+/** out[..., j...] = sum over k of a[..., k] * b[..., k, j]     (NumPy's dot)
+    over a's last axis and b's last but one, or only one; a * b where either has no axis. Matrices of float32 or
+    float64 are multiplied by fz_matmul, the rest is computed as fz_vecdot does. FZ_ERROR_SHAPE,
+    FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_dot(const fz_array *a, const fz_array *b, fz_array *out);
+FZ_API fz_status fz_dot_shape(const fz_array *a, const fz_array *b, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
+
 /* ---- expressions --------------------------------------------------------------------------------- */
 
 /* An expression is a program of element-wise operations that is run in one pass over its inputs, without arrays

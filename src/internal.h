@@ -140,6 +140,67 @@ fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
 
+/* ---- rows.c: passes over the rows of arrays, wherever their elements lie ------------------------------------ */
+
+/* A row is what some axes of an array hold where the other axes stand still. */
+#define FZ_ROW_INPUTS 3
+
+typedef struct fz__row fz__row;
+
+typedef struct fz__rows {
+    /* Set before fz__rows_run: */
+    const char *operation;
+    fz_dtype dtype; /* computed in: float32, float64, or a 64-bit integer with passes of its own */
+    fz_row_function *const *passes; /* [fz_row_pass]; of dtype */
+    void (*compute)(fz__row *row);
+    double parameter; /* compute's own */
+    double nothing;   /* the number that a row of no elements gives */
+    bool full;        /* the results are a row, too; else one number, row->result */
+    /* Set by it: */
+    int inputs;
+    ptrdiff_t n;    /* elements of a row, >= 1 */
+    ptrdiff_t size; /* bytes of an element of dtype */
+    ptrdiff_t tile; /* rows that are worked on together */
+    bool in_tiles;  /* rows that cannot be read in place are copied whole */
+    bool direct[FZ_ROW_INPUTS + 1];
+    fz_cast *cast[FZ_ROW_INPUTS + 1]; /* own dtype -> dtype; of the output, back */
+    ptrdiff_t offset[FZ_ROW_INPUTS + 1];
+    fz__nest kept, reduced; /* inputs, output; the latter without the output if it has no row */
+} fz__rows;
+
+struct fz__row {
+    const fz__rows *rows;
+    const char *in[FZ_ROW_INPUTS]; /* NULL where there are fewer */
+    char *out;
+    bool whole; /* all of these are contiguous and of rows->dtype */
+    fz_row_result result;
+};
+
+typedef struct fz__row_step {
+    fz_row_pass pass;
+    fz_row_values values;
+} fz__row_step;
+
+/* The first step reads in[0], the others what the one before has written. Only if `write` are results kept. Gives the
+   first step's sums, whose order n fixes; long rows are split over the threads. */
+fz_row_result fz__row_run(const fz__row *row, int count, const fz__row_step steps[], bool write);
+
+/* arrays: inputs, of one shape (strides of 0 repeat), and the output, whose axes are those of that shape, or if
+   the results are numbers perhaps only those not reduced. The output may be an input; otherwise they share nothing. */
+fz_status fz__rows_run(fz__rows *rows, int inputs, const fz_array *const arrays[], const bool reduced[]);
+
+/* reduced[d]: is axis d of x named? axes == NULL names all. FZ_ERROR_SHAPE. */
+fz_status fz__mark_row_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
+                            bool reduced[]);
+/* The shape of one number for each row. */
+void fz__row_result_shape(const fz_array *x, const bool reduced[], int keepdims, int *ndim,
+                          ptrdiff_t shape[]);
+/* A row-wise operation's output. FZ_ERROR_SHAPE; FZ_ERROR_OVERLAP unless it is apart from the input, or the same view. */
+fz_status fz__check_row_output(const char *operation, const fz_array *x, const fz_array *out, int ndim,
+                               const ptrdiff_t shape[]);
+/* float32 for itself and narrower floats, else float64. */
+fz_dtype fz__row_dtype(fz_dtype dtype);
+
 /* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
 
 /* Scratch of a call, aligned to 64 bytes, recycled between calls by a pool of the library's own that

@@ -174,7 +174,8 @@ bool fzpy_counts_truth(fz_op op);
    must go the long way. */
 PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, PyObject *out);
 int fzpy_init_reductions(PyObject *core);
-int fzpy_init_arrays(PyObject *core); /* matmul, transpose, conv2d, max_pool2d */
+int fzpy_init_rowwise(PyObject *core); /* rowwise.c */
+int fzpy_init_arrays(PyObject *core);  /* matmul, transpose, conv2d, max_pool2d */
 
 /* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
 

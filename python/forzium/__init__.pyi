@@ -261,6 +261,100 @@ class _Matmul(_Operation):
 
 @final
 @type_check_only
+class _Dot(_Operation):
+    @overload
+    def __call__(self, a: _Input, b: _Input, out: _Out) -> _Out: ...
+    @overload
+    def __call__(self, a: _Input, b: _Input, out: None = None) -> Any: ...
+
+@final
+@type_check_only
+class _Vecdot(_Operation):
+    def __call__(self, a: _Input, b: _Input, axis: SupportsIndex = -1) -> Any: ...
+
+@final
+@type_check_only
+class _MapRows(_Operation):
+    @overload
+    def __call__(self, x: _Input, axis: _Axis | None = -1, *, out: _Out) -> _Out: ...
+    @overload
+    def __call__(self, x: _Input, axis: _Axis | None, out: _Out) -> _Out: ...
+    @overload
+    def __call__(self, x: _Input, axis: _Axis | None = -1, out: None = None) -> Any: ...
+
+@final
+@type_check_only
+class _LayerNorm(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = -1,
+        weight: _Input | None = None,
+        bias: _Input | None = None,
+        eps: float = 1e-5,
+        *,
+        out: _Out,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = -1,
+        weight: _Input | None = None,
+        bias: _Input | None = None,
+        eps: float = 1e-5,
+        out: None = None,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _RmsNorm(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = -1,
+        weight: _Input | None = None,
+        eps: float = 1e-6,
+        *,
+        out: _Out,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = -1,
+        weight: _Input | None = None,
+        eps: float = 1e-6,
+        out: None = None,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Norm(_Operation):
+    def __call__(self, x: _Input, axis: _Axis | None = None, keepdims: bool = False) -> Any: ...
+
+@final
+@type_check_only
+class _Scan(_Operation):
+    @overload
+    def __call__(
+        self, x: _Input, axis: SupportsIndex | None = None, dtype: DTypeLike | None = None, *, out: _Out
+    ) -> _Out: ...
+    @overload
+    def __call__(self, x: _Input, axis: SupportsIndex | None, dtype: DTypeLike | None, out: _Out) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: SupportsIndex | None = None,
+        dtype: DTypeLike | None = None,
+        out: None = None,
+    ) -> NDArray[Any]: ...
+
+@final
+@type_check_only
 class _Transpose(_Operation):
     @overload
     def __call__(self, x: _Input, axes: Sequence[SupportsIndex] | None = None, *, out: _Out) -> _Out: ...
@@ -398,6 +492,18 @@ min: Final[_Extreme]
 prod: Final[_Sum]
 nanmax: Final[_Extreme]
 nanmin: Final[_Extreme]
+
+softmax: Final[_MapRows]
+log_softmax: Final[_MapRows]
+normalize: Final[_MapRows]
+layer_norm: Final[_LayerNorm]
+rms_norm: Final[_RmsNorm]
+logsumexp: Final[_Norm]
+norm: Final[_Norm]
+cumsum: Final[_Scan]
+cumprod: Final[_Scan]
+vecdot: Final[_Vecdot]
+dot: Final[_Dot]
 
 matmul: Final[_Matmul]
 transpose: Final[_Transpose]

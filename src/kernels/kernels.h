@@ -107,6 +107,52 @@ typedef struct fz_image_kernels {
     void (*max_windows)(size_t n, size_t window, size_t stride, const void *x, void *out);
 } fz_image_kernels;
 
+/* Passes over a row of n >= 1 contiguous elements. t[i] stands for (x[i] * scale - shift) - low, each step rounded.
+   Sums join as rowwise.c says. */
+typedef enum fz_row_pass {
+    FZ_ROW_MAX,     /* sum = the largest x[i]; NaN where there is one */
+    FZ_ROW_SIZE,    /* sum = the largest |x[i]|; NaN where there is one */
+    FZ_ROW_SUM,     /* sum = sum of t[i] */
+    FZ_ROW_SQUARES, /* sum = sum of t[i]^2 */
+    FZ_ROW_DOT,     /* sum = sum of x[i] * y[i] */
+    FZ_ROW_EXP, /* out[i] = e^(x[i] - shift); sum = sum of those that x[i] != shift, top = how many others */
+    FZ_ROW_AFFINE, /* out[i] = t[i] * factor [* y[i]] [+ z[i]] */
+    FZ_ROW_PASSES,
+} fz_row_pass;
+
+typedef struct fz_row_operands {
+    const void *x, *y, *z; /* y and z only where a pass has them; NULL in an affine pass: 1 and 0 */
+    void *out;             /* may be x; of an exponential pass NULL, too: nothing is written then */
+} fz_row_operands;
+
+typedef struct fz_row_values {
+    double scale, shift, low, factor; /* rounded to T */
+} fz_row_values;
+
+typedef struct fz_row_result {
+    union {
+        double sum;
+        uint64_t whole; /* of integers */
+    };
+    double top;
+} fz_row_result;
+
+typedef void fz_row_function(size_t n, const fz_row_operands *operands, const fz_row_values *values,
+                             fz_row_result *result);
+
+typedef struct fz_rowwise_kernels {
+    fz_row_function *passes[FZ_ROW_PASSES];
+} fz_rowwise_kernels;
+
+/* out[i] = carry op (x[0] op ... x[i]) for i < n; *total = x[0] op ... x[n - 1]. carry and total are of T. out may be
+   x; where it is NULL only the total is computed, the same bits. */
+typedef void fz_scan(size_t n, const void *x, void *out, const void *carry, void *total);
+
+typedef struct fz_scan_kernels {
+    fz_scan *sum;
+    fz_scan *product; /* from left to right: out[i] = ((carry * x[0]) * x[1]) ..., *total = out[n - 1] */
+} fz_scan_kernels;
+
 /* dst[j][i] = src[i][j] for i < rows, j < columns; both have contiguous rows and byte row strides. */
 typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
                                ptrdiff_t dst_stride);
@@ -120,6 +166,8 @@ typedef struct fz_kernels {
     const fz_matmul_kernels *matmul;
     const fz_image_kernels *image;
     fz_transpose_tile *transpose;
+    const fz_rowwise_kernels *rowwise;
+    const fz_scan_kernels *scan;
 } fz_kernels;
 
 #endif

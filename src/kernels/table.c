@@ -8,6 +8,8 @@ extern const fz_reduce_kernels FZ_KERNEL(reduce);
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 extern const fz_image_kernels FZ_KERNEL(image);
 extern fz_transpose_tile FZ_KERNEL(transpose);
+extern const fz_rowwise_kernels FZ_KERNEL(rowwise);
+extern const fz_scan_kernels FZ_KERNEL(scan);
 #endif
 
 extern const fz_kernels FZ_KERNEL(kernels);
@@ -20,5 +22,7 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .matmul = &FZ_KERNEL(matmul),
     .image = &FZ_KERNEL(image),
     .transpose = FZ_KERNEL(transpose),
+    .rowwise = &FZ_KERNEL(rowwise),
+    .scan = &FZ_KERNEL(scan),
 #endif
 };

@@ -462,6 +462,30 @@ FZ_INLINE mask vlow_bits(wide x) { return __builtin_convertvector((wide_mask)x, 
 FZ_INLINE vec vinterleave_low(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_LOW); }
 FZ_INLINE vec vinterleave_high(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_HIGH); }
 
+/* Lanes moved up by `places`; the lowest come from fill. */
+#if FZ_VECTOR_BYTES == 64 && defined(FZ_T_float32)
+#define FZ_FROM(k)                                                                                    \
+    k, k + 1, k + 2, k + 3, k + 4, k + 5, k + 6, k + 7, k + 8, k + 9, k + 10, k + 11, k + 12, k + 13, \
+        k + 14, k + 15
+#elif FZ_VECTOR_BYTES == 64 || (FZ_VECTOR_BYTES == 32 && defined(FZ_T_float32))
+#define FZ_FROM(k) k, k + 1, k + 2, k + 3, k + 4, k + 5, k + 6, k + 7
+#elif FZ_VECTOR_BYTES == 32 || defined(FZ_T_float32)
+#define FZ_FROM(k) k, k + 1, k + 2, k + 3
+#else
+#define FZ_FROM(k) k, k + 1
+#endif
+#define FZ_MOVED_UP(v, fill, places) __builtin_shufflevector(fill, v, FZ_FROM((W > places ? W - places : 0)))
+
+/* Lane i becomes v[0] + ... + v[i]. Adding -0 changes nothing, not even -0. */
+FZ_INLINE vec vprefix_sums(vec v) {
+    const vec none = vsplat((T)-0.0);
+    v = v + FZ_MOVED_UP(v, none, 1);
+    if (W > 2) v = v + FZ_MOVED_UP(v, none, 2);
+    if (W > 4) v = v + FZ_MOVED_UP(v, none, 4);
+    if (W > 8) v = v + FZ_MOVED_UP(v, none, 8);
+    return v;
+}
+
 /* Transposes `count` rows (a power of two, at most W) of W lanes: lane j of row i goes to place
    j * count + i of the row-major result. log2(count) times, row i and row i + count/2 interleave into rows
    2i and 2i + 1: each step rotates the bits of an element's index by one. */
