@@ -5,40 +5,27 @@
 #include "math_exp.h"
 #include "math_log.h"
 
-/* 1 / (1 + e^-x) is 2^k times the quotient. */
-typedef struct sigmoid_parts {
-    vpair quotient;
-    vec k;
-} sigmoid_parts;
-
-/* Of e = e^-|x| the result is e / (1 + e) below 0 and 1 / (1 + e) above; |x + low| <= 1000 (float32: 120). */
-FZ_INLINE sigmoid_parts sigmoid_split(vec x, vec low) {
-    const mask negative = x < 0;
-    const exp_parts e = exp_split(-vabsolute(x), vselect(negative, low, -low));
-    const vpair power = exp_significand(e), one = {vsplat(1), vsplat(0)};
-    const vpair sum = vsum_ordered(vsplat(1), vscale(power.high, e.k));
-    const vpair below = {sum.high, sum.low + vscale(power.low, e.k)};
-    const vpair above = {vselect(negative, power.high, one.high), vselect(negative, power.low, one.low)};
-    return (sigmoid_parts){vquotient(above, below), vselect(negative, e.k, vsplat(0))};
-}
-
-/* 0.6 ULP. */
-FZ_INLINE vec vsigmoid(vec x) {
-    const sigmoid_parts s = sigmoid_split(exp_clamp(x), vsplat(0));
-    return vscale(s.quotient.high + s.quotient.low, s.k);
-}
-
-/* x times the sigmoid of (y + low): 0.6 ULP. */
+/* x / (1 + e^-(y + low)) for |y| <= 760 (float32: 110), |low| <= ulp(y). Of q = x / (1 + e^a) / 2^k, a = |y|, it is
+   2^k q below 0, and above x - 2^k q, where q's error counts half at most. */
 FZ_INLINE vec times_sigmoid(vec x, vec y, vec low) {
-    const sigmoid_parts s = sigmoid_split(y, low);
-    const vpair product = vproduct(x, s.quotient.high);
-    return vcopysign(vscale(product.high + vfma(x, s.quotient.low, product.low), s.k), x);
+    const mask sign = (mask)y & (mask)vsplat((T)-0.0);
+    const growth g = grow(vabsolute(y), (vec)((mask)low ^ sign));
+    const vec sum = g.high + g.unit, missed = (g.high - sum) + g.unit + g.low;
+    const vec inverse = vreciprocal_near(sum + missed), quotient = x * inverse;
+    const vec excess = vfma(-quotient, missed, vcancel(-quotient, sum, x));
+    const vec q = vfma(excess, inverse, quotient);
+    return vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x));
+}
+
+FZ_INLINE vec vsigmoid(vec x) {
+    const vec limit = vsplat(FZ_PER_T(105, 746));
+    return times_sigmoid(vsplat(1), vsmaller(limit, vlarger(-limit, x)), vsplat((T)-0.0));
 }
 
 /* From 110 (float64: 760) on it is x, and as far below 0 it is -0. */
 FZ_INLINE vec vsilu(vec x) {
     const vec limit = vsplat(FZ_PER_T(110, 760)), within = vsmaller(limit, vlarger(-limit, x));
-    return vselect(x > limit, x, times_sigmoid(within, within, vsplat(0)));
+    return vselect(x > limit, x, times_sigmoid(within, within, vsplat((T)-0.0)));
 }
 
 /* x / 2 (1 + tanh u) is x times the sigmoid of 2u = x (2 sqrt(2/pi) + 2 sqrt(2/pi) 0.044715 x^2); where

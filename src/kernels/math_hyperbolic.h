@@ -5,40 +5,39 @@
 #include "math_exp.h"
 #include "math_log.h"
 
-/* tanh |x| = (e^2|x| - 1) / (e^2|x| + 1), both divided by 2^k: 0.6 ULP. Where 2^-k is too small to be
-   added to 1 it is 1 - 2 / e^2|x|, and 1 from 10 (float64: 20) on. */
+/* tanh a = (e^2a - 1) / (e^2a + 1), both times a power of two: a quotient of estimates and what is missing in its
+   product with the denominator. Where that power is too small to be added to 1 it is 1 - 2 / e^2a; it is 1 from 10
+   (float64: 20) on. */
 FZ_INLINE vec vtanh(vec x) {
-    const vec size = vsmaller(vsplat(FZ_PER_T(10, 20)), vabsolute(x));
-    const exp_parts e = exp_split(size + size, vsplat(0));
-    const vec unit = vscale(vsplat(1), -e.k);
-    const vpair less = vsum_ordered(1 - unit, e.r), more = vsum_ordered(1 + unit, e.r);
-    const vpair quotient =
-        vquotient(vsum_ordered(less.high, less.low + e.tail), vsum_ordered(more.high, more.low + e.tail));
-    vec result = quotient.high + quotient.low;
-    const mask large = size > FZ_PER_T(6, 16);
-    if (vany(large)) result = vselect(large, 1 - 2 * unit / (1 + (e.r + e.tail)), result);
-    return vcopysign(result, x);
+    const vec a = vsmaller(vsplat(FZ_PER_T(10, 20)), vabsolute(x));
+    const growth g = grow(a + a, vsplat((T)-0.0));
+    const vec less = g.high - g.unit, less_low = (g.high - less) - g.unit + g.low;
+    const vec more = g.high + g.unit, more_low = (g.high - more) + g.unit + g.low;
+    const vec inverse = vreciprocal_near(more + more_low), quotient = (less + less_low) * inverse;
+    const vec excess = vfma(-quotient, more_low, vcancel(-quotient, more, less) + less_low);
+    const vec near_1 = vfma(g.unit * -2, inverse, vsplat(1));
+    return vcopysign(vselect(a > FZ_PER_T(6, 16), near_1, vfma(excess, inverse, quotient)), x);
 }
 
-/* sinh |x| = (e^|x| - 1 + (e^|x| - 1) / e^|x|) / 2, divided by 2^k / 2: 0.8 ULP. */
+/* e^a / 2 + sign e^-a / 2 by sinh r and cosh r. The largest terms are added in vpair. */
+FZ_INLINE vec join_halves(growth g, T sign) {
+    const vec falling = vlookup_step(FALLING_HIGH, g.step), falling_low = vlookup_step(FALLING_LOW, g.step);
+    const vec rising = vlookup_step(ROOT_HIGH, g.step), rising_low = vlookup_step(ROOT_LOW, g.step);
+    const vec square = g.unit * g.unit * sign;
+    const vec sum = vfma(square, rising, falling), difference = vfma(-square, rising, falling);
+    const vec sum_low = vfma(square, rising_low, falling_low) + vfma(square, rising, falling - sum);
+    const vec most = vfma(difference, g.r, sum), missed = vcancel(difference, g.r, sum - most);
+    const vec low = vfma(difference, g.odd, vfma(sum, g.even, sum_low)) + missed;
+    return vscale(most + low, -1 - vfloor(g.k));
+}
+
 FZ_INLINE vec vsinh(vec x) {
-    const vec size = vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x));
-    const exp_parts e = exp_split(size, vsplat(0));
-    const vec unit = vscale(vsplat(1), -e.k);
-    const vpair less = exp_less_1(e), quotient = vquotient(less, exp_significand(e));
-    const vpair sum = vsum_ordered(less.high, unit * quotient.high);
-    const vec low = sum.low + vfma(unit, quotient.low, less.low);
-    return vcopysign(vscale(sum.high + low, e.k - 1), x);
+    return vcopysign(
+        join_halves(grow(vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x)), vsplat((T)-0.0)), -1), x);
 }
 
-/* cosh x = (e^|x| + 1 / e^|x|) / 2, divided by 2^k / 2: 0.8 ULP. */
 FZ_INLINE vec vcosh(vec x) {
-    const vec size = vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x));
-    const exp_parts e = exp_split(size, vsplat(0));
-    const vec unit = vscale(vsplat(1), -e.k);
-    const vpair power = exp_significand(e), one = {vsplat(1), vsplat(0)}, inverse = vquotient(one, power);
-    const vec square = unit * unit, low = vfma(square, inverse.high, vfma(square, inverse.low, power.low));
-    return vscale(power.high + low, e.k - 1);
+    return join_halves(grow(vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x)), vsplat((T)-0.0)), 1);
 }
 
 /* The root of x, which is not negative; 0 of 0. */

@@ -3,10 +3,10 @@
 #ifndef FZ_MATH_POWER_H
 #define FZ_MATH_POWER_H
 
-#include "vec_math.h"
+#include "math_growth.h"
 
 /* At j mod 16, for j = 11 to 23: -log2(j / 16) as two numbers, the first so short that adding an exponent is exact.
-   At i: 2^(i / 16) as two numbers. Computed with 200 bits. */
+   Computed with 200 bits. */
 #if defined(FZ_T_float32)
 static const T LOG2_HIGH[] = {0,
                               -0x1.664p-4f,
@@ -40,26 +40,6 @@ static const T LOG2_LOW[] = {0,
                              -0x1.1c8f12p-22f,
                              -0x1.9fd502p-17f,
                              0x1.25b3eep-22f};
-static const T ROOT_HIGH[] = {0x1p0f,        0x1.0b5586p0f, 0x1.172b84p0f, 0x1.2387a6p0f,
-                              0x1.306fep0f,  0x1.3dea64p0f, 0x1.4bfdaep0f, 0x1.5ab07ep0f,
-                              0x1.6a09e6p0f, 0x1.7a1148p0f, 0x1.8ace54p0f, 0x1.9c4918p0f,
-                              0x1.ae89fap0f, 0x1.c199bep0f, 0x1.d5818ep0f, 0x1.ea4afap0f};
-static const T ROOT_LOW[] = {0,
-                             0x1.9f3122p-25f,
-                             -0x1.c15742p-27f,
-                             0x1.ceac48p-25f,
-                             0x1.4636e2p-25f,
-                             0x1.824684p-25f,
-                             -0x1.593abcp-25f,
-                             -0x1.5bd5ecp-27f,
-                             0x1.9fcef4p-26f,
-                             -0x1.829fdp-25f,
-                             0x1.15506ep-27f,
-                             0x1.51f848p-27f,
-                             -0x1.a94b14p-26f,
-                             -0x1.3d56b2p-27f,
-                             -0x1.822dbcp-27f,
-                             0x1.52486cp-27f};
 #else
 static const T LOG2_HIGH[] = {0,
                               -0x1.663f6fac9p-4,
@@ -93,38 +73,6 @@ static const T LOG2_LOW[] = {0,
                              0x1.cd0cb4492f1bcp-43,
                              -0x1.66cccab240e9p-46,
                              0x1.da6339da288fcp-43};
-static const T ROOT_HIGH[] = {0x1p0,
-                              0x1.0b5586cf9890fp0,
-                              0x1.172b83c7d517bp0,
-                              0x1.2387a6e756238p0,
-                              0x1.306fe0a31b715p0,
-                              0x1.3dea64c123422p0,
-                              0x1.4bfdad5362a27p0,
-                              0x1.5ab07dd485429p0,
-                              0x1.6a09e667f3bcdp0,
-                              0x1.7a11473eb0187p0,
-                              0x1.8ace5422aa0dbp0,
-                              0x1.9c49182a3f09p0,
-                              0x1.ae89f995ad3adp0,
-                              0x1.c199bdd85529cp0,
-                              0x1.d5818dcfba487p0,
-                              0x1.ea4afa2a490dap0};
-static const T ROOT_LOW[] = {0,
-                             0x1.8a62e4adc610bp-54,
-                             -0x1.19041b9d78a76p-55,
-                             0x1.9b07eb6c70573p-54,
-                             0x1.6f46ad23182e4p-55,
-                             0x1.ada0911f09ebcp-55,
-                             0x1.d4397afec42e2p-56,
-                             0x1.6324c054647adp-54,
-                             -0x1.bdd3413b26456p-54,
-                             -0x1.41577ee04992fp-55,
-                             0x1.6e9f156864b27p-54,
-                             0x1.c7c46b071f2bep-56,
-                             0x1.7a1cd345dcc81p-54,
-                             0x1.11065895048ddp-55,
-                             0x1.2ed02d75b3707p-55,
-                             -0x1.e9c23179c2893p-54};
 #endif
 
 enum { POWER_FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, POWER_BIAS = sizeof(T) == 4 ? 127 : 1023 };
@@ -173,18 +121,6 @@ FZ_INLINE vpair log2_words(vec a, vec shift) {
     const vpair sum = vsum_ordered((k + shift) + vlookup(LOG2_HIGH, (mask)near), main.high);
     return vsum_ordered(sum.high, sum.low + (vlookup(LOG2_LOW, (mask)near) + rest));
 }
-
-/* x * 2^floor(k) for 1/4 < x < 4, rounded once. */
-#if defined(FZ_SIMD_avx512)
-FZ_INLINE vec vscale_floor(vec x, vec k) { return (vec)FZ_X86(scalef)((x86_vec)x, (x86_vec)k); }
-#else
-FZ_INLINE vec vscale_floor(vec x, vec k) {
-    const T whole = FZ_PER_T(0x1.8p23, 0x1.8p52) + POWER_BIAS;
-    const vec all = vfloor(k), half = vfloor(all * (T)0.5), rest = all - half;
-    return x * (vec)((mask)(half + whole) << POWER_FRACTION_BITS) *
-           (vec)((mask)(rest + whole) << POWER_FRACTION_BITS);
-}
-#endif
 
 /* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
 FZ_INLINE vec exp2_series(vec f) {

@@ -30,11 +30,22 @@ FZ_INLINE mask vbits_down(mask m, int places) { return (mask)((words)m >> places
 /* The layout of T. */
 enum { FRACTION_BITS = sizeof(T) == 4 ? 23 : 52, EXPONENT_BIAS = sizeof(T) == 4 ? 127 : 1023 };
 
-/* c[0] + c[1] x + ... + c[count - 1] x^(count - 1). */
+/* c[0] + c[1] x + ... + c[count - 1] x^(count - 1). Of many terms all but the first are added by pairs, pairs of pairs
+   and so on (Estrin, "Organization of computer systems", 1960): one after the other they would wait for longer than a
+   CPU looks ahead. */
 FZ_INLINE vec vpolynomial(vec x, int count, const T *c) {
     vec sum = vsplat(c[count - 1]);
-    for (int i = count - 2; i >= 0; i--) sum = vfma(sum, x, vsplat(c[i]));
-    return sum;
+    if (count < 8) {
+        for (int i = count - 2; i >= 0; i--) sum = vfma(sum, x, vsplat(c[i]));
+        return sum;
+    }
+    vec terms[16], power = x;
+    for (int i = 1; i < count; i++) terms[i - 1] = vsplat(c[i]);
+    for (int left = count - 1; left > 1; left = (left + 1) / 2, power = power * power) {
+        for (int i = 0; i < left / 2; i++) terms[i] = vfma(terms[2 * i + 1], power, terms[2 * i]);
+        if (left % 2) terms[left / 2] = terms[left - 1];
+    }
+    return vfma(terms[0], x, vsplat(c[0]));
 }
 
 /* Added to a number below 2^21 (float64: 2^50) this leaves the nearest whole number in the low bits of
@@ -52,6 +63,13 @@ FZ_INLINE vec vscale(vec x, vec k) {
     const vec half = (k * (T)0.5 + FZ_WHOLE) - FZ_WHOLE;
     return x * vpower_of_2(half) * vpower_of_2(k - half);
 }
+#endif
+
+/* x * 2^floor(k), rounded once, as vscale. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vec vscale_floor(vec x, vec k) { return vscale(x, k); }
+#else
+FZ_INLINE vec vscale_floor(vec x, vec k) { return vscale(x, vfloor(k)); }
 #endif
 
 /* a * b + c where c cancels the greater part of the product: rounded once as if the product were not.
