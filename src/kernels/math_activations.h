@@ -14,7 +14,7 @@ FZ_INLINE vec times_sigmoid(vec x, vec y, vec low) {
     const vec inverse = vreciprocal_near(sum + missed), quotient = x * inverse;
     const vec excess = vfma(-quotient, missed, vcancel(-quotient, sum, x));
     const vec q = vfma(excess, inverse, quotient);
-    return vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x));
+    return vcopysign(vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x)), x);
 }
 
 FZ_INLINE vec vsigmoid(vec x) {

@@ -93,6 +93,29 @@ def test_zeros_and_what_is_exact_have_numpys_sign(name, dtype):
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(want[zero]))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["silu", "gelu", "gelu_tanh", "elu"])
+def test_activations_that_multiply_by_x_keep_its_sign_at_zero(name, dtype):
+    got = getattr(forzium, name)(np.array([0.0, -0.0] * 9, dtype))
+    np.testing.assert_array_equal(got, 0)
+    np.testing.assert_array_equal(np.signbit(got), [False, True] * 9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", PRESENT)
+def test_a_result_does_not_depend_on_where_its_element_lies(name, dtype):
+    """In a whole vector, in the last and incomplete one, at a stride, alone, and in an expression."""
+    points = hard_points(np.dtype(dtype))[::37][:130]
+    operands = (points,) if ORACLES[name].operands == 1 else (points, points[::-1].copy())
+    function = getattr(forzium, name)
+    whole = function(*operands)
+    for some in (slice(1, None), slice(3, 50), slice(77, 78), slice(None, None, 3)):
+        np.testing.assert_array_equal(function(*(x[some] for x in operands)), whole[some])
+    text = "elu(x, 1)" if name == "elu" else f"{name}({', '.join('xy'[: len(operands)])})"
+    variables = dict(zip("xy", operands, strict=False))
+    np.testing.assert_array_equal(forzium.evaluate(text, variables), whole)
+
+
 # ---- NumPy's validation sets -------------------------------------------------------------------------------
 
 SETS = Path(np._core.__file__).parent / "tests" / "data"
