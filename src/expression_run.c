@@ -23,6 +23,7 @@ typedef struct job {
     bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
     fz__chain_code *const *codes; /* of the chains; NULL where none has any */
     ptrdiff_t unit;               /* elements that the chains take at once */
+    bool is_direct;               /* no row needs a buffer: run_row_directly */
     bool in_blocks;               /* something goes through block buffers, or from chain to chain */
     char *partials;               /* of a reduction: a result per segment; else NULL */
     fz_reduction reduction;
@@ -168,6 +169,24 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
     }
 }
 
+/* Where nothing is converted and the only chain has code, it reads and writes the rows themselves, in two parts where
+   the first brings its stores to a boundary. */
+static void run_row_directly(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
+    worker *w = context;
+    const job *j = w->j;
+    const fz_expression *e = j->e;
+    const ptrdiff_t head = find_head(j, n, row);
+    for (ptrdiff_t begin = 0, count = head ? head : n; begin < n; begin += count, count = n - begin) {
+        for (int i = 0; i < e->sources; i++) {
+            const int k = e->source[i].value;
+            if (k < e->inputs) w->places[i].base = row[k] + begin * strides[k];
+        }
+        for (int i = 0; i < e->outputs; i++)
+            w->places[e->places - e->outputs + i].base = row[e->inputs + i] + begin * strides[e->inputs + i];
+        j->codes[0]((size_t)count, w->places);
+    }
+}
+
 static void start_worker(worker *w, const job *j, char *scratch) {
     const fz_expression *e = j->e;
     w->j = j;
@@ -200,7 +219,7 @@ static void run_range_in(const job *j, ptrdiff_t begin, ptrdiff_t end, char *scr
     if (j->partials)
         reduce_range(&w, begin, end);
     else
-        fz__nest_walk(&j->nest, begin, end, run_row, &w);
+        fz__nest_walk(&j->nest, begin, end, j->is_direct ? run_row_directly : run_row, &w);
 }
 
 static __attribute__((noinline)) void run_range_on_stack(const job *j, ptrdiff_t begin, ptrdiff_t end) {
@@ -323,6 +342,11 @@ static void plan_codes(job *j) {
     j->unit = j->codes ? 1 : e->unit;
     for (int c = 0; j->codes && c < e->chains; c++) {
         if (!j->codes[c]) j->unit = e->unit;
+    }
+    j->is_direct = j->unit == 1 && e->chains == 1 && !j->in_blocks;
+    for (int i = 0; i < e->sources; i++) {
+        const int k = e->source[i].value;
+        j->is_direct &= k >= e->inputs || j->dtypes[k] == e->source[i].dtype;
     }
 }
 

@@ -12,7 +12,7 @@ enum {
     MAX_ARRAYS = FZ_MAX_EXPRESSION_ARRAYS,
 };
 
-typedef struct compiled compiled;
+typedef struct compilation compilation;
 
 typedef struct expression {
     PyObject_HEAD vectorcallfunc vectorcall;
@@ -22,53 +22,53 @@ typedef struct expression {
     PyObject *names;     /* tuple of str */
     PyObject *reduction; /* str or None: joins the elements of the only output */
     PyObject *axis;
-    _Atomic(compiled *) compiled; /* for the kinds of inputs that came so far */
-    bool is_tuple;                /* gives a tuple of arrays */
+    _Atomic(compilation *) compiled; /* for the kinds of inputs that came so far */
+    bool is_tuple;                   /* gives a tuple of arrays */
     fz_program program;
 } expression;
 
 /* ---- compiling ---------------------------------------------------------------------------------------------- */
 
 /* What the expression comes to for inputs of certain kinds. */
-struct compiled {
-    compiled *next;
+struct compilation {
+    compilation *next;
     fz_expression *program;
     fz_kind kinds[];
 };
 
-static bool has_kinds(const compiled *c, const fz_kind kinds[], int n) {
+static bool has_kinds(const compilation *c, const fz_kind kinds[], int n) {
     for (int k = 0; k < n; k++) {
         if (c->kinds[k].dtype != kinds[k].dtype || c->kinds[k].weak != kinds[k].weak) return false;
     }
     return true;
 }
 
-static void free_compiled(compiled *c) {
+static void free_compiled(compilation *c) {
     if (c) fz_expression_free(c->program);
     PyMem_RawFree(c);
 }
 
-static compiled *compile_kinds(const expression *self, const fz_kind kinds[]) {
+static compilation *compile_kinds(const expression *self, const fz_kind kinds[]) {
     const size_t bytes = (size_t)self->program.inputs * sizeof *kinds;
-    compiled *made = PyMem_RawCalloc(1, sizeof *made + bytes);
-    if (!made) return (compiled *)PyErr_NoMemory();
+    compilation *made = PyMem_RawCalloc(1, sizeof *made + bytes);
+    if (!made) return (compilation *)PyErr_NoMemory();
     if (bytes) memcpy(made->kinds, kinds, bytes);
     const fz_status status = fz_expression_create(&self->program, kinds, &made->program);
     if (!status) return made;
     PyMem_RawFree(made);
-    return (compiled *)fzpy_raise(status);
+    return (compilation *)fzpy_raise(status);
 }
 
 /* The list grows at its front and loses nothing before the expression goes: threads read it without a lock. Beyond
    MAX_CACHED kinds *own is true, and the caller frees what it gets. */
-static compiled *find_compiled(expression *self, const fz_kind kinds[], bool *own) {
-    compiled *first = atomic_load_explicit(&self->compiled, memory_order_acquire);
+static compilation *find_compiled(expression *self, const fz_kind kinds[], bool *own) {
+    compilation *first = atomic_load_explicit(&self->compiled, memory_order_acquire);
     int known = 0;
     *own = false;
-    for (compiled *c = first; c; c = c->next, known++) {
+    for (compilation *c = first; c; c = c->next, known++) {
         if (has_kinds(c, kinds, self->program.inputs)) return c;
     }
-    compiled *made = compile_kinds(self, kinds);
+    compilation *made = compile_kinds(self, kinds);
     if (!made || (*own = known >= MAX_CACHED)) return made;
     made->next = first;
     while (!atomic_compare_exchange_weak_explicit(&self->compiled, &made->next, made, memory_order_release,
@@ -224,7 +224,7 @@ static PyObject *compute(expression *self, PyObject *const values[], const desti
         kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
     }
     bool own;
-    compiled *found = find_compiled(self, kinds, &own);
+    compilation *found = find_compiled(self, kinds, &own);
     if (found) {
         const fz_expression *program = found->program;
         const bool reduces = self->reduction != Py_None;
@@ -326,7 +326,7 @@ static void deallocate(PyObject *object) {
     Py_XDECREF(self->names);
     Py_XDECREF(self->reduction);
     Py_XDECREF(self->axis);
-    for (compiled *c = self->compiled, *next; c; c = next) {
+    for (compilation *c = self->compiled, *next; c; c = next) {
         next = c->next;
         free_compiled(c);
     }

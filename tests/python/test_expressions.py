@@ -224,13 +224,7 @@ def test_casting_is_numpys():
 
 def test_numexprs_arguments_are_taken_or_refused():
     a = np.arange(5.0)
-    taken = {
-        "order": "K",
-        "sanitize": True,
-        "optimization": "moderate",
-        "truediv": "auto",
-        "disable_cache": True,
-    }
+    taken = {"order": "K", "sanitize": True, "optimization": "moderate", "truediv": "auto"}
     np.testing.assert_array_equal(forzium.evaluate("a/2", disable_cache=True, **taken), a / 2)
     for name, value in (("order", "F"), ("sanitize", False), ("optimization", "all"), ("truediv", False)):
         with pytest.raises(ValueError, match=name):
