@@ -29,14 +29,10 @@ fz__codes *fz__codes_create(void) { return calloc(1, sizeof(fz__codes)); }
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "evex.h"
+#include "vector_code.h"
 
 enum {
     MOST_VARIANTS = 8,
-    /* Registers of values: vectors 0 to 31, then masks, of which 1 stands for the lanes of the last vector. */
-    VECTORS = 32,
-    FIRST_MASK = VECTORS + 2,
-    REGISTERS = VECTORS + 8,
     MOST_SPLATS = 24, /* the rest is for what moves */
     NONE = -1,
     /* Bytes of code: at most, of a step in one pass, of a place, and of the rest. */
@@ -57,11 +53,8 @@ typedef struct generator {
     const fz__meaning *meaning;
     int steps;
     uint64_t splats;
-    fz__bytes out;
-    bool is_wide, is_float; /* elements: 64 bits, else 32; floats */
-    bool is_tail;           /* the code is for the last lanes */
-    bool failed;
-    int8_t uses[REGISTERS];
+    fz__vector_code code;
+    int scale;           /* an element has 1 << scale bytes */
     int bundle;          /* register, as in kernels/chain.c */
     int8_t *register_of; /* places: where their value is; NONE: in memory only */
     int8_t *pointer_of;  /* places in memory that move: which register points to them */
@@ -70,22 +63,11 @@ typedef struct generator {
     bool *is_unread;                  /* nobody reads the place that the step writes */
 } generator;
 
-/* ---- registers -------------------------------------------------------------------------------------------- */
+/* ---- registers and places -------------------------------------------------------------------------------- */
 
-static int take(generator *g, int begin, int end) {
-    for (int r = begin; r < end; r++) {
-        if (g->uses[r]) continue;
-        g->uses[r] = 1;
-        return r;
-    }
-    g->failed = true;
-    return begin;
-}
-static int take_vector(generator *g) { return take(g, 0, VECTORS); }
-static int take_mask(generator *g) { return take(g, FIRST_MASK, REGISTERS); }
-
+static int keep(generator *g, int r) { return fz__keep_register(&g->code, r); }
 static void drop(generator *g, int r) {
-    if (r != NONE) g->uses[r]--;
+    if (r != NONE) fz__drop_register(&g->code, r);
 }
 
 static void set_bundle(generator *g, int r) {
@@ -93,241 +75,14 @@ static void set_bundle(generator *g, int r) {
     g->bundle = r;
 }
 
-/* ---- instructions ----------------------------------------------------------------------------------------- */
-
-static const fz__lanes all_lanes = {0, false};
-
-/* A form of floats: 0F map, with the prefix that tells doubles from singles; or of integers. */
-static fz__instruction_form float_form(const generator *g, int map, int opcode) {
-    return (fz__instruction_form){(uint8_t)(g->is_wide || map > 1), (uint8_t)map, g->is_wide, (uint8_t)opcode,
-                                  false};
-}
-static fz__instruction_form integer_form(const generator *g, int map, int opcode) {
-    return (fz__instruction_form){1, (uint8_t)map, g->is_wide, (uint8_t)opcode, false};
-}
-static fz__instruction_form short_form(int prefix, int map, bool wide, int opcode) {
-    return (fz__instruction_form){(uint8_t)prefix, (uint8_t)map, wide, (uint8_t)opcode, true};
-}
-
-static int binary(generator *g, fz__instruction_form form, int x, int y) {
-    const int z = take_vector(g);
-    fz__put_registers(&g->out, form, z, x, y, all_lanes);
-    return z;
-}
-
-static int with_byte(generator *g, int result, int byte) {
-    fz__put_byte(&g->out, byte);
-    return result;
-}
-
-static int compare(generator *g, int x, int y, int float_predicate, int integer_predicate) {
-    const int m = take_mask(g);
-    const fz__instruction_form form = g->is_float ? float_form(g, 1, 0xc2) : integer_form(g, 3, 0x1f);
-    fz__put_registers(&g->out, form, m - VECTORS, x, y, all_lanes);
-    return with_byte(g, m, g->is_float ? float_predicate : integer_predicate);
-}
-
-/* As larger_where of kernels/vec.h: the larger or smaller of x and y where `number` is none of NaN's, else x. */
-static int extreme(generator *g, int opcode, int x, int y, int number) {
-    const int m = compare(g, number, number, 7, 0), z = take_vector(g);
-    fz__put_registers(&g->out, float_form(g, 1, 0x28), z, 0, x, all_lanes);
-    fz__put_registers(&g->out, float_form(g, 1, opcode), z, x, y, (fz__lanes){m - VECTORS, false});
-    drop(g, m);
-    return z;
-}
-
-static int larger(generator *g, int x, int y) {
-    return g->is_float ? extreme(g, 0x5f, x, y, x) : binary(g, integer_form(g, 2, 0x3d), x, y);
-}
-static int smaller(generator *g, int x, int y) {
-    return g->is_float ? extreme(g, 0x5d, x, y, x) : binary(g, integer_form(g, 2, 0x39), x, y);
-}
-
-/* The sign bit (digit 6: shifts left), or all others (digit 2: right), of x removed or changed by `opcode`. */
-static int with_sign_bits(generator *g, int digit, int opcode, int x) {
-    const int ones = take_vector(g);
-    fz__put_registers(&g->out, (fz__instruction_form){1, 3, false, 0x25, false}, ones, ones, ones, all_lanes);
-    with_byte(g, 0, 0xff);
-    fz__put_registers(&g->out, integer_form(g, 1, g->is_wide ? 0x73 : 0x72), digit, ones, ones, all_lanes);
-    with_byte(g, 0, digit == 6 ? (g->is_wide ? 63 : 31) : 1);
-    fz__put_registers(&g->out, integer_form(g, 1, opcode), ones, x, ones, all_lanes);
-    return ones;
-}
-
-static int negative(generator *g, int x) {
-    if (g->is_float) return with_sign_bits(g, 6, 0xef, x);
-    const int zero = take_vector(g);
-    fz__put_registers(&g->out, integer_form(g, 1, 0xef), zero, zero, zero, all_lanes);
-    fz__put_registers(&g->out, integer_form(g, 1, g->is_wide ? 0xfb : 0xfa), zero, zero, x, all_lanes);
-    return zero;
-}
-
-static int absolute(generator *g, int x) {
-    return g->is_float ? with_sign_bits(g, 2, 0xdb, x)
-                       : binary(g, integer_form(g, 2, g->is_wide ? 0x1f : 0x1e), 0, x);
-}
-
-static int multiply_add(generator *g, int x, int y, int z) {
-    const int result = take_vector(g);
-    fz__put_registers(&g->out, float_form(g, 1, 0x28), result, 0, x, all_lanes);
-    fz__put_registers(&g->out, float_form(g, 2, 0xa8), result, y, z, all_lanes);
-    return result;
-}
-
-static int where(generator *g, int condition, int x, int y) {
-    const int z = take_vector(g);
-    fz__put_registers(&g->out, float_form(g, 2, 0x65), z, y, x, (fz__lanes){condition - VECTORS, false});
-    return z;
-}
-
-static int round_to_whole(generator *g, int x, int mode) {
-    const fz__instruction_form form = {1, 3, g->is_wide, g->is_wide ? 0x09 : 0x08, false};
-    return with_byte(g, binary(g, form, 0, x), 8 | mode);
-}
-
-static int keep(generator *g, int x) {
-    g->uses[x]++;
-    return x;
-}
-
-/* Operations of floats alone, and of integers alone. */
-static int compute_float(generator *g, fz_op op, int x, int y, int z) {
-    switch (op) {
-    case FZ_OP_divide:
-        return binary(g, float_form(g, 1, 0x5e), x, y);
-    case FZ_OP_sqrt:
-        return binary(g, float_form(g, 1, 0x51), 0, x);
-    case FZ_OP_fmax:
-        return extreme(g, 0x5f, x, y, y);
-    case FZ_OP_fmin:
-        return extreme(g, 0x5d, x, y, y);
-    case FZ_OP_floor:
-        return round_to_whole(g, x, 1);
-    case FZ_OP_ceil:
-        return round_to_whole(g, x, 2);
-    case FZ_OP_trunc:
-        return round_to_whole(g, x, 3);
-    case FZ_OP_rint:
-        return round_to_whole(g, x, 0);
-    case FZ_OP_isnan:
-        return compare(g, x, x, 3, 0);
-    case FZ_OP_fma:
-        return multiply_add(g, x, y, z);
-    default:
-        g->failed = true;
-        return keep(g, x);
-    }
-}
-
-static int compute_integer(generator *g, fz_op op, int x, int y) {
-    switch (op) {
-    case FZ_OP_bitwise_and:
-        return binary(g, integer_form(g, 1, 0xdb), x, y);
-    case FZ_OP_bitwise_or:
-        return binary(g, integer_form(g, 1, 0xeb), x, y);
-    case FZ_OP_bitwise_xor:
-        return binary(g, integer_form(g, 1, 0xef), x, y);
-    case FZ_OP_left_shift:
-        return binary(g, integer_form(g, 2, 0x47), x, y);
-    case FZ_OP_right_shift:
-        return binary(g, integer_form(g, 2, 0x46), x, y);
-    default:
-        g->failed = true;
-        return keep(g, x);
-    }
-}
-
-/* The register of op(x, y, z). */
-static int compute(generator *g, fz_op op, int x, int y, int z) {
-    const bool is_float = g->is_float, is_wide = g->is_wide;
-    switch (op) {
-    case FZ_OP_add:
-        return binary(g, is_float ? float_form(g, 1, 0x58) : integer_form(g, 1, is_wide ? 0xd4 : 0xfe), x, y);
-    case FZ_OP_subtract:
-        return binary(g, is_float ? float_form(g, 1, 0x5c) : integer_form(g, 1, is_wide ? 0xfb : 0xfa), x, y);
-    case FZ_OP_square:
-        y = x; /* fall through */
-    case FZ_OP_multiply:
-        return binary(g, is_float ? float_form(g, 1, 0x59) : integer_form(g, 2, 0x40), x, y);
-    case FZ_OP_maximum:
-        return larger(g, x, y);
-    case FZ_OP_minimum:
-        return smaller(g, x, y);
-    case FZ_OP_clip: {
-        const int least = larger(g, x, y), result = smaller(g, least, z);
-        drop(g, least);
-        return result;
-    }
-    case FZ_OP_negative:
-        return negative(g, x);
-    case FZ_OP_absolute:
-        return absolute(g, x);
-    case FZ_OP_positive:
-        return keep(g, x);
-    case FZ_OP_equal:
-        return compare(g, x, y, 0x00, 0);
-    case FZ_OP_not_equal:
-        return compare(g, x, y, 0x04, 4);
-    case FZ_OP_less:
-        return compare(g, x, y, 0x11, 1);
-    case FZ_OP_less_equal:
-        return compare(g, x, y, 0x12, 2);
-    case FZ_OP_greater:
-        return compare(g, x, y, 0x1e, 6);
-    case FZ_OP_greater_equal:
-        return compare(g, x, y, 0x1d, 5);
-    case FZ_OP_where:
-        return where(g, x, y, z);
-    default:
-        return is_float ? compute_float(g, op, x, y, z) : compute_integer(g, op, x, y);
-    }
-}
-
-/* ---- memory ------------------------------------------------------------------------------------------------ */
-
 static fz__address address_of(generator *g, int place, int scale) {
     if (g->pointer_of[place] == NONE) {
         if (g->pointers == POINTERS)
-            g->failed = true;
+            g->code.failed = true;
         else
             g->pointer_of[place] = pointer_registers[g->pointers++];
     }
     return (fz__address){g->pointer_of[place] & 15, INDEX, scale};
-}
-
-/* Lanes beyond the last are copies of the first, so that they raise nothing that it does not. */
-static int load_vector(generator *g, int place) {
-    const int v = take_vector(g);
-    const fz__address m = address_of(g, place, 2 + g->is_wide);
-    if (g->is_tail) fz__put_memory(&g->out, integer_form(g, 2, g->is_wide ? 0x19 : 0x18), v, m, all_lanes);
-    fz__put_memory(&g->out, float_form(g, 1, 0x10), v, m, (fz__lanes){g->is_tail, false});
-    return v;
-}
-
-static void store_vector(generator *g, int place, int v) {
-    fz__put_memory(&g->out, float_form(g, 1, 0x11), v, address_of(g, place, 2 + g->is_wide),
-                   (fz__lanes){g->is_tail, false});
-}
-
-static int load_mask(generator *g, int place) {
-    const int v = take_vector(g), m = take_mask(g);
-    const bool eight = g->is_wide && !g->is_tail;
-    fz__put_memory(&g->out, eight ? short_form(2, 1, true, 0x7e) : short_form(3, 1, false, 0x6f), v,
-                   address_of(g, place, 0), (fz__lanes){g->is_tail, g->is_tail});
-    fz__put_registers(&g->out, short_form(1, 2, false, 0x26), m - VECTORS, v, v, all_lanes);
-    drop(g, v);
-    return m;
-}
-
-/* Lanes of -1 become bytes of 1. */
-static void store_mask(generator *g, int place, int m) {
-    const int v = take_vector(g);
-    const bool eight = g->is_wide && !g->is_tail;
-    fz__put_registers(&g->out, short_form(2, 2, false, 0x28), v, 0, m - VECTORS, all_lanes);
-    fz__put_registers(&g->out, short_form(1, 2, false, 0x1c), v, 0, v, all_lanes);
-    fz__put_memory(&g->out, eight ? short_form(1, 1, true, 0xd6) : short_form(3, 1, false, 0x7f), v,
-                   address_of(g, place, 0), (fz__lanes){g->is_tail, false});
-    drop(g, v);
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------- */
@@ -386,7 +141,9 @@ static int read_operand(generator *g, int i, int k) {
     const int place = g->step[i].operands[k];
     int8_t *r = &g->register_of[place];
     if (*r == NONE)
-        *r = (int8_t)(g->meaning[i].kind == FZ_STEP_LOAD_BOOL ? load_mask(g, place) : load_vector(g, place));
+        *r = (int8_t)(g->meaning[i].kind == FZ_STEP_LOAD_BOOL
+                          ? fz__put_mask_load(&g->code, address_of(g, place, 0))
+                          : fz__put_load(&g->code, address_of(g, place, g->scale)));
     const int held = keep(g, *r);
     if (g->is_last[i][k]) {
         drop(g, *r);
@@ -395,11 +152,17 @@ static int read_operand(generator *g, int i, int k) {
     return held;
 }
 
+static void put_store(generator *g, int place) {
+    if (g->bundle >= FZ_CODE_VECTORS)
+        fz__put_mask_store(&g->code, address_of(g, place, 0), g->bundle);
+    else
+        fz__put_store(&g->code, address_of(g, place, g->scale), g->bundle);
+}
+
 static void store(generator *g, int i) {
     const fz_expression *e = g->e;
     const int place = written_place(g, i), slots = e->sources + e->conversions + e->registers;
-    if (place < slots || place >= slots + e->slots)
-        g->bundle >= VECTORS ? store_mask(g, place, g->bundle) : store_vector(g, place, g->bundle);
+    if (place < slots || place >= slots + e->slots) put_store(g, place);
     if (!g->is_unread[i]) g->register_of[place] = (int8_t)keep(g, g->bundle);
 }
 
@@ -409,15 +172,16 @@ static void operate(generator *g, int i) {
     const int reads = count_reads(meaning);
     for (int k = 0; k < reads; k++) operands[1 + k] = read_operand(g, i, k);
     const int *x = operands + (meaning.kind == FZ_STEP_CALL);
-    const int result = meaning.kind == FZ_STEP_REVERSE ? compute(g, meaning.op, x[1], x[0], 0)
-                                                       : compute(g, meaning.op, x[0], x[1], x[2]);
+    const int result = meaning.kind == FZ_STEP_REVERSE
+                           ? fz__put_operation(&g->code, meaning.op, x[1], x[0], 0)
+                           : fz__put_operation(&g->code, meaning.op, x[0], x[1], x[2]);
     for (int k = 0; k < reads; k++) drop(g, operands[1 + k]);
     set_bundle(g, result);
 }
 
 static void put_steps(generator *g) {
     g->bundle = NONE;
-    for (int i = 0; i < g->steps && !g->failed; i++) {
+    for (int i = 0; i < g->steps && !g->code.failed; i++) {
         switch (g->meaning[i].kind) {
         case FZ_STEP_LOAD:
         case FZ_STEP_LOAD_BOOL:
@@ -447,17 +211,14 @@ static void put_steps(generator *g) {
 /* Splats to registers, for good. */
 static void put_splats(generator *g) {
     int splats = 0;
-    for (int i = 0; i < g->steps && !g->failed; i++) {
+    for (int i = 0; i < g->steps && !g->code.failed; i++) {
         for (int k = 0; k < count_reads(g->meaning[i]); k++) {
             const int place = g->step[i].operands[k];
             if (!is_splat(g, place) || g->register_of[place] != NONE) continue;
-            g->failed |= ++splats > MOST_SPLATS || g->meaning[i].kind == FZ_STEP_LOAD_BOOL;
-            fz__put_pointer_load(&g->out, INDEX, PLACES, place * (int)sizeof(fz_place));
-            fz__put(&g->out, (const uint8_t[]){0x31, 0xc9}, 2); /* xor ecx, ecx */
-            const int v = take_vector(g);
-            fz__put_memory(&g->out, integer_form(g, 2, g->is_wide ? 0x19 : 0x18), v,
-                           (fz__address){INDEX, 1, 0}, all_lanes);
-            g->register_of[place] = (int8_t)v;
+            g->code.failed |= ++splats > MOST_SPLATS || g->meaning[i].kind == FZ_STEP_LOAD_BOOL;
+            fz__put_pointer_load(&g->code.out, INDEX, PLACES, place * (int)sizeof(fz_place));
+            fz__put(&g->code.out, (const uint8_t[]){0x31, 0xc9}, 2); /* xor ecx, ecx */
+            g->register_of[place] = (int8_t)fz__put_splat(&g->code, (fz__address){INDEX, 1, 0});
         }
     }
 }
@@ -465,7 +226,7 @@ static void put_splats(generator *g) {
 static void put_pointers(generator *g, int places) {
     for (int place = 0; place < places; place++) {
         if (g->pointer_of[place] != NONE)
-            fz__put_pointer_load(&g->out, g->pointer_of[place], PLACES, place * (int)sizeof(fz_place));
+            fz__put_pointer_load(&g->code.out, g->pointer_of[place], PLACES, place * (int)sizeof(fz_place));
     }
 }
 
@@ -484,16 +245,16 @@ enum { JUMP_BELOW = 0x82, JUMP_EQUAL = 0x84 };
 
 /* Steps over the registers' state, to learn which places need pointers; what it wrote is taken back. */
 static void rehearse(generator *g) {
-    uint8_t *const begin = g->out.at;
+    uint8_t *const begin = g->code.out.at;
     put_steps(g);
-    g->out.at = begin;
+    g->code.out.at = begin;
 }
 
 /* xor eax, eax; LIMIT = COUNT rounded down to vectors;  if (LIMIT) do steps while ((INDEX += W) < LIMIT);
    if (COUNT -= INDEX) the same under a mask of COUNT lanes. */
 static void put_loops(generator *g) {
-    fz__bytes *b = &g->out;
-    const uint8_t lanes = g->is_wide ? 8 : 16;
+    fz__bytes *b = &g->code.out;
+    const uint8_t lanes = g->code.is_wide ? 8 : 16;
     fz__put(b, (const uint8_t[]){0x31, 0xc0, 0x48, 0x89, 0xfe}, 5);      /* xor eax,eax; mov rsi,rdi */
     fz__put(b, (const uint8_t[]){0x48, 0x83, 0xe6, (uint8_t)-lanes}, 4); /* and rsi,-lanes */
     uint8_t *const past_loop = put_jump(b, JUMP_EQUAL);
@@ -512,31 +273,31 @@ static void put_loops(generator *g) {
         b,
         (const uint8_t[]){0xbe, 0xff, 0xff, 0xff, 0xff, 0xc4, 0xe2, 0x40, 0xf5, 0xf6, 0xc5, 0xfb, 0x92, 0xce},
         14);
-    g->is_tail = true;
+    g->code.is_tail = true;
     put_steps(g);
     if (!b->full) set_jump(past_tail, b->at);
 }
 
-/* Code of the chain at g->out; NULL where it has none. */
+/* Code of the chain at g->code.out; NULL where it has none. */
 static fz__chain_code *put_chain(generator *g, int places) {
-    uint8_t *const entry = g->out.at;
+    uint8_t *const entry = g->code.out.at;
     static const uint8_t landing[] = {0xf3, 0x0f, 0x1e, 0xfa}; /* endbr64: indirect calls may come here */
-    memset(g->uses, 0, sizeof g->uses);
+    memset(g->code.uses, 0, sizeof g->code.uses);
     memset(g->register_of, NONE, (size_t)places);
     memset(g->pointer_of, NONE, (size_t)places);
     g->pointers = 0;
-    g->failed = g->is_tail = false;
-    fz__put(&g->out, landing, sizeof landing);
+    g->code.failed = g->code.is_tail = false;
+    fz__put(&g->code.out, landing, sizeof landing);
     put_splats(g);
     rehearse(g);
-    for (int i = UNSAVED; i < g->pointers; i++) fz__put_push(&g->out, pointer_registers[i]);
+    for (int i = UNSAVED; i < g->pointers; i++) fz__put_push(&g->code.out, pointer_registers[i]);
     put_pointers(g, places);
     put_loops(g);
-    for (int i = g->pointers - 1; i >= UNSAVED; i--) fz__put_pop(&g->out, pointer_registers[i]);
-    fz__put(&g->out, (const uint8_t[]){0xc5, 0xf8, 0x77, 0xc3}, 4); /* vzeroupper; ret */
-    if (g->failed || g->out.full) {
-        g->out.at = entry;
-        g->out.full = false;
+    for (int i = g->pointers - 1; i >= UNSAVED; i--) fz__put_pop(&g->code.out, pointer_registers[i]);
+    fz__put(&g->code.out, (const uint8_t[]){0xc5, 0xf8, 0x77, 0xc3}, 4); /* vzeroupper; ret */
+    if (g->code.failed || g->code.out.full) {
+        g->code.out.at = entry;
+        g->code.out.full = false;
         return NULL;
     }
     fz__chain_code *code;
@@ -569,8 +330,9 @@ static bool generate(generator *g, variant *v) {
         g->step = e->step + begin;
         g->meaning = e->meaning + begin;
         g->steps = end - begin;
-        g->is_wide = fz_dtype_size(dtype) == 8;
-        g->is_float = fz__is_full_float(dtype);
+        g->code.is_wide = fz_dtype_size(dtype) == 8;
+        g->scale = 2 + g->code.is_wide;
+        g->code.is_float = fz__is_full_float(dtype);
         memset(is_read, 0, (size_t)places);
         find_last_reads(g, is_read);
         v->chain[c] = put_chain(g, places);
@@ -594,7 +356,8 @@ static void write_code(const fz_expression *e, variant *v) {
         v->memory = NULL;
         return;
     }
-    generator g = {.e = e, .splats = v->splats, .out = {v->memory, (uint8_t *)v->memory + v->bytes, false}};
+    generator g = {
+        .e = e, .splats = v->splats, .code.out = {v->memory, (uint8_t *)v->memory + v->bytes, false}};
     if (generate(&g, v) && mprotect(v->memory, v->bytes, PROT_READ | PROT_EXEC) == 0) return;
     munmap(v->memory, v->bytes);
     v->memory = NULL;
