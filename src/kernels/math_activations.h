@@ -5,27 +5,26 @@
 #include "math_exp.h"
 #include "math_log.h"
 
-/* x / (1 + e^-(y + low)) for |y| <= 760 (float32: 110), |low| <= ulp(y). Of q = x / (1 + e^a) / 2^k, a = |y|, it is
-   2^k q below 0, and above x - 2^k q, where q's error counts half at most. */
-FZ_INLINE vec times_sigmoid(vec x, vec y, vec low) {
+/* x / (1 + e^-(y + low)) for |low| <= ulp(y), as if |y| were at most 110 (float64: 760). Of q = x / (1 + e^a) / 2^k,
+   a = |y|, it is 2^k q below 0, and above x - 2^k q, where q's error counts half at most. `within` is x where it is not
+   so large that q does not count, and finite. */
+FZ_INLINE vec times_sigmoid(vec x, vec within, vec y, vec low) {
     const mask sign = (mask)y & (mask)vsplat((T)-0.0);
-    const growth g = grow(vabsolute(y), (vec)((mask)low ^ sign));
-    const vec sum = g.high + g.unit, missed = (g.high - sum) + g.unit + g.low;
-    const vec inverse = vreciprocal_near(sum + missed), quotient = x * inverse;
-    const vec excess = vfma(-quotient, missed, vcancel(-quotient, sum, x));
+    const growth g =
+        grow_roughly(vsmaller(vsplat(FZ_PER_T(110, 760)), vabsolute(y)), (vec)((mask)low ^ sign));
+    const vec sum = g.high + g.unit, missed = ((g.high - sum) + g.unit) + g.low;
+    const vec inverse = vreciprocal_near(sum + g.low), quotient = within * inverse;
+    const vec excess = vfma(-quotient, missed, vcancel(-quotient, sum, within));
     const vec q = vfma(excess, inverse, quotient);
     return vcopysign(vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x)), x);
 }
 
-FZ_INLINE vec vsigmoid(vec x) {
-    const vec limit = vsplat(FZ_PER_T(105, 746));
-    return times_sigmoid(vsplat(1), vsmaller(limit, vlarger(-limit, x)), vsplat((T)-0.0));
-}
+FZ_INLINE vec vsigmoid(vec x) { return times_sigmoid(vsplat(1), vsplat(1), x, vsplat((T)-0.0)); }
 
 /* From 110 (float64: 760) on it is x, and as far below 0 it is -0. */
 FZ_INLINE vec vsilu(vec x) {
     const vec limit = vsplat(FZ_PER_T(110, 760)), within = vsmaller(limit, vlarger(-limit, x));
-    return vselect(x > limit, x, times_sigmoid(within, within, vsplat((T)-0.0)));
+    return times_sigmoid(x, within, x, vsplat((T)-0.0));
 }
 
 /* x / 2 (1 + tanh u) is x times the sigmoid of 2u = x (2 sqrt(2/pi) + 2 sqrt(2/pi) 0.044715 x^2); where
@@ -42,7 +41,7 @@ FZ_INLINE vec vgelu_tanh(vec x) {
     const vec slope_low =
         slope.low + (part.low + vfma(cubic, square.low, vfma(cubic_low, square.high, linear_low)));
     const vpair y = vproduct(within, slope.high);
-    return vselect(x > limit, x, times_sigmoid(within, y.high, vfma(within, slope_low, y.low)));
+    return times_sigmoid(x, within, y.high, vfma(within, slope_low, y.low));
 }
 
 /* x + log(1 + e^(y + low)) for y <= 0: 0.97 ULP unless the sum cancels. */

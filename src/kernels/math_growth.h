@@ -177,4 +177,16 @@ FZ_INLINE growth grow(vec a, vec low) {
     return g;
 }
 
+/* The same where nothing cancels high later, so that by steps the shortest way will do: high is the table's number. */
+FZ_INLINE growth grow_roughly(vec a, vec low) {
+    if (EXP_STEPS == 1) return grow(a, low);
+    const T whole = FZ_WHOLE / EXP_STEPS;
+    const vec shifted = vfma(a, vsplat(-FZ_LOG2_E), vsplat(whole)), k = shifted - whole;
+    const vec r = vfma(k, vsplat(FZ_LN2_LOW), vfma(k, vsplat(FZ_LN2_HIGH), a) + low), z = r * r;
+    const vec less_1 = vfma(z, vfma(z, cosh_tail(z), vsplat((T)0.5)), vfma(r * z, sinh_tail(z), r));
+    growth g = {.k = k, .unit = vscale(vsplat(1), k), .high = vlookup_step(FALLING_HIGH, (mask)shifted)};
+    g.low = vfma(g.high, less_1, vlookup_step(FALLING_LOW, (mask)shifted));
+    return g;
+}
+
 #endif
