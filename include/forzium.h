@@ -161,11 +161,20 @@ FZ_API const char *fz_op_doc(fz_op op);
 
            out[i] = x[i, j0] op x[i, j1] op ...   over all indices j of the reduced axes
 
-   axes are distinct, in [-ndim, ndim); naxes == 0 reduces nothing, and axes == NULL every axis. out
-   has x's shape with the reduced axes removed, or kept with length 1. x and out have one dtype; out
-   must not share memory with x. Sums are pairwise (error bound O(log n) eps), in an order that
-   shapes and strides fix, and so are products. min and max give NaN where a NaN is met, nanmin and nanmax only
-   where nothing else is; all four FZ_ERROR_VALUE over no elements. Over none sum is 0, prod 1, mean NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+   axes are distinct, in [-ndim, ndim); naxes == 0 reduces nothing, and axes == NULL every axis (argmin and argmax:
+   one axis, or all in C order). out has x's shape with the reduced axes removed, or kept with length 1; it must not
+   share memory with x.
+
+   out's dtype says what elements are converted to, block by block, before they are joined: sum, prod and their
+   likes have any (float16 and bfloat16 are computed in float32 and rounded once); mean, var and std any float; min
+   and max have x's; any and all give bool, count_nonzero and argmin int64. fz_reduce_dtype says what NumPy gives.
+
+   Sums are pairwise (error bound O(log n) eps), in an order that shapes and strides fix, and so are products.
+   Integers wrap. Variances take one pass over memory: blocks' sums of squared distances from their means, joined
+   pairwise (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+   1979); of floats in double. min and max give NaN where a NaN is met, nanmin and nanmax only where nothing else is;
+   all four, argmin and argmax FZ_ERROR_VALUE over no elements. Over none sum is 0, prod 1, mean and var NaN, any
+   false, all true. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 typedef enum fz_reduction {
 #define FZ_REDUCTION(name, ...) FZ_REDUCTION_##name,
 #include "ops.def"
@@ -179,12 +188,27 @@ typedef enum fz_reduction {
 /** The output's shape, with or without the reduced axes. FZ_ERROR_SHAPE. */
 FZ_API fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
                                  int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
+/** The dtype that NumPy gives for x's: int64 for a sum of int8, float64 for its mean. */
+FZ_API fz_dtype fz_reduce_dtype(fz_reduction reduction, fz_dtype x);
 
-/** The same by number; its name and its line of documentation. */
+/** What only some reductions know; all zero where nothing is asked for. */
+typedef struct fz_reduce_options {
+    const fz_array
+        *where; /* broadcasts to x: elements where it is not 0 count. Not argmin, argmax, count_nonzero */
+    const fz_array *initial; /* 0-d, joined with every result: sums, products, min, max */
+    double correction;       /* var and std divide by the number of elements less this */
+} fz_reduce_options;
+
+/** The same by number, for language bindings. options may be NULL. min and max with `where` need `initial`.
+    FZ_ERROR_VALUE for an option that the reduction does not know. */
 FZ_API fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
                            fz_array *out);
+FZ_API fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                                const fz_reduce_options *options, fz_array *out);
+/** Its name, its line of documentation, and whether fz_expression_reduce knows it. */
 FZ_API const char *fz_reduction_name(fz_reduction reduction);
 FZ_API const char *fz_reduction_doc(fz_reduction reduction);
+FZ_API int fz_reduction_is_fused(fz_reduction reduction);
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 

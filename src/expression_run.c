@@ -207,8 +207,8 @@ static void reduce_range(worker *w, ptrdiff_t begin, ptrdiff_t end) {
     for (; begin < end; begin += SEGMENT) {
         c.gathered = 0;
         fz__nest_walk(&j->nest, begin, fz__min(begin + SEGMENT, end), run_row, w);
-        fz__kernels(dtype)->reduce->rows[j->reduction](1, (size_t)c.gathered, c.gather, 0,
-                                                       j->partials + begin / SEGMENT * c.size);
+        fz__kernels(dtype)->reduce->join_rows[fz__join_of(j->reduction)](
+            1, (size_t)c.gathered, c.gather, 0, j->partials + begin / SEGMENT * c.size);
     }
     w->collector = NULL;
 }
@@ -485,6 +485,9 @@ fz_status fz_expression_reduce(const fz_expression *e, fz_reduction reduction, c
     const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
     if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
         return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
+    if (!fz_reduction_is_fused(reduction))
+        return fz__fail(FZ_ERROR_VALUE, "expression: %s is no reduction that it closes with; sum would do",
+                        fz_reduction_name(reduction));
     fz_status status = fz__check_array("expression", "out", out);
     if (status) return status;
     if (e->outputs != 1 || out->ndim || out->dtype != e->output_dtypes[0] || !fz__is_full_float(out->dtype))

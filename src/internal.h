@@ -108,37 +108,112 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 /* Parses FORZIUM_NUM_THREADS. */
 fz_status fz__scheduler_init(void);
 
-/* ---- reduce.c: what is reduced, and how; reduce_rows.c, reduce_columns.c: the two ways -------------------- */
+/* ---- reduce.c: what is reduced, and how ------------------------------------------------------------------ */
 
-typedef struct fz__reduction {
-    const fz_kernels *kernels;
-    fz_reduction kind;
-    fz_cast *copy; /* of elements at strides */
-    fz_op combine;
-    bool divide;       /* the result by `count` */
-    ptrdiff_t element; /* bytes */
-    ptrdiff_t count;   /* elements that make one result, >= 1 */
+typedef struct fz__reduction fz__reduction;
+
+/* A reducer makes partial results of elements, and one of several; reduce_joins.c and reduce_moments.c have one
+   each. Partial results stand side by side without gaps. */
+#define FZ_MAX_PARTIAL 32 /* bytes */
+typedef struct fz__reducer {
+    /* partials[i] = that of x[i][0], x[i][1], ... for i < count: rows of n >= 1 contiguous elements. */
+    void (*rows)(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
+                 char *partials);
+    /* partials[j] = that of x[0][j], x[1][j], ... for j < n. */
+    void (*columns)(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
+                    char *partials);
+    /* *partial = that of n >= 1 partials; and of each of n columns of rows of them, in place or not. */
+    void (*join)(const fz__reduction *r, ptrdiff_t n, const char *partials, char *partial);
+    void (*join_columns)(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *partials,
+                         char *result);
+    /* That of no elements. */
+    void (*nothing)(const fz__reduction *r, char *partial);
+    /* What remains to be done to n of them; then they go to out at a stride. */
+    void (*store)(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride);
+} fz__reducer;
+extern const fz__reducer fz__joins, fz__moments;
+
+typedef enum fz__family {
+    FZ_TOTAL,
+    FZ_EXTREME,
+    FZ_TRUTH,
+    FZ_COUNT,
+    FZ_AVERAGE,
+    FZ_VARIANCE,
+    FZ_DEVIATION,
+    FZ_PLACE
+} fz__family;
+
+/* A place in x and in the array that says which elements count (x itself where all do: then nobody reads it), and the
+   way to the next. */
+typedef struct fz__elements {
+    const char *x, *where;
+} fz__elements;
+typedef struct fz__step {
+    ptrdiff_t x, where;
+} fz__step;
+static inline fz__elements fz__advance(fz__elements at, fz__step step, ptrdiff_t n) {
+    return (fz__elements){at.x + n * step.x, at.where + n * step.where};
+}
+
+enum { FZ_NEST_OUT, FZ_NEST_WHERE, FZ_NEST_X }; /* operands of `kept`; `reduced` has the last two */
+
+struct fz__reduction {
+    const char *name;
+    const fz__reducer *reducer;
+    const fz_kernels *kernels; /* of the dtype computed in */
+    fz__family family;
+    fz_join join;
+    fz_dtype dtype, result; /* computed in; out's */
+    fz_cast *truth;         /* NULL, or: elements become bools first */
+    fz_cast *copy;          /* of elements to the dtype computed in */
+    fz_cast *store;         /* from that to out's */
+    fz_cast *where;         /* NULL, or: to bool, of what says which elements count */
+    bool in_place;          /* a contiguous run of elements can be read where it is */
+    bool skips_nan;
+    bool compacts; /* elements that do not count are left out; else they become neutral */
+    int decisive;  /* the partial result, a byte, that no further element changes; below 0: there is none */
+    const fz_array *initial; /* NULL, or 0-d */
+    double correction;
+    ptrdiff_t element, partial; /* bytes */
+    ptrdiff_t count;            /* elements that make one result, >= 1 */
     /* The innermost reduced axis, where x runs faster along it than along every kept one; else one element. */
-    ptrdiff_t run, run_stride;
-    fz__nest reduced; /* x over the other axes that go; its data pointer is set per result */
-    fz__nest kept;    /* out and x over the axes that stay; size >= 1 */
-} fz__reduction;
+    ptrdiff_t run;
+    fz__step run_step;
+    fz__nest reduced; /* where and x over the other axes that go; its data pointers are set per result */
+    fz__nest kept;    /* out, where and x over the axes that stay; size >= 1 */
+};
 
-/* values[i] = the run of n elements at x + i * row_stride, reduced, for i < count. */
-void fz__reduce_runs(const fz__reduction *reduction, ptrdiff_t count, ptrdiff_t n, const char *x,
-                     ptrdiff_t row_stride, char *values);
-/* What remains to be done to n contiguous results, a mean's division and a sum's sign of zero; then they go to
-   out at a stride. */
-void fz__store_results(const fz__reduction *reduction, ptrdiff_t n, char *values, char *out,
-                       ptrdiff_t stride);
+static inline bool fz__is_decided(const fz__reduction *r, const char *partial) {
+    return r->decisive >= 0 && *(const unsigned char *)partial == r->decisive;
+}
+
+/* How a reduction joins partial results, for who has kernels do it. */
+fz_join fz__join_of(fz_reduction reduction);
 
 /* task over items of so many elements each, on the threads that pay. */
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);
+
+/* ---- reduce_elements.c: elements on their way to the kernels ------------------------------------------------ */
+
+/* n <= FZ_BLOCK elements to a block, as the kernels take them; returns how many: fewer than n where those that do
+   not count are left out. */
+ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block);
+/* partials[i] = that of the run of n elements at `at` + i rows, for i < count. */
+void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
+                     char *partials);
+
+/* ---- reduce_rows.c, reduce_columns.c: the two ways through memory -------------------------------------------- */
 
 /* Where all that makes a result lies closer together than neighbouring results: one result after the other. */
 fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
+
+/* ---- reduce_extremes.c: argmin and argmax --------------------------------------------------------------------- */
+
+/* Along one axis, or over all elements in C order (axis < 0). out is int64. */
+fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis, const fz_array *out);
 
 /* ---- rows.c: passes over the rows of arrays, wherever their elements lie ------------------------------------ */
 

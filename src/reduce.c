@@ -1,16 +1,101 @@
-/* Reductions: which axes go and which stay, and which of the two ways through memory fits. */
+/* Reductions: what is computed in which dtype, which axes go and which stay, and which of the two ways through memory
+   fits. */
 #include "float_environment.h"
 #include "internal.h"
 
-enum { FZ_FINISH_NONE, FZ_FINISH_DIVIDE };
+enum { FZ_EVERY, FZ_NOT_NAN };
 
 static const struct {
-    fz_op combine;
-    int finish;
+    fz__family family;
+    fz_join join;
+    bool skips_nan;
 } rows[FZ_REDUCTION_COUNT] = {
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc) {FZ_OP_##combine, finish},
+#define FZ_REDUCTION(name, family, join, elements, doc) {family, FZ_JOIN_##join, elements == FZ_NOT_NAN},
 #include "ops.def"
 };
+
+fz_join fz__join_of(fz_reduction reduction) { return rows[reduction].join; }
+
+int fz_reduction_is_fused(fz_reduction reduction) {
+    const fz__family family = rows[reduction].family;
+    return !rows[reduction].skips_nan && (family == FZ_TOTAL || family == FZ_EXTREME || family == FZ_AVERAGE);
+}
+
+/* ---- dtypes ----------------------------------------------------------------------------------------------- */
+
+static bool is_float(fz_dtype dtype) {
+    return fz__is_full_float(dtype) || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
+}
+
+fz_dtype fz_reduce_dtype(fz_reduction reduction, fz_dtype x) {
+    switch (rows[reduction].family) {
+    case FZ_TOTAL:
+        return is_float(x) ? x : x >= FZ_UINT8 && x <= FZ_UINT64 ? FZ_UINT64 : FZ_INT64;
+    case FZ_AVERAGE:
+    case FZ_VARIANCE:
+    case FZ_DEVIATION:
+        return is_float(x) ? x : FZ_FLOAT64;
+    case FZ_TRUTH:
+        return FZ_BOOL;
+    case FZ_COUNT:
+    case FZ_PLACE:
+        return FZ_INT64;
+    case FZ_EXTREME:
+        break;
+    }
+    return x;
+}
+
+/* Totals have any dtype and averages any float; other results the one that NumPy's rules give. */
+static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype result) {
+    const fz__family family = rows[reduction].family;
+    const fz_dtype wanted = fz_reduce_dtype(reduction, x);
+    const bool averages = family == FZ_AVERAGE || family == FZ_VARIANCE || family == FZ_DEVIATION;
+    if (result == wanted || family == FZ_TOTAL || (averages && is_float(result))) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE, "%s: the result of %s cannot be %s; %s would do",
+                    fz_reduction_name(reduction), fz_dtype_name(x), fz_dtype_name(result),
+                    fz_dtype_name(wanted));
+}
+
+/* Sums and products of integers are computed in int64: to as many bits as the result has they are the same in all
+   dtypes. Those of bools count truths. */
+static void choose_casts(fz__reduction *r, fz_dtype own) {
+    const bool counts = r->family == FZ_COUNT || (r->family == FZ_TOTAL && r->result == FZ_BOOL);
+    const bool unsigned_total = r->family == FZ_TOTAL && r->result == FZ_UINT64;
+    r->dtype = r->result == FZ_FLOAT16 || r->result == FZ_BFLOAT16                        ? FZ_FLOAT32
+               : (r->family == FZ_TOTAL || r->family == FZ_COUNT) && !is_float(r->result) ? FZ_INT64
+                                                                                          : r->result;
+    r->kernels = fz__kernels(r->dtype);
+    r->element = (ptrdiff_t)fz_dtype_size(r->dtype);
+    r->truth = counts ? fz__kernels(FZ_BOOL)->elementwise->cast_from[own] : NULL;
+    r->copy =
+        fz__kernels(unsigned_total ? FZ_UINT64 : r->dtype)->elementwise->cast_from[counts ? FZ_BOOL : own];
+    r->in_place = !counts && (own == r->dtype || (own == FZ_UINT64 && unsigned_total));
+}
+
+/* What is asked for, and so how elements become partial results. */
+static void choose_reducer(fz__reduction *r, fz_reduction reduction, const fz_array *x,
+                           const fz_reduce_options *options) {
+    const bool is_variance = r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
+    choose_casts(r, x->dtype);
+    r->skips_nan = rows[reduction].skips_nan && is_float(x->dtype);
+    r->where = options && options->where ? fz__kernels(FZ_BOOL)->elementwise->cast_from[options->where->dtype]
+                                         : NULL;
+    r->initial = options ? options->initial : NULL;
+    r->correction = options ? options->correction : 0;
+    r->in_place = r->in_place && !r->where && !r->skips_nan;
+    r->compacts = (r->where || r->skips_nan) && (is_variance || r->family == FZ_AVERAGE);
+    r->join = rows[reduction].join;
+    if (!is_float(r->dtype) && r->join == FZ_JOIN_fmax) r->join = FZ_JOIN_maximum;
+    if (!is_float(r->dtype) && r->join == FZ_JOIN_fmin) r->join = FZ_JOIN_minimum;
+    r->decisive = r->family != FZ_TRUTH ? -1 : r->join == FZ_JOIN_maximum;
+    r->reducer = is_variance || r->compacts ? &fz__moments : &fz__joins;
+    r->partial = r->reducer == &fz__moments ? FZ_MAX_PARTIAL : r->element;
+    const fz_dtype given = r->reducer == &fz__moments ? FZ_FLOAT64 : r->dtype;
+    r->store = fz__kernels(r->result)->elementwise->cast_from[given];
+}
+
+/* ---- axes ------------------------------------------------------------------------------------------------- */
 
 static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const int axes[], bool *reduced) {
     for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
@@ -34,6 +119,9 @@ fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, 
     bool reduced[FZ_MAX_NDIM];
     fz_status status = fz__check_array(name, "x", x);
     if (!status) status = mark_axes(name, x, naxes, axes, reduced);
+    if (!status && rows[reduction].family == FZ_PLACE && axes && naxes != 1)
+        status = fz__fail(FZ_ERROR_SHAPE, "%s: there are %d axes; one, or all without naming any, would do",
+                          name, naxes);
     if (status) return status;
     *ndim = 0;
     for (int d = 0; d < x->ndim; d++) {
@@ -45,44 +133,37 @@ fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, 
 /* The two parts of x's axes, as shapes and strides of views. */
 typedef struct split {
     int kept, reduced;
-    ptrdiff_t kept_shape[FZ_MAX_NDIM], kept_strides[FZ_MAX_NDIM], out_strides[FZ_MAX_NDIM];
-    ptrdiff_t reduced_shape[FZ_MAX_NDIM], reduced_strides[FZ_MAX_NDIM];
+    ptrdiff_t kept_shape[FZ_MAX_NDIM], kept_strides[FZ_MAX_NDIM], kept_where[FZ_MAX_NDIM],
+        out_strides[FZ_MAX_NDIM];
+    ptrdiff_t reduced_shape[FZ_MAX_NDIM], reduced_strides[FZ_MAX_NDIM], reduced_where[FZ_MAX_NDIM];
 } split;
 
+/* Strides of `where` along axis d of x, to which it broadcasts. */
+static ptrdiff_t where_stride(const fz_array *where, const fz_array *x, int d) {
+    const int axis = d - (x->ndim - where->ndim);
+    return axis < 0 || where->shape[axis] == 1 ? 0 : where->strides[axis];
+}
+
 /* out has the kept axes only, or all of them. */
-static void split_axes(const fz_array *x, const bool *reduced, const fz_array *out, split *s) {
+static void split_axes(const fz_array *x, const fz_array *where, const bool *reduced, const fz_array *out,
+                       split *s) {
     const bool keepdims = out->ndim == x->ndim;
     s->kept = s->reduced = 0;
     for (int d = 0; d < x->ndim; d++) {
         if (reduced[d]) {
             s->reduced_shape[s->reduced] = x->shape[d];
+            s->reduced_where[s->reduced] = where_stride(where, x, d);
             s->reduced_strides[s->reduced++] = x->strides[d];
         } else {
             s->out_strides[s->kept] = out->strides[keepdims ? d : s->kept];
             s->kept_shape[s->kept] = x->shape[d];
+            s->kept_where[s->kept] = where_stride(where, x, d);
             s->kept_strides[s->kept++] = x->strides[d];
         }
     }
 }
 
-/* results[i] = results[i] op value, for n contiguous results. */
-static void apply_scalar(const fz__reduction *r, fz_op op, double value, size_t n, void *results) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
-    const void *const in[] = {results, splat};
-    r->kernels->elementwise->cast_from[FZ_FLOAT64](sizeof splat / (size_t)r->element, &value, 0, splat,
-                                                   r->element);
-    r->kernels->elementwise->loops[op](n, in, (const unsigned char[]){1, 0}, results);
-}
-
-static void finish_results(const fz__reduction *r, size_t n, void *results) {
-    if (r->combine == FZ_OP_add) apply_scalar(r, FZ_OP_add, 0, n, results); /* a sum of -0 is 0, as NumPy's */
-    if (r->divide) apply_scalar(r, FZ_OP_divide, (double)r->count, n, results);
-}
-
-void fz__store_results(const fz__reduction *r, ptrdiff_t n, char *values, char *out, ptrdiff_t stride) {
-    finish_results(r, (size_t)n, values);
-    r->copy((size_t)n, values, r->element, out, stride);
-}
+/* ---- computing -------------------------------------------------------------------------------------------- */
 
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context) {
     enum {
@@ -97,120 +178,157 @@ void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void 
     fz__parallel_for(fz__participants(items, grain), items, grain, task, context);
 }
 
-/* One long run at a stride, collected block by block. */
-static void reduce_spread_run(const fz__reduction *r, ptrdiff_t n, const char *x, char *block, char *value) {
-    enum { PARTIALS = 64 };
-    char partials[PARTIALS * sizeof(double)];
-    ptrdiff_t count = 0;
-    for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK) {
-        const size_t length = (size_t)fz__min(FZ_BLOCK, n - i);
-        if (count == PARTIALS) {
-            r->kernels->reduce->rows[r->kind](1, PARTIALS, partials, 0, partials);
-            count = 1;
-        }
-        r->copy(length, x + i * r->run_stride, r->run_stride, block, r->element);
-        r->kernels->reduce->rows[r->kind](1, length, block, 0, partials + count++ * r->element);
-    }
-    r->kernels->reduce->rows[r->kind](1, (size_t)count, partials, 0, value);
-}
-
-void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
-                     ptrdiff_t row_stride, char *values) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
-    if (n == 1 || r->run_stride == r->element) {
-        r->kernels->reduce->rows[r->kind]((size_t)count, (size_t)n, x, row_stride, values);
-        return;
-    }
-    const ptrdiff_t held = FZ_BLOCK / n; /* rows that a block holds */
-    for (ptrdiff_t i = 0; i < count; i += fz__max(held, 1), values += fz__max(held, 1) * r->element) {
-        const char *row = x + i * row_stride;
-        const ptrdiff_t taken = fz__min(held, count - i);
-        if (held < 1) {
-            reduce_spread_run(r, n, row, block, values);
-            continue;
-        }
-        for (ptrdiff_t k = 0; k < taken; k++, row += row_stride)
-            r->copy((size_t)n, row, r->run_stride, block + k * n * r->element, r->element);
-        r->kernels->reduce->rows[r->kind]((size_t)taken, (size_t)n, block, n * r->element, values);
-    }
-}
-
-/* Sums of nothing are 0, products 1, means NaN, extremes an error. */
-static fz_status reduce_nothing(const char *name, const fz__reduction *r, const fz_array *out) {
-    if (r->combine != FZ_OP_add && r->combine != FZ_OP_multiply)
+/* Over no elements extremes are an error, unless they begin with something. */
+static fz_status reduce_nothing(const fz__reduction *r, const fz_array *out) {
+    if (r->family == FZ_EXTREME && !r->initial)
         return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
-                        name);
-    _Alignas(FZ_MAX_VECTOR_BYTES) char value[FZ_MAX_VECTOR_BYTES];
-    const double identity = r->combine == FZ_OP_multiply;
+                        r->name);
+    _Alignas(FZ_MAX_VECTOR_BYTES) char partial[FZ_MAX_VECTOR_BYTES], value[sizeof(double)];
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
-    r->kernels->elementwise->cast_from[FZ_FLOAT64](1, &identity, 0, value, 0);
-    finish_results(r, 1, value); /* 0 / 0 */
+    r->reducer->nothing(r, partial);
+    r->reducer->store(r, 1, partial, value, sizeof value); /* 0 / 0 is a mean of nothing */
     fz__copy(&(fz_array){value, out->dtype, out->ndim, out->shape, strides}, out);
     return FZ_OK;
 }
 
-static ptrdiff_t innermost_stride(const fz__nest *nest, int operand) {
-    const ptrdiff_t stride = nest->ndim ? nest->strides[operand][nest->ndim - 1] : PTRDIFF_MAX;
+static ptrdiff_t innermost_stride(const fz__nest *nest) {
+    const ptrdiff_t stride = nest->ndim ? nest->strides[nest->operands - 1][nest->ndim - 1] : PTRDIFF_MAX;
     return stride < 0 ? -stride : stride;
 }
 
 /* Takes the innermost reduced axis out of the nest if it lies inside the kept ones. */
 static void split_run(fz__reduction *r) {
     r->run = 1;
-    r->run_stride = r->element;
+    r->run_step = (fz__step){r->element, 0};
     const int inner = r->reduced.ndim - 1;
-    if (inner < 0 || innermost_stride(&r->reduced, 0) > innermost_stride(&r->kept, 1)) return;
+    if (inner < 0 || (!r->compacts && innermost_stride(&r->reduced) > innermost_stride(&r->kept))) return;
     r->run = r->reduced.shape[inner];
-    r->run_stride = r->reduced.strides[0][inner];
+    r->run_step = (fz__step){r->reduced.strides[1][inner], r->reduced.strides[0][inner]};
     r->reduced.size /= r->run;
     fz__nest_remove_axis(&r->reduced, inner);
 }
 
-static fz_status run(const char *name, fz__reduction *r, const fz_array *x, const fz_array *out,
+static fz_status run(fz__reduction *r, const fz_array *x, const fz_array *where, const fz_array *out,
                      const split *s) {
     enum { LONG_RUN = 4096 }; /* a run that draws as much from memory alone as beside its neighbours */
     const fz_array kept = {x->data, x->dtype, s->kept, s->kept_shape, s->kept_strides};
-    const fz_array result = {out->data, x->dtype, s->kept, s->kept_shape, s->out_strides};
+    const fz_array kept_where = {where->data, where->dtype, s->kept, s->kept_shape, s->kept_where};
+    const fz_array result = {out->data, out->dtype, s->kept, s->kept_shape, s->out_strides};
     const fz_array reduced = {x->data, x->dtype, s->reduced, s->reduced_shape, s->reduced_strides};
+    const fz_array reduced_where = {where->data, where->dtype, s->reduced, s->reduced_shape,
+                                    s->reduced_where};
     /* x stands last: the order of its axes counts, there is more of it than of the result. */
-    fz_status status = fz__nest_init(&r->kept, name, 2, (const fz_array *const[]){&result, &kept});
-    if (!status) status = fz__nest_init(&r->reduced, name, 1, (const fz_array *const[]){&reduced});
+    fz_status status =
+        fz__nest_init(&r->kept, r->name, 3, (const fz_array *const[]){&result, &kept_where, &kept});
+    if (!status)
+        status = fz__nest_init(&r->reduced, r->name, 2, (const fz_array *const[]){&reduced_where, &reduced});
     r->count = r->reduced.size;
-    if (!status && r->count == 0) return reduce_nothing(name, r, out);
+    if (!status && r->count == 0) return reduce_nothing(r, out);
     if (status || r->kept.size == 0) return status;
-    r->kept.data[1] += r->reduced.data[0] - (char *)x->data; /* of flipped axes */
+    r->kept.data[FZ_NEST_WHERE] += r->reduced.data[0] - (char *)where->data; /* of flipped axes */
+    r->kept.data[FZ_NEST_X] += r->reduced.data[1] - (char *)x->data;
     split_run(r);
-    const bool by_rows = r->reduced.ndim == 0 || r->run >= LONG_RUN ||
-                         innermost_stride(&r->reduced, 0) <= innermost_stride(&r->kept, 1);
+    const bool by_rows = r->reduced.ndim == 0 || r->run >= LONG_RUN || r->compacts ||
+                         innermost_stride(&r->reduced) <= innermost_stride(&r->kept);
     return by_rows ? fz__reduce_rows(r) : fz__reduce_columns(r);
 }
 
-fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
-    bool reduced[FZ_MAX_NDIM];
+/* ---- checks ----------------------------------------------------------------------------------------------- */
+
+static fz_status check_where(fz_reduction reduction, const fz_array *x, const fz_reduce_options *options,
+                             const fz_array *out) {
+    const char *name = fz_reduction_name(reduction);
+    const fz__family family = rows[reduction].family;
+    const fz_array *where = options->where;
+    fz_status status = fz__check_array(name, "where", where);
+    if (status) return status;
+    if (family == FZ_COUNT || family == FZ_PLACE)
+        return fz__fail(FZ_ERROR_VALUE, "%s: where is given, which it does not know", name);
+    if (family == FZ_EXTREME && !options->initial)
+        return fz__fail(FZ_ERROR_VALUE,
+                        "%s: where is given without initial, and may leave no elements; both would do", name);
+    bool fits = where->ndim <= x->ndim;
+    for (int d = 0; fits && d < where->ndim; d++) {
+        const ptrdiff_t length = where->shape[d];
+        fits = length == 1 || length == x->shape[d + x->ndim - where->ndim];
+    }
+    fz__shape_text from, to;
+    if (!fits)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: where is %s, which does not broadcast to x's shape %s", name,
+                        fz__format_shape(&from, where->ndim, where->shape),
+                        fz__format_shape(&to, x->ndim, x->shape));
+    if (fz_may_overlap(where, out))
+        return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with where; a separate array would do",
+                        name);
+    return FZ_OK;
+}
+
+static fz_status check_options(fz_reduction reduction, const fz_array *x, const fz_reduce_options *options,
+                               const fz_array *out) {
+    const char *name = fz_reduction_name(reduction);
+    const fz__family family = rows[reduction].family;
+    if (options->initial) {
+        fz_status status = fz__check_array(name, "initial", options->initial);
+        if (status) return status;
+        if (family != FZ_TOTAL && family != FZ_EXTREME)
+            return fz__fail(FZ_ERROR_VALUE, "%s: initial is given, which it does not know", name);
+        if (options->initial->ndim)
+            return fz__fail(FZ_ERROR_SHAPE, "%s: initial has %d axes; a scalar would do", name,
+                            options->initial->ndim);
+    }
+    return options->where ? check_where(reduction, x, options, out) : FZ_OK;
+}
+
+static fz_status check_call(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                            const fz_reduce_options *options, const fz_array *out) {
     ptrdiff_t shape[FZ_MAX_NDIM];
-    split s;
     int ndim;
-    fz_status status = fz_init();
-    if (!status)
-        status = fz_reduce_shape(reduction, x, naxes, axes, out && x && out->ndim == x->ndim, &ndim, shape);
+    const bool keepdims = out && x && out->ndim == x->ndim;
+    fz_status status = fz_reduce_shape(reduction, x, naxes, axes, keepdims, &ndim, shape);
     if (status) return status;
     const char *name = fz_reduction_name(reduction);
-    if ((status = fz__check_full_float(name, "x", x))) return status;
-    if ((status = fz__check_output(name, out, ndim, shape, 1, &x))) return status;
-    mark_axes(name, x, naxes, axes, reduced);
-    split_axes(x, reduced, out, &s);
+    if ((status = fz__check_output(name, out, ndim, shape, 0, NULL))) return status;
+    if ((status = check_result(reduction, x->dtype, out->dtype))) return status;
+    if (fz_may_overlap(x, out))
+        return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do", name);
+    return options ? check_options(reduction, x, options, out) : FZ_OK;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------ */
+
+static fz_status reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                        const fz_reduce_options *options, fz_array *out) {
+    const char *name = fz_reduction_name(reduction);
+    if (rows[reduction].family == FZ_PLACE) {
+        const int axis = axes ? axes[0] + (axes[0] < 0 ? x->ndim : 0) : -1;
+        return fz__find_extremes(name, rows[reduction].join, x, x->ndim ? axis : -1, out);
+    }
+    const fz_array *where = options && options->where ? options->where : x;
+    bool reduced[FZ_MAX_NDIM];
+    split s;
     fz__reduction r;
-    r.kernels = fz__kernels(x->dtype);
-    r.kind = reduction;
-    r.copy = r.kernels->elementwise->cast_from[x->dtype];
-    r.combine = rows[reduction].combine;
-    r.divide = rows[reduction].finish == FZ_FINISH_DIVIDE;
-    r.element = (ptrdiff_t)fz_dtype_size(x->dtype);
-    r.count = 0;
+    mark_axes(name, x, naxes, axes, reduced);
+    split_axes(x, where, reduced, out, &s);
+    r.name = name;
+    r.family = rows[reduction].family;
+    r.result = out->dtype;
+    choose_reducer(&r, reduction, x, options);
+    return run(&r, x, where, out, &s);
+}
+
+fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
+                         const fz_reduce_options *options, fz_array *out) {
+    fz_status status = fz_init();
+    if (!status) status = check_call(reduction, x, naxes, axes, options, out);
+    if (status) return status;
     const fz__float_environment environment = fz__save_float_environment();
-    status = run(name, &r, x, out, &s);
+    status = reduce(reduction, x, naxes, axes, options, out);
     fz__restore_float_environment(environment);
     return status;
+}
+
+fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
+    return fz_reduce_with(reduction, x, naxes, axes, NULL, out);
 }
 
 #define FZ_REDUCTION(name, ...)                                                          \

@@ -17,6 +17,7 @@ enum {
     FOLD = 256,            /* ... so many elements at least */
     SEGMENT = 131072,      /* elements */
     JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
+    ROW_BYTES = JOINED_BYTES / 4, /* of a row of them at most */
 };
 
 typedef struct job {
@@ -28,79 +29,83 @@ typedef struct job {
 
 typedef struct segment {
     const fz__reduction *reduction;
-    ptrdiff_t width, stride; /* of the strip, in elements; between its elements in x, in bytes */
-    ptrdiff_t fold;          /* rows that are taken for one; 1: none */
+    ptrdiff_t width; /* of the strip, in elements */
+    fz__step step;   /* between them */
+    ptrdiff_t fold;  /* rows that are taken for one; 1: none */
     ptrdiff_t collected, joined;
     _Alignas(FZ_MAX_VECTOR_BYTES) char collection[COLLECTED * COLLECTED_STRIP * sizeof(double)];
     _Alignas(FZ_MAX_VECTOR_BYTES) char groups[JOINED_BYTES];
 } segment;
 
-static void join_rows(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
-                      ptrdiff_t row_stride, char *result) {
-    r->kernels->reduce->columns[r->kind]((size_t)rows, (size_t)n, x, row_stride, result);
-}
-
-/* `rows` rows of n values without gaps joined into *result, GROUP at a time, in place. */
+/* `rows` rows of n partial results without gaps joined into *result, GROUP at a time, in place. */
 static void join_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, char *stack, char *result) {
-    const ptrdiff_t row = n * r->element;
+    const ptrdiff_t row = n * r->partial;
     for (; rows > GROUP; rows = fz__ceil_div(rows, GROUP)) {
         for (ptrdiff_t i = 0; i * GROUP < rows; i++)
-            join_rows(r, fz__min(GROUP, rows - i * GROUP), n, stack + i * GROUP * row, row, stack + i * row);
+            r->reducer->join_columns(r, fz__min(GROUP, rows - i * GROUP), n, stack + i * GROUP * row,
+                                     stack + i * row);
     }
-    join_rows(r, rows, n, stack, row, result);
+    r->reducer->join_columns(r, rows, n, stack, result);
 }
 
 /* Room for the joined rows of one more group. */
 static char *next_group(segment *s) {
     const fz__reduction *r = s->reduction;
-    if (s->joined == JOINED_BYTES / r->element / s->width) {
+    if (s->joined == JOINED_BYTES / r->partial / s->width) {
         join_stack(r, s->joined, s->width, s->groups, s->groups);
         s->joined = 1;
     }
-    return s->groups + s->joined++ * s->width * r->element;
+    return s->groups + s->joined++ * s->width * r->partial;
 }
 
 static void flush_collected(segment *s) {
-    const ptrdiff_t row = s->width * s->reduction->element;
-    if (s->collected) join_rows(s->reduction, s->collected, s->width, s->collection, row, next_group(s));
+    const fz__reduction *r = s->reduction;
+    if (s->collected)
+        r->reducer->columns(r, s->collected, s->width, s->collection, s->width * r->element, next_group(s));
     s->collected = 0;
 }
 
-/* `fold` rows without a gap between them are one row, whose halves join until one of them is left. */
+/* `fold` rows without a gap between them are one row, whose halves join until one of them is left. Their elements are
+   partial results. */
 static void add_folded(segment *s, ptrdiff_t rows, const char *x) {
     const fz__reduction *r = s->reduction;
     _Alignas(FZ_MAX_VECTOR_BYTES) char sums[16 * FOLDED * sizeof(double)];
     ptrdiff_t n = s->fold * s->width;
-    join_rows(r, rows, n, x, n * r->element, sums);
-    while ((n /= 2) > s->width) join_rows(r, 2, n, sums, n * r->element, sums);
-    join_rows(r, 2, n, sums, n * r->element, next_group(s));
+    r->reducer->join_columns(r, rows, n, x, sums);
+    while ((n /= 2) > s->width) r->reducer->join_columns(r, 2, n, sums, sums);
+    r->reducer->join_columns(r, 2, n, sums, next_group(s));
 }
 
-static void collect_row(segment *s, const char *x) {
+static void collect_row(segment *s, fz__elements at) {
     const fz__reduction *r = s->reduction;
-    char *row = s->collection + s->collected * s->width * r->element;
-    if (r->run == 1)
-        r->copy((size_t)s->width, x, s->stride, row, r->element);
-    else
-        fz__reduce_runs(r, s->width, r->run, x, s->stride, row);
+    if (r->run > 1) {
+        fz__reduce_runs(r, s->width, r->run, at, s->step, next_group(s));
+        return;
+    }
+    fz__fetch(r, s->width, at, s->step, s->collection + s->collected * s->width * r->element);
     if (++s->collected == COLLECTED) flush_collected(s);
+}
+
+static bool reads_in_place(const fz__reduction *r) {
+    return r->in_place && r->run == 1 && r->kept.strides[FZ_NEST_X][r->kept.ndim - 1] == r->element;
 }
 
 static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     segment *s = context;
     const fz__reduction *r = s->reduction;
-    const char *x = pointers[0];
-    const bool in_place = r->run == 1 && s->stride == r->element;
-    const bool folds = in_place && s->fold > 1 && strides[0] == s->width * r->element;
-    for (ptrdiff_t rows = 1; n; n -= rows, x += rows * strides[0]) {
+    const fz__step step = {strides[1], strides[0]};
+    fz__elements at = {pointers[1], pointers[0]};
+    const bool in_place = reads_in_place(r);
+    const bool folds = in_place && s->fold > 1 && step.x == s->width * r->element;
+    for (ptrdiff_t rows = 1; n; n -= rows, at = fz__advance(at, step, rows)) {
         if (folds && n >= 2 * s->fold) {
             rows = fz__min(GROUP, n / s->fold) * s->fold;
-            add_folded(s, rows / s->fold, x);
+            add_folded(s, rows / s->fold, at.x);
         } else if (in_place) {
             rows = fz__min(GROUP, n);
-            join_rows(r, rows, s->width, x, strides[0], next_group(s));
+            r->reducer->columns(r, rows, s->width, at.x, step.x, next_group(s));
         } else {
-            collect_row(s, x);
+            collect_row(s, at);
         }
     }
 }
@@ -115,13 +120,15 @@ static ptrdiff_t seek_strip(const job *j, ptrdiff_t index, char *pointers[]) {
 }
 
 static void store_strip(const fz__reduction *r, ptrdiff_t width, char *values, char *out) {
-    fz__store_results(r, width, values, out, r->kept.strides[0][r->kept.ndim - 1]);
+    r->reducer->store(r, width, values, out, r->kept.strides[FZ_NEST_OUT][r->kept.ndim - 1]);
 }
 
-/* The power of two of rows that are whole vectors of any length, and long enough. */
-static ptrdiff_t choose_fold(ptrdiff_t width) {
+/* The power of two of rows that are whole vectors of any length, and long enough; where elements are partial
+   results. */
+static ptrdiff_t choose_fold(const fz__reduction *r, ptrdiff_t width) {
     ptrdiff_t fold = 1;
-    while (width < FOLDED && (fold * width % 16 || fold * width < FOLD)) fold *= 2;
+    while (r->partial == r->element && width < FOLDED && (fold * width % 16 || fold * width < FOLD))
+        fold *= 2;
     return fold;
 }
 
@@ -134,20 +141,22 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
     segment s;
     fz__nest_copy(&nest, &r->reduced);
     s.reduction = r;
-    s.stride = r->kept.strides[1][r->kept.ndim - 1];
+    s.step = (fz__step){r->kept.strides[FZ_NEST_X][r->kept.ndim - 1],
+                        r->kept.strides[FZ_NEST_WHERE][r->kept.ndim - 1]};
     for (ptrdiff_t item = begin; item < end; item++) {
         char *pointers[FZ_MAX_OPERANDS];
-        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP_BYTES];
+        _Alignas(FZ_MAX_VECTOR_BYTES) char values[ROW_BYTES];
         const ptrdiff_t first = item % j->segments * j->segment_rows;
         s.width = seek_strip(j, item / j->segments, pointers);
-        s.fold = choose_fold(s.width);
+        s.fold = choose_fold(r, s.width);
         s.collected = s.joined = 0;
-        nest.data[0] = pointers[1];
+        nest.data[0] = pointers[FZ_NEST_WHERE];
+        nest.data[1] = pointers[FZ_NEST_X];
         fz__nest_walk(&nest, first, fz__min(first + j->segment_rows, nest.size), add_rows, &s);
         flush_collected(&s);
         join_stack(r, s.joined, s.width, s.groups,
-                   j->partials ? j->partials + item * j->strip * r->element : values);
-        if (!j->partials) store_strip(r, s.width, values, pointers[0]);
+                   j->partials ? j->partials + item * j->strip * r->partial : values);
+        if (!j->partials) store_strip(r, s.width, values, pointers[FZ_NEST_OUT]);
     }
 }
 
@@ -155,14 +164,14 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
 static void join_segments(const job *j, ptrdiff_t strips) {
     const fz__reduction *r = j->reduction;
     for (ptrdiff_t i = 0; i < strips; i++) {
-        char *pointers[FZ_MAX_OPERANDS], *stack = j->partials + i * j->segments * j->strip * r->element;
-        _Alignas(FZ_MAX_VECTOR_BYTES) char values[STRIP_BYTES];
+        char *pointers[FZ_MAX_OPERANDS], *stack = j->partials + i * j->segments * j->strip * r->partial;
+        _Alignas(FZ_MAX_VECTOR_BYTES) char values[ROW_BYTES];
         const ptrdiff_t width = seek_strip(j, i, pointers);
         for (ptrdiff_t row = 1; row < j->segments && width < j->strip; row++)
-            memmove(stack + row * width * r->element, stack + row * j->strip * r->element,
-                    (size_t)(width * r->element));
+            memmove(stack + row * width * r->partial, stack + row * j->strip * r->partial,
+                    (size_t)(width * r->partial));
         join_stack(r, j->segments, width, stack, values);
-        store_strip(r, width, values, pointers[0]);
+        store_strip(r, width, values, pointers[FZ_NEST_OUT]);
     }
 }
 
@@ -171,8 +180,8 @@ static void plan_strips(job *j) {
     const fz__reduction *r = j->reduction;
     const fz__nest *kept = &r->kept;
     const ptrdiff_t columns = kept->shape[kept->ndim - 1];
-    const bool in_place = r->run == 1 && kept->strides[1][kept->ndim - 1] == r->element;
-    const ptrdiff_t widest = in_place ? STRIP_BYTES / r->element : COLLECTED_STRIP;
+    const ptrdiff_t widest =
+        reads_in_place(r) ? fz__min(STRIP_BYTES / r->element, ROW_BYTES / r->partial) : COLLECTED_STRIP;
     j->strip = fz__ceil_div(columns, fz__ceil_div(columns, widest));
     j->strips = fz__ceil_div(columns, j->strip);
     j->segment_rows = fz__max(COLLECTED, SEGMENT / (j->strip * r->run));
@@ -185,8 +194,7 @@ fz_status fz__reduce_columns(const fz__reduction *r) {
     const ptrdiff_t columns = r->kept.shape[r->kept.ndim - 1];
     const ptrdiff_t strips = r->kept.size / columns * j.strips, items = strips * j.segments;
     if (j.segments > 1) {
-        j.partials =
-            fz__workspace_acquire(fz_reduction_name(r->kind), (size_t)(items * j.strip * r->element));
+        j.partials = fz__workspace_acquire(r->name, (size_t)(items * j.strip * r->partial));
         if (!j.partials) return FZ_ERROR_MEMORY;
     }
     const ptrdiff_t rows = fz__min(r->reduced.size, j.segment_rows);

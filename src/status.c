@@ -38,7 +38,7 @@ const char *fz_version(void) { return FZ_VERSION; }
 static const struct {
     const char *name, *doc;
 } reductions[FZ_REDUCTION_COUNT] = {
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc) {#name, doc},
+#define FZ_REDUCTION(name, family, join, elements, doc) {#name, doc},
 #include "ops.def"
 };
 

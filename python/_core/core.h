@@ -139,8 +139,8 @@ typedef struct fzpy_output {
     fzpy_view *target; /* where to compute */
 } fzpy_output;
 
-/* out is NULL, None, or an ndarray of this shape; if it is of another dtype or overlaps an input, the
-   result is computed beside it. -1 with an exception. */
+/* out is NULL, None, or an ndarray of this shape; if it is of another dtype, to which this one can be cast, or
+   overlaps an input, the result is computed beside it. -1 with an exception. */
 int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,
                      const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]);
 /* The call's result after the computation, or NULL with the exception for its status. */
@@ -173,6 +173,8 @@ bool fzpy_counts_truth(fz_op op);
 /* elementwise_short.c: op on a few elements without gaps; out may be NULL. NULL without an exception where the call
    must go the long way. */
 PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, PyObject *out);
+/* NumPy's casting rule for what is not asked for by name: within a kind, or to a higher one. */
+bool fzpy_is_same_kind(fz_dtype from, fz_dtype to);
 int fzpy_init_reductions(PyObject *core);
 int fzpy_init_rowwise(PyObject *core); /* rowwise.c */
 int fzpy_init_arrays(PyObject *core);  /* matmul, transpose, conv2d, max_pool2d */

@@ -86,8 +86,7 @@ static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
     return strong == FZ_DTYPE_COUNT || strong == FZ_BOOL ? wide : strong;
 }
 
-/* NumPy's casting rule for what is not asked for by name: within a kind, or to a higher one. */
-static bool is_same_kind(fz_dtype from, fz_dtype to) {
+bool fzpy_is_same_kind(fz_dtype from, fz_dtype to) {
     static const unsigned char kinds[FZ_DTYPE_COUNT] = {
         [FZ_BOOL] = 0,    [FZ_UINT8] = 1,   [FZ_UINT16] = 1,   [FZ_UINT32] = 1, [FZ_UINT64] = 1,
         [FZ_INT8] = 2,    [FZ_INT16] = 2,   [FZ_INT32] = 2,    [FZ_INT64] = 2,  [FZ_FLOAT16] = 3,
@@ -123,7 +122,7 @@ static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *
     }
     for (int k = fz_op_is_condition(op, 0); k < inputs; k++) {
         const fz_dtype own = views[k].array.dtype;
-        if (!views[k].weak && !is_same_kind(own, wanted))
+        if (!views[k].weak && !fzpy_is_same_kind(own, wanted))
             return fail_cast(row, row->signature.names[k], own, wanted);
         if (views[k].weak == FZPY_WEAK_FLOAT && !is_float(wanted))
             return fail_cast(row, row->signature.names[k], own, wanted);
@@ -195,7 +194,7 @@ static int make_output(const fzpy_operation *row, fz_dtype dtype, int inputs, co
     const char *name = row->signature.function;
     if (given) {
         if (fzpy_view_output(out, name, "out", given, FZPY_ANY) < 0) return -1;
-        if (is_same_kind(dtype, out->array.dtype)) return 0;
+        if (fzpy_is_same_kind(dtype, out->array.dtype)) return 0;
         PyErr_Format(PyExc_TypeError, "%s: out is %s, to which the result, %s, cannot be cast; %s would do",
                      name, fz_dtype_name(out->array.dtype), fz_dtype_name(dtype), fz_dtype_name(dtype));
         fzpy_view_clear(out);

@@ -738,6 +738,7 @@ static PyObject *list_reductions(PyObject *core, PyObject *ignored) {
     (void)core, (void)ignored;
     PyObject *names = PyList_New(0);
     for (int i = 0; names && i < FZ_REDUCTION_COUNT; i++) {
+        if (!fz_reduction_is_fused(i)) continue;
         PyObject *name = PyUnicode_FromString(fz_reduction_name(i));
         if (!name || PyList_Append(names, name) < 0) Py_CLEAR(names);
         Py_XDECREF(name);

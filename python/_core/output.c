@@ -20,7 +20,14 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
     output->given.owner = output->fresh.owner = NULL;
     output->target = &output->fresh;
     if (!out || out == Py_None) return fzpy_view_new(&output->fresh, operation, dtype, ndim, shape);
-    if (fzpy_view_output(&output->given, operation, "out", out, FZPY_FLOATS) < 0) return -1;
+    if (fzpy_view_output(&output->given, operation, "out", out, FZPY_ANY) < 0) return -1;
+    if (!fzpy_is_same_kind(dtype, output->given.array.dtype)) {
+        PyErr_Format(PyExc_TypeError, "%s: out is %s, to which the result, %s, cannot be cast; %s would do",
+                     operation, fz_dtype_name(output->given.array.dtype), fz_dtype_name(dtype),
+                     fz_dtype_name(dtype));
+        fzpy_view_clear(&output->given);
+        return -1;
+    }
     if (fz_overlaps_itself(&output->given.array)) {
         PyErr_Format(PyExc_ValueError,
                      "%s: elements of out may share memory; an array without overlap would do", operation);

@@ -1,45 +1,10 @@
-/* The reductions: a FZ_REDUCTION row of ops.def is an operation here. */
+/* The reductions: a FZ_REDUCTION row of ops.def is an operation here, and its family says what arguments it takes. */
 #include "core.h"
 
-static const char family[] =
-    "\n\n"
-    "Parameters\n"
-    "----------\n"
-    "x : array_like\n"
-    "    float32 or float64, any shape and strides.\n"
-    "axis : int or tuple of ints, optional\n"
-    "    The axes that go; by default all.\n"
-    "dtype : float32 or float64, optional\n"
-    "    The dtype to compute in; by default x's. Sums, means and products only.\n"
-    "out : ndarray, optional\n"
-    "    Where to write; of the result's shape. Nothing is written on error.\n"
-    "keepdims : bool, optional\n"
-    "    Keep the reduced axes with length 1.\n"
-    "\n"
-    "Returns\n"
-    "-------\n"
-    "ndarray or scalar\n"
-    "\n"
-    "Raises\n"
-    "------\n"
-    "ValueError\n"
-    "    For an axis that is out of bounds or named twice, an out of another shape, and extremes of no\n"
-    "    elements.\n"
-    "TypeError\n"
-    "    For dtypes other than float32 and float64.\n"
-    "\n"
-    "Notes\n"
-    "-----\n"
-    "Sums are joined as a tree whose order shape and strides fix, never the number of threads. Large\n"
-    "calls release the GIL.\n"
-    "\n"
-    "Examples\n"
-    "--------\n"
-    ">>> import forzium\n"
-    ">>> import numpy as np\n"
-    ">>> x = np.array([[1.0, 2.0], [3.0, 6.0]])\n";
-static const char example[] =
-    ">>> bool(np.array_equal(forzium.%name%(x, axis=0), np.%name%(x, axis=0)))\nTrue\n";
+/* ---- arguments --------------------------------------------------------------------------------------------- */
+
+/* What a reduction may be given. */
+typedef enum slot { X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, INITIAL, WHERE, CORRECTION, SLOTS } slot;
 
 typedef struct axes {
     int count, list[FZ_MAX_NDIM];
@@ -63,7 +28,7 @@ static int read_axis(const char *name, PyObject *object, axes *a) {
 
 static int read_axes(const char *name, PyObject *object, axes *a) {
     a->count = 0;
-    a->all = !object || object == Py_None;
+    a->all = !object;
     if (a->all) return 0;
     if (!PyTuple_Check(object)) return read_axis(name, object, a);
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
@@ -72,74 +37,246 @@ static int read_axes(const char *name, PyObject *object, axes *a) {
     return 0;
 }
 
-/* Sums take a dtype, extremes do not; NumPy's order either way. */
-typedef struct arguments {
-    PyObject *x, *axis, *dtype, *out, *keepdims;
-} arguments;
+/* All that is known of a call. The views stay where they are: arrays point into them. */
+typedef struct call {
+    const char *name;
+    fz_reduction reduction;
+    axes axes;
+    int keepdims;
+    fz_dtype result;
+    fzpy_view x, where, initial;
+    fz_reduce_options options;
+} call;
 
-static arguments name_values(const fzpy_operation *row, PyObject *const *values) {
-    const bool has_dtype = row->signature.count == 5;
-    PyObject *dtype = has_dtype ? values[2] : NULL;
-    return (arguments){values[0], values[1], dtype == Py_None ? NULL : dtype, values[2 + has_dtype],
-                       values[3 + has_dtype]};
+static int read_where(call *c, PyObject *object) {
+    if (!object || object == Py_True) return 0;
+    if (fzpy_view_input(&c->where, c->name, "where", object, FZPY_ANY) < 0) return -1;
+    if (c->where.array.dtype != FZ_BOOL) {
+        PyErr_Format(PyExc_TypeError, "%s: where is %s; bool would do", c->name,
+                     fz_dtype_name(c->where.array.dtype));
+        return -1;
+    }
+    c->options.where = &c->where.array;
+    return 0;
 }
 
-static PyObject *reduce_view(const fzpy_operation *row, const fzpy_view *x, const axes *a, PyObject *given,
-                             int keepdims) {
-    const char *name = row->signature.function;
-    const int *list = a->all ? NULL : a->list;
+static int read_initial(call *c, PyObject *object) {
+    if (!object) return 0;
+    if (fzpy_view_input(&c->initial, c->name, "initial", object, FZPY_ANY) < 0) return -1;
+    if (c->initial.weak && !fzpy_view_settle(&c->initial, c->result)) {
+        PyErr_Format(PyExc_OverflowError, "%s: initial is a Python integer out of bounds for %s", c->name,
+                     fz_dtype_name(c->result));
+        return -1;
+    }
+    c->options.initial = &c->initial.array;
+    return 0;
+}
+
+/* Two names for one number. */
+static int read_correction(call *c, PyObject *ddof, PyObject *correction) {
+    if (ddof && correction) {
+        PyErr_Format(PyExc_ValueError, "%s: ddof and correction are both given; one would do", c->name);
+        return -1;
+    }
+    if (!ddof && !correction) return 0;
+    return fzpy_read_double(c->name, ddof ? "ddof" : "correction", ddof ? ddof : correction,
+                            &c->options.correction);
+}
+
+static int read_call(call *c, PyObject *const *given) {
+    const char *name = c->name;
+    c->keepdims = given[KEEPDIMS] ? PyObject_IsTrue(given[KEEPDIMS]) : 0;
+    if (c->keepdims < 0) return fzpy_name_argument(name, "keepdims");
+    if (read_axes(name, given[AXIS], &c->axes) < 0) return -1;
+    if (fzpy_view_input(&c->x, name, "x", given[X], FZPY_ANY) < 0) return -1;
+    c->result = fz_reduce_dtype(c->reduction, c->x.array.dtype);
+    if (given[DTYPE] && fzpy_convert_dtype(name, given[DTYPE], &c->result, FZPY_ANY) < 0) return -1;
+    if (read_where(c, given[WHERE]) < 0 || read_initial(c, given[INITIAL]) < 0) return -1;
+    return read_correction(c, given[DDOF], given[CORRECTION]);
+}
+
+/* ---- computing --------------------------------------------------------------------------------------------- */
+
+static PyObject *run(call *c, PyObject *given_out) {
+    const int *list = c->axes.all ? NULL : c->axes.list;
+    const fzpy_view *const inputs[] = {&c->x, &c->where};
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     fzpy_output out;
     fz_status status =
-        fz_reduce_shape((fz_reduction)row->id, &x->array, a->count, list, keepdims, &ndim, shape);
+        fz_reduce_shape(c->reduction, &c->x.array, c->axes.count, list, c->keepdims, &ndim, shape);
     if (status) return fzpy_raise(status);
-    if (fzpy_output_open(&out, name, given, x->array.dtype, ndim, shape, 1, &x) < 0) return NULL;
-    PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
-    status = fz_reduce((fz_reduction)row->id, &x->array, a->count, list, &out.target->array);
+    if (fzpy_output_open(&out, c->name, given_out, c->result, ndim, shape, c->options.where ? 2 : 1, inputs) <
+        0)
+        return NULL;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(&c->x));
+    status = fz_reduce_with(c->reduction, &c->x.array, c->axes.count, list, &c->options, &out.target->array);
     fzpy_retake_gil(released);
     return fzpy_output_close(&out, status);
 }
 
-static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
-    const char *name = row->signature.function;
-    const arguments given = name_values(row, values);
-    const int keepdims = given.keepdims ? PyObject_IsTrue(given.keepdims) : 0;
-    axes a;
-    fzpy_view x;
-    if (keepdims < 0) fzpy_name_argument(name, "keepdims");
-    if (keepdims < 0 || read_axes(name, given.axis, &a) < 0) return NULL;
-    if (fzpy_view_input(&x, name, "x", given.x, FZPY_FLOATS) < 0) return NULL;
-    PyObject *result = NULL;
-    fz_dtype dtype = x.array.dtype;
-    if ((!given.dtype || fzpy_convert_dtype(name, given.dtype, &dtype, FZPY_FLOATS) == 0) &&
-        fzpy_view_cast(&x, name, dtype) == 0)
-        result = reduce_view(row, &x, &a, given.out, keepdims);
-    fzpy_view_clear(&x);
+static PyObject *compute_given(const fzpy_operation *row, PyObject *const *given) {
+    call c;
+    c.name = row->signature.function;
+    c.reduction = (fz_reduction)row->id;
+    c.x.owner = c.where.owner = c.initial.owner = NULL;
+    c.options = (fz_reduce_options){0};
+    PyObject *result = read_call(&c, given) < 0 ? NULL : run(&c, given[OUT]);
+    fzpy_view_clear(&c.x);
+    fzpy_view_clear(&c.where);
+    fzpy_view_clear(&c.initial);
     return result;
 }
 
-#define SIGNATURE_add(name) {#name, 5, 1, 0, 5, {"x", "axis", "dtype", "out", "keepdims"}}
-#define PARAMETERS_add "x, axis=None, dtype=None, out=None, keepdims=False"
-#define SIGNATURE_maximum(name) {#name, 4, 1, 0, 4, {"x", "axis", "out", "keepdims"}}
-#define PARAMETERS_maximum "x, axis=None, out=None, keepdims=False"
-#define SIGNATURE_multiply SIGNATURE_add
-#define PARAMETERS_multiply PARAMETERS_add
-#define SIGNATURE_minimum SIGNATURE_maximum
-#define PARAMETERS_minimum PARAMETERS_maximum
-#define SIGNATURE_fmax SIGNATURE_maximum
-#define PARAMETERS_fmax PARAMETERS_maximum
-#define SIGNATURE_fmin SIGNATURE_maximum
-#define PARAMETERS_fmin PARAMETERS_maximum
+/* ---- families: arguments in NumPy's order -------------------------------------------------------------------- */
+
+#define SLOTS_FZ_TOTAL {X, AXIS, DTYPE, OUT, KEEPDIMS, INITIAL, WHERE}
+#define SIGNATURE_FZ_TOTAL(name) \
+    {#name, 7, 1, 0, 7, {"x", "axis", "dtype", "out", "keepdims", "initial", "where"}}
+#define PARAMETERS_FZ_TOTAL "x, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True"
+
+#define SLOTS_FZ_EXTREME {X, AXIS, OUT, KEEPDIMS, INITIAL, WHERE}
+#define SIGNATURE_FZ_EXTREME(name) {#name, 6, 1, 0, 6, {"x", "axis", "out", "keepdims", "initial", "where"}}
+#define PARAMETERS_FZ_EXTREME "x, axis=None, out=None, keepdims=False, initial=None, where=True"
+
+#define SLOTS_FZ_AVERAGE {X, AXIS, DTYPE, OUT, KEEPDIMS, WHERE}
+#define SIGNATURE_FZ_AVERAGE(name) {#name, 6, 1, 0, 5, {"x", "axis", "dtype", "out", "keepdims", "where"}}
+#define PARAMETERS_FZ_AVERAGE "x, axis=None, dtype=None, out=None, keepdims=False, *, where=True"
+
+#define SLOTS_FZ_VARIANCE {X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, WHERE, CORRECTION}
+#define SIGNATURE_FZ_VARIANCE(name) \
+    {#name, 8, 1, 0, 6, {"x", "axis", "dtype", "out", "ddof", "keepdims", "where", "correction"}}
+#define PARAMETERS_FZ_VARIANCE \
+    "x, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, correction=0"
+
+#define SLOTS_FZ_DEVIATION SLOTS_FZ_VARIANCE
+#define SIGNATURE_FZ_DEVIATION SIGNATURE_FZ_VARIANCE
+#define PARAMETERS_FZ_DEVIATION PARAMETERS_FZ_VARIANCE
+
+#define SLOTS_FZ_TRUTH {X, AXIS, OUT, KEEPDIMS, WHERE}
+#define SIGNATURE_FZ_TRUTH(name) {#name, 5, 1, 0, 4, {"x", "axis", "out", "keepdims", "where"}}
+#define PARAMETERS_FZ_TRUTH "x, axis=None, out=None, keepdims=False, *, where=True"
+
+#define SLOTS_FZ_COUNT {X, AXIS, KEEPDIMS}
+#define SIGNATURE_FZ_COUNT(name) {#name, 3, 1, 0, 3, {"x", "axis", "keepdims"}}
+#define PARAMETERS_FZ_COUNT "x, axis=None, keepdims=False"
+
+#define SLOTS_FZ_PLACE {X, AXIS, OUT, KEEPDIMS}
+#define SIGNATURE_FZ_PLACE(name) {#name, 4, 1, 0, 4, {"x", "axis", "out", "keepdims"}}
+#define PARAMETERS_FZ_PLACE "x, axis=None, out=None, keepdims=False"
+
+static const unsigned char slots[FZ_REDUCTION_COUNT][SLOTS] = {
+#define FZ_REDUCTION(name, family, join, elements, text) SLOTS_##family,
+#include "ops.def"
+};
+
+static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
+    PyObject *given[SLOTS] = {NULL};
+    for (int i = 0; i < row->signature.count; i++)
+        given[slots[row->id][i]] = values[i] == Py_None && i > 0 ? NULL : values[i];
+    return compute_given(row, given);
+}
+
+/* ---- documentation ----------------------------------------------------------------------------------------- */
+
+#define DOC_AXIS                                                  \
+    "\n\n"                                                        \
+    "Parameters\n"                                                \
+    "----------\n"                                                \
+    "x : array_like\n"                                            \
+    "    Any shape and strides; bool, integers or real floats.\n" \
+    "axis : int or tuple of ints, optional\n"                     \
+    "    The axes that go; by default all.\n"
+#define DOC_ONE_AXIS                                              \
+    "\n\n"                                                        \
+    "Parameters\n"                                                \
+    "----------\n"                                                \
+    "x : array_like\n"                                            \
+    "    Any shape and strides; bool, integers or real floats.\n" \
+    "axis : int, optional\n"                                      \
+    "    The axis that goes; by default all, in C order.\n"
+#define DOC_DTYPE                                                                                          \
+    "dtype : data-type, optional\n"                                                                        \
+    "    The dtype of the result, in which it is computed; float16 and bfloat16 are computed in float32. " \
+    "By\n"                                                                                                 \
+    "    default NumPy's.\n"
+#define DOC_OUT                 \
+    "out : ndarray, optional\n" \
+    "    Where to write; of the result's shape. Nothing is written on error.\n"
+#define DOC_KEEPDIMS              \
+    "keepdims : bool, optional\n" \
+    "    Keep the reduced axes with length 1.\n"
+#define DOC_INITIAL                \
+    "initial : scalar, optional\n" \
+    "    Joined with every result.\n"
+#define DOC_WHERE                            \
+    "where : array_like of bool, optional\n" \
+    "    Which elements count; broadcast to x.\n"
+#define DOC_DDOF               \
+    "ddof : float, optional\n" \
+    "    The sum of squares is divided by the number of elements less this.\n"
+#define DOC_CORRECTION               \
+    "correction : float, optional\n" \
+    "    Another name for ddof.\n"
+#define DOC_RESULT                                                                                   \
+    "\n"                                                                                             \
+    "Returns\n"                                                                                      \
+    "-------\n"                                                                                      \
+    "ndarray or scalar\n"                                                                            \
+    "\n"                                                                                             \
+    "Raises\n"                                                                                       \
+    "------\n"                                                                                       \
+    "ValueError\n"                                                                                   \
+    "    For an axis that is out of bounds or named twice, an out or a where of another shape, and " \
+    "extremes\n"                                                                                     \
+    "    of no elements.\n"                                                                          \
+    "TypeError\n"                                                                                    \
+    "    For dtypes that the operation does not have.\n"                                             \
+    "\n"                                                                                             \
+    "Notes\n"                                                                                        \
+    "-----\n"
+#define DOC_EXAMPLE                   \
+    " Large calls release the GIL.\n" \
+    "\n"                              \
+    "Examples\n"                      \
+    "--------\n"                      \
+    ">>> import forzium\n"            \
+    ">>> import numpy as np\n"        \
+    ">>> x = np.array([[1.0, 2.0], [3.0, 6.0]])\n"
+#define DOC_ORDER "The bits do not depend on the number of threads."
+
+#define DOC_FZ_TOTAL                                                         \
+    DOC_AXIS DOC_DTYPE DOC_OUT DOC_KEEPDIMS DOC_INITIAL DOC_WHERE DOC_RESULT \
+        "Partial results join as a tree whose order shape and strides fix. " DOC_ORDER DOC_EXAMPLE
+#define DOC_FZ_EXTREME                                             \
+    DOC_AXIS DOC_OUT DOC_KEEPDIMS DOC_INITIAL DOC_WHERE DOC_RESULT \
+        "With where, initial is needed." DOC_EXAMPLE
+#define DOC_FZ_AVERAGE                                           \
+    DOC_AXIS DOC_DTYPE DOC_OUT DOC_KEEPDIMS DOC_WHERE DOC_RESULT \
+        "Partial results join as a tree whose order shape and strides fix. " DOC_ORDER DOC_EXAMPLE
+#define DOC_FZ_VARIANCE                                                                                   \
+    DOC_AXIS DOC_DTYPE DOC_OUT DOC_DDOF DOC_KEEPDIMS DOC_WHERE DOC_CORRECTION DOC_RESULT                  \
+        "One pass over memory: blocks' squared distances from their own means join pairwise, in double, " \
+        "as\n"                                                                                            \
+        "Chan, Golub and LeVeque have it (1979). " DOC_ORDER DOC_EXAMPLE
+#define DOC_FZ_DEVIATION DOC_FZ_VARIANCE
+#define DOC_FZ_TRUTH                                   \
+    DOC_AXIS DOC_OUT DOC_KEEPDIMS DOC_WHERE DOC_RESULT \
+        "NaN is not 0. No more elements are read than the answer needs, give or take a block." DOC_EXAMPLE
+#define DOC_FZ_COUNT DOC_AXIS DOC_KEEPDIMS DOC_RESULT "NaN is not 0." DOC_EXAMPLE
+#define DOC_FZ_PLACE DOC_ONE_AXIS DOC_OUT DOC_KEEPDIMS DOC_RESULT "The result is int64." DOC_EXAMPLE
+
+static const char example[] =
+    ">>> bool(np.array_equal(forzium.%name%(x, axis=0), np.%name%(x, axis=0)))\nTrue\n";
 
 static const fzpy_operation rows[] = {
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, text) \
-    {.signature = SIGNATURE_##combine(name),                       \
-     .parameters = PARAMETERS_##combine,                           \
-     .doc = text,                                                  \
-     .family = family,                                             \
-     .example = example,                                           \
-     .compute = compute,                                           \
+#define FZ_REDUCTION(name, family_, join, elements, text) \
+    {.signature = SIGNATURE_##family_(name),              \
+     .parameters = PARAMETERS_##family_,                  \
+     .doc = text,                                         \
+     .family = DOC_##family_,                             \
+     .example = example,                                  \
+     .compute = compute,                                  \
      .id = FZ_REDUCTION_##name},
 #include "ops.def"
 };

@@ -197,7 +197,7 @@ class _Clip(_Operation):
 
 @final
 @type_check_only
-class _Sum(_Operation):
+class _Total(_Operation):
     @overload
     def __call__(
         self,
@@ -207,20 +207,20 @@ class _Sum(_Operation):
         *,
         out: _Out,
         keepdims: bool = False,
-    ) -> _Out: ...
-    @overload
-    def __call__(
-        self, x: _Input, axis: _Axis | None, dtype: DTypeLike | None, out: _Out, keepdims: bool = False
+        initial: _Input | None = None,
+        where: _Input = True,
     ) -> _Out: ...
     @overload
     def __call__(
         self,
-        x: NDArray[_Scalar],
-        axis: None = None,
-        dtype: None = None,
-        out: None = None,
-        keepdims: Literal[False] = False,
-    ) -> _Scalar: ...
+        x: _Input,
+        axis: _Axis | None,
+        dtype: DTypeLike | None,
+        out: _Out,
+        keepdims: bool = False,
+        initial: _Input | None = None,
+        where: _Input = True,
+    ) -> _Out: ...
     @overload
     def __call__(
         self,
@@ -229,6 +229,8 @@ class _Sum(_Operation):
         dtype: DTypeLike | None = None,
         out: None = None,
         keepdims: bool = False,
+        initial: _Input | None = None,
+        where: _Input = True,
     ) -> Any: ...
 
 @final
@@ -236,17 +238,187 @@ class _Sum(_Operation):
 class _Extreme(_Operation):
     @overload
     def __call__(
-        self, x: _Input, axis: _Axis | None = None, *, out: _Out, keepdims: bool = False
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        *,
+        out: _Out,
+        keepdims: bool = False,
+        initial: _Input | None = None,
+        where: _Input = True,
     ) -> _Out: ...
     @overload
-    def __call__(self, x: _Input, axis: _Axis | None, out: _Out, keepdims: bool = False) -> _Out: ...
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None,
+        out: _Out,
+        keepdims: bool = False,
+        initial: _Input | None = None,
+        where: _Input = True,
+    ) -> _Out: ...
     @overload
     def __call__(
-        self, x: NDArray[_Scalar], axis: None = None, out: None = None, keepdims: Literal[False] = False
-    ) -> _Scalar: ...
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        out: None = None,
+        keepdims: bool = False,
+        initial: _Input | None = None,
+        where: _Input = True,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Average(_Operation):
     @overload
     def __call__(
-        self, x: _Input, axis: _Axis | None = None, out: None = None, keepdims: bool = False
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        out: _Out,
+        keepdims: bool = False,
+        where: _Input = True,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None,
+        dtype: DTypeLike | None,
+        out: _Out,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        out: None = None,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Variance(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        *,
+        out: _Out,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: _Input = True,
+        correction: float = 0,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None,
+        dtype: DTypeLike | None,
+        out: _Out,
+        ddof: float = 0,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+        correction: float = 0,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        dtype: DTypeLike | None = None,
+        out: None = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+        correction: float = 0,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Truth(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        *,
+        out: _Out,
+        keepdims: bool = False,
+        where: _Input = True,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None,
+        out: _Out,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        out: None = None,
+        keepdims: bool = False,
+        *,
+        where: _Input = True,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Count(_Operation):
+    def __call__(
+        self,
+        x: _Input,
+        axis: _Axis | None = None,
+        keepdims: bool = False,
+    ) -> Any: ...
+
+@final
+@type_check_only
+class _Place(_Operation):
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: SupportsIndex | None = None,
+        *,
+        out: _Out,
+        keepdims: bool = False,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: SupportsIndex | None,
+        out: _Out,
+        keepdims: bool = False,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        axis: SupportsIndex | None = None,
+        out: None = None,
+        keepdims: bool = False,
     ) -> Any: ...
 
 @final
@@ -485,13 +657,25 @@ arcsinh: Final[_Unary]
 arccosh: Final[_Unary]
 arctanh: Final[_Unary]
 
-sum: Final[_Sum]
-mean: Final[_Sum]
+sum: Final[_Total]
+mean: Final[_Average]
 max: Final[_Extreme]
 min: Final[_Extreme]
-prod: Final[_Sum]
+prod: Final[_Total]
+var: Final[_Variance]
+std: Final[_Variance]
+argmax: Final[_Place]
+argmin: Final[_Place]
+any: Final[_Truth]
+all: Final[_Truth]
+count_nonzero: Final[_Count]
+nansum: Final[_Total]
+nanprod: Final[_Total]
+nanmean: Final[_Average]
 nanmax: Final[_Extreme]
 nanmin: Final[_Extreme]
+nanvar: Final[_Variance]
+nanstd: Final[_Variance]
 
 softmax: Final[_MapRows]
 log_softmax: Final[_MapRows]

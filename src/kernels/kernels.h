@@ -72,15 +72,45 @@ typedef struct fz_chain_kernels {
     void (*run)(size_t n, const fz_step steps[], const fz_place places[]); /* n: a multiple of bundle */
 } fz_chain_kernels;
 
+/* The FZ_JOINING rows of ops.def: how partial results of reductions become one. */
+typedef enum fz_join {
+#define FZ_JOINING(name, ...) FZ_JOIN_##name,
+#include "ops.def"
+    FZ_JOIN_COUNT,
+} fz_join;
+
 typedef struct fz_reduce_kernels {
-    /* NULL where the row's mask lacks T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
+    const void *neutral; /* of each join, elements of T */
+    /* NULL where the row's dtypes lack T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
        contiguous elements; the results are contiguous. */
-    void (*rows[FZ_REDUCTION_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
+    void (*join_rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
                                      void *results);
     /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
-    void (*columns[FZ_REDUCTION_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
+    void (*join_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
                                         void *result);
 } fz_reduce_kernels;
+
+/* Sums of distances of elements from a number near their mean, and of their squares: for count rows of n >= 1
+   contiguous elements, and for each of n columns of rows >= 1 elements. */
+typedef struct fz_moment_kernels {
+    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
+                 void *squares);
+    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
+                    void *squares);
+} fz_moment_kernels;
+
+/* Rows of a call of fz_extreme_kernels.columns: an index among them fits any T. */
+#define FZ_EXTREME_ROWS 64
+
+/* Where the extreme that FZ_JOIN_maximum or FZ_JOIN_minimum gives stands first. An index below 0: nothing was met
+   before, and *best holds nothing yet. */
+typedef struct fz_extreme_kernels {
+    /* Of n contiguous elements, numbered from `first`, one that goes before *best takes its place. */
+    void (*row[FZ_JOIN_COUNT])(size_t n, const void *x, int64_t first, void *best, int64_t *index);
+    /* The same for each of n columns of at most FZ_EXTREME_ROWS rows; best and index are contiguous. */
+    void (*columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,
+                                   void *best, int64_t *index);
+} fz_extreme_kernels;
 
 /* Matrix multiplication on packed panels (Goto & van de Geijn, "Anatomy of high-performance matrix
    multiplication", TOMS 2008). An A panel is mr rows: element (i, p) at a[p * mr + i]. A B panel is
@@ -160,9 +190,11 @@ typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptr
 typedef struct fz_kernels {
     size_t vector_bytes;
     const fz_elementwise_kernels *elementwise;
+    const fz_reduce_kernels *reduce;   /* NULL for float16 and bfloat16 */
+    const fz_extreme_kernels *extreme; /* so, too */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
-    const fz_reduce_kernels *reduce;
+    const fz_moment_kernels *moment;
     const fz_matmul_kernels *matmul;
     const fz_image_kernels *image;
     fz_transpose_tile *transpose;

@@ -14,6 +14,17 @@ enum {
 
 typedef vec lane_function(vec x, vec y);
 
+#if defined(FZ_T_IS_FLOAT)
+#define FZ_LEAST (-INFINITY)
+#define FZ_MOST INFINITY
+#elif defined(FZ_T_boolean)
+#define FZ_LEAST 0
+#define FZ_MOST 1
+#else
+#define FZ_LEAST (IS_SIGNED ? (T)((unsigned_T)1 << (BITS - 1)) : (T)0)
+#define FZ_MOST ((T)~FZ_LEAST)
+#endif
+
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(FZ_INLINE vec name##_lane(vec x, vec y) { return expression; })
 #define FZ_COMPARE(...)
@@ -22,6 +33,10 @@ typedef vec lane_function(vec x, vec y);
 #include "ops.def"
 
 /* ---- between lanes --------------------------------------------------------------------------------------- */
+
+#if defined(FZ_T_IS_FLOAT)
+
+enum { BATCH = W }; /* rows whose lanes join together */
 
 /* Joins the lanes of `count` vectors (a power of two, at most W) as trees, each step the lower half of the lanes
    with the upper. Lane i is then vector i's result, repeated over the lanes i, i + count, ... A vector's result
@@ -35,6 +50,23 @@ FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
     }
     return v[0];
 }
+
+#else
+
+enum { BATCH = 1 };
+
+/* Of one vector, whose halves join through memory: integers of every size in one way. */
+FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
+    char halves[2 * sizeof(vec)] = {0};
+    (void)count;
+    for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
+        vstore(halves, v[0]);
+        v[0] = lane(v[0], vload(halves + half));
+    }
+    return v[0];
+}
+
+#endif
 
 /* ---- a row to a vector of partial results ----------------------------------------------------------------- */
 
@@ -89,12 +121,12 @@ FZ_INLINE vec join_row(size_t n, const char *x, lane_function *lane, T neutral) 
 
 FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, char *results,
                            lane_function *lane, T neutral) {
-    vec v[W];
+    vec v[BATCH];
     while (count) {
-        const size_t rows = count < W ? 1 : W;
+        const size_t rows = count < BATCH ? 1 : BATCH;
         for (size_t i = 0; i < rows; i++, x += row_stride) v[i] = join_row(n, x, lane, neutral);
-        if (rows == W)
-            vstore(results, join_lanes(v, W, lane));
+        if (rows == BATCH && BATCH > 1)
+            vstore(results, join_lanes(v, BATCH, lane));
         else
             store_one(results, join_lanes(v, 1, lane)[0]);
         results += rows * sizeof(T);
@@ -139,25 +171,33 @@ FZ_INLINE void reduce_columns(size_t rows, size_t n, const char *x, ptrdiff_t ro
     }
 }
 
-#define FZ_REDUCTION(name, dtypes, combine, neutral, finish, doc)                                          \
-    static void name##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *results) {  \
-        reduce_rows(count, n, x, row_stride, results, combine##_lane, (T)(neutral));                       \
-    }                                                                                                      \
-    static void name##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *result) { \
-        reduce_columns(rows, n, x, row_stride, result, combine##_lane, (T)(neutral));                      \
-    }
+#define FZ_JOINING(name, dtypes, neutral)                                                        \
+    FZ_WHERE_##dtypes(                                                                           \
+        static void name##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride,     \
+                                void *results) {                                                 \
+            reduce_rows(count, n, x, row_stride, results, name##_lane, (T)(neutral));            \
+        } static void name##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, \
+                                     void *result) {                                             \
+            reduce_columns(rows, n, x, row_stride, result, name##_lane, (T)(neutral));           \
+        })
 #include "ops.def"
+
+static const T neutral_values[FZ_JOIN_COUNT] = {
+#define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = (T)(neutral), )
+#include "ops.def"
+};
 
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {
-    .rows =
+    .neutral = neutral_values,
+    .join_rows =
         {
-#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_rows, )
+#define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = name##_rows, )
 #include "ops.def"
         },
-    .columns =
+    .join_columns =
         {
-#define FZ_REDUCTION(name, dtypes, ...) FZ_WHERE_##dtypes([FZ_REDUCTION_##name] = name##_columns, )
+#define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = name##_columns, )
 #include "ops.def"
         },
 };

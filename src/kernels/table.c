@@ -3,8 +3,12 @@
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 extern const fz_chain_kernels FZ_KERNEL(chain);
-#if defined(FZ_T_IS_FLOAT)
+#if !defined(FZ_T_IS_STORED)
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
+extern const fz_extreme_kernels FZ_KERNEL(extreme);
+#endif
+#if defined(FZ_T_IS_FLOAT)
+extern const fz_moment_kernels FZ_KERNEL(moment);
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 extern const fz_image_kernels FZ_KERNEL(image);
 extern fz_transpose_tile FZ_KERNEL(transpose);
@@ -17,8 +21,12 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .vector_bytes = sizeof(vec),
     .elementwise = &FZ_KERNEL(elementwise),
     .chain = &FZ_KERNEL(chain),
-#if defined(FZ_T_IS_FLOAT)
+#if !defined(FZ_T_IS_STORED)
     .reduce = &FZ_KERNEL(reduce),
+    .extreme = &FZ_KERNEL(extreme),
+#endif
+#if defined(FZ_T_IS_FLOAT)
+    .moment = &FZ_KERNEL(moment),
     .matmul = &FZ_KERNEL(matmul),
     .image = &FZ_KERNEL(image),
     .transpose = FZ_KERNEL(transpose),

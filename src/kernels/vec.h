@@ -152,6 +152,11 @@ typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #define FZ_WHERE_FZ_NUMBERS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_INTEGERS(__VA_ARGS__)
 #define FZ_WHERE_FZ_ARITHMETIC(...) FZ_WHERE_FZ_NUMBERS(__VA_ARGS__)
 #define FZ_WHERE_FZ_ANY(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_BITS(__VA_ARGS__)
+#if defined(FZ_T_int64)
+#define FZ_WHERE_FZ_WIDEST(...) __VA_ARGS__
+#else
+#define FZ_WHERE_FZ_WIDEST(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__)
+#endif
 #define FZ_INLINE static inline __attribute__((always_inline, unused))
 
 enum { W = FZ_VECTOR_BYTES / sizeof(T) };

@@ -16,60 +16,115 @@ static const struct {
 
 /* ---- the oracle ------------------------------------------------------------------------------ */
 
-/* What has been met of the elements that go into one output. */
-typedef struct tally {
-    long double sum, magnitude, product;
-    double largest, smallest; /* of the numbers */
-    ptrdiff_t numbers;
-    bool nan;
+/* What has been met of the elements that go into one output: of all, and of those that are not NaN. */
+typedef struct totals {
+    long double sum, magnitude, squares, product;
+    uint64_t wrapped; /* the product of integers */
     ptrdiff_t count;
+} totals;
+
+typedef struct tally {
+    totals all, numbers;
+    double largest, smallest; /* of the numbers */
+    ptrdiff_t largest_at, smallest_at, nan_at, truths;
+    bool nan;
 } tally;
 
-static void count(tally *t, double value) {
+static void add(totals *t, double value) {
     t->sum += value;
     t->magnitude += fabs(value);
-    t->nan |= isnan(value);
+    t->squares += (long double)value * value;
     t->product = t->count ? t->product * value : value;
+    t->wrapped = (t->count ? t->wrapped : 1) * (uint64_t)(fabs(value) < 0x1p60 ? (int64_t)value : 0);
     t->count++;
-    if (isnan(value)) return;
-    if (t->numbers == 0 || value > t->largest) t->largest = value;
-    if (t->numbers == 0 || value < t->smallest) t->smallest = value;
-    t->numbers++;
+}
+
+static void count(tally *t, double value) {
+    const ptrdiff_t at = t->all.count;
+    add(&t->all, value);
+    t->truths += value != 0;
+    if (isnan(value)) {
+        if (!t->nan) t->nan_at = at;
+        t->nan = true;
+        return;
+    }
+    if (t->numbers.count == 0 || value > t->largest) t->largest = value, t->largest_at = at;
+    if (t->numbers.count == 0 || value < t->smallest) t->smallest = value, t->smallest_at = at;
+    add(&t->numbers, value);
 }
 
 /* Pairwise with a constant's room for the leaves: a few tens of eps, however long the sum. */
-static bool is_near(const tally *t, fz_dtype dtype, double value, long double divisor) {
+static bool is_near(const totals *t, fz_dtype dtype, double value, long double divisor) {
     long double exact = t->sum / divisor, allowed = (32 + log2((double)t->count + 1)) * epsilon(dtype);
+    if (!is_float(dtype)) return (long double)value == exact; /* small numbers: nothing wraps or is rounded */
     if (isnan(exact)) return isnan(value);
     if (isinf(exact)) return value == (double)exact;
     return fabsl((long double)value - exact) <= allowed * (t->magnitude / divisor);
 }
 
+static bool is_mean(const totals *t, fz_dtype dtype, double value) {
+    return t->count == 0 ? isnan(value) : is_near(t, dtype, value, t->count);
+}
+
+/* Of elements that are as large as their distances from their mean, so that this comes out of sums of squares. */
+static bool is_variance(const totals *t, fz_dtype dtype, double value) {
+    const long double n = t->count, exact = (t->squares - t->sum * t->sum / n) / n;
+    if (t->count == 0 || isnan(exact) || isinf(exact)) return isnan(value);
+    return fabsl((long double)value - exact) <= 64 * epsilon(dtype) * t->squares / n;
+}
+
 /* Of factors of at most 1, so that no part of a product is smaller than it: an error of eps for each, and of the
    smallest number where it is too small for a full one. Infinity by what was too small is NaN. */
-static bool is_product(const tally *t, fz_dtype dtype, double value) {
+static bool is_product(const totals *t, fz_dtype dtype, double value) {
     const long double exact = t->count ? t->product : 1;
+    const uint64_t wrapped = t->count ? t->wrapped : 1;
+    if (!is_float(dtype)) return value == (dtype == FZ_UINT64 ? (double)wrapped : (double)(int64_t)wrapped);
     if (!isfinite(exact)) return isnan(value) || (isinf(value) && isinf(exact));
     const long double least = dtype == FZ_FLOAT32 ? 0x1p-149L : 0x1p-1074L;
     return fabsl((long double)value - exact) <= (fabsl(exact) * epsilon(dtype) + least) * t->count;
 }
 
+/* dtype: the result's. */
 static bool is_reduced(fz_reduction reduction, const tally *t, fz_dtype dtype, double value) {
     switch (reduction) {
     case FZ_REDUCTION_sum:
-        return is_near(t, dtype, value, 1);
+        return is_near(&t->all, dtype, value, 1);
+    case FZ_REDUCTION_nansum:
+        return is_near(&t->numbers, dtype, value, 1);
     case FZ_REDUCTION_mean:
-        return t->count == 0 ? isnan(value) : is_near(t, dtype, value, t->count);
+        return is_mean(&t->all, dtype, value);
+    case FZ_REDUCTION_nanmean:
+        return is_mean(&t->numbers, dtype, value);
+    case FZ_REDUCTION_var:
+        return is_variance(&t->all, dtype, value);
+    case FZ_REDUCTION_nanvar:
+        return is_variance(&t->numbers, dtype, value);
+    case FZ_REDUCTION_std:
+        return !(value < 0) && is_variance(&t->all, dtype, value * value);
+    case FZ_REDUCTION_nanstd:
+        return !(value < 0) && is_variance(&t->numbers, dtype, value * value);
     case FZ_REDUCTION_max:
         return t->nan ? isnan(value) : value == t->largest;
     case FZ_REDUCTION_min:
         return t->nan ? isnan(value) : value == t->smallest;
+    case FZ_REDUCTION_argmax:
+        return value == (double)(t->nan ? t->nan_at : t->largest_at);
+    case FZ_REDUCTION_argmin:
+        return value == (double)(t->nan ? t->nan_at : t->smallest_at);
     case FZ_REDUCTION_prod:
-        return is_product(t, dtype, value);
+        return is_product(&t->all, dtype, value);
+    case FZ_REDUCTION_nanprod:
+        return is_product(&t->numbers, dtype, value);
     case FZ_REDUCTION_nanmax:
-        return t->numbers ? value == t->largest : isnan(value);
+        return t->numbers.count ? value == t->largest : isnan(value);
     case FZ_REDUCTION_nanmin:
-        return t->numbers ? value == t->smallest : isnan(value);
+        return t->numbers.count ? value == t->smallest : isnan(value);
+    case FZ_REDUCTION_any:
+        return value == (t->truths > 0);
+    case FZ_REDUCTION_all:
+        return value == (t->truths == t->all.count);
+    case FZ_REDUCTION_count_nonzero:
+        return value == (double)t->truths;
     case FZ_REDUCTION_COUNT:
         break;
     }
@@ -98,6 +153,16 @@ static void fill_special(void) {
         if (random_below(&state, 40) == 0) put(&x.view, i, special[random_below(&state, 7)]);
 }
 
+/* Whole numbers, few enough that nothing but products of them wraps; floats in [-1, 1). */
+static void fill_small(void) {
+    const fz_dtype dtype = x.view.dtype;
+    const size_t range = dtype == FZ_BOOL ? 2 : 120;
+    ptrdiff_t size = view_size(&x.view);
+    if (is_float(dtype)) fill_unit(&x.view, &state);
+    for (ptrdiff_t i = 0; !is_float(dtype) && i < size; i++)
+        put(&x.view, i, (double)random_below(&state, range) - (is_signed(dtype) ? 60 : 0));
+}
+
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 /* The output's shape; returns its number of axes. */
@@ -123,14 +188,19 @@ static int list_axes(unsigned reduced, int ndim, int axes[]) {
 /* Is it an error over no elements? */
 static bool needs_elements(fz_reduction r) {
     return r == FZ_REDUCTION_max || r == FZ_REDUCTION_min || r == FZ_REDUCTION_nanmax ||
-           r == FZ_REDUCTION_nanmin;
+           r == FZ_REDUCTION_nanmin || r == FZ_REDUCTION_argmax || r == FZ_REDUCTION_argmin;
 }
 
+/* Is it along one axis only, or all? */
+static bool has_one_axis(fz_reduction r) { return r == FZ_REDUCTION_argmax || r == FZ_REDUCTION_argmin; }
+
 /* Reduces x over the axes of the mask into a freshly placed out, and checks every element. */
-static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where) {
+static void check_tallied(fz_reduction reduction, unsigned reduced, bool keep, placement where,
+                          const tally *tallies) {
     ptrdiff_t shape[OPERAND_MAX_NDIM];
     int axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, x.view.ndim, axes);
-    operand_place(&out, x.view.dtype, reduced_shape(&x.view, reduced, keep, shape), shape, NULL, where, 0);
+    const fz_dtype result = fz_reduce_dtype(reduction, x.view.dtype);
+    operand_place(&out, result, reduced_shape(&x.view, reduced, keep, shape), shape, NULL, where, 0);
     operand_scribble(&out);
     operand_remember(&out);
     operand_remember(&x);
@@ -138,30 +208,41 @@ static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep,
     if (!CHECK(status == FZ_OK, "%s, axes %#x: %s", reductions[reduction].name, reduced, fz_error_message()))
         return;
     ptrdiff_t outputs = view_size(&out.view), right = 0;
-    tally *tallies = tally_axes(&x.view, reduced, outputs);
-    while (right < outputs && is_reduced(reduction, &tallies[right], x.view.dtype, get(&out.view, right)))
-        right++;
+    while (right < outputs && is_reduced(reduction, &tallies[right], result, get(&out.view, right))) right++;
     CHECK(right == outputs,
           "%s, axes %#x, keep %d: element %td of %td is %a; sum %La, max %a, min %a, NaN %d",
           reductions[reduction].name, reduced, keep, right, outputs,
-          right < outputs ? get(&out.view, right) : 0, tallies[right].sum, tallies[right].largest,
+          right < outputs ? get(&out.view, right) : 0, tallies[right].all.sum, tallies[right].largest,
           tallies[right].smallest, tallies[right].nan);
     CHECK(operand_unchanged_around(&out), "%s wrote beside its output", reductions[reduction].name);
     CHECK(operand_unchanged(&x), "%s wrote its input", reductions[reduction].name);
+}
+
+static ptrdiff_t count_outputs(unsigned reduced) {
+    ptrdiff_t shape[OPERAND_MAX_NDIM], outputs = 1;
+    int ndim = reduced_shape(&x.view, reduced, false, shape);
+    for (int d = 0; d < ndim; d++) outputs *= shape[d];
+    return outputs;
+}
+
+static void check_reduction(fz_reduction reduction, unsigned reduced, bool keep, placement where) {
+    tally *tallies = tally_axes(&x.view, reduced, count_outputs(reduced));
+    check_tallied(reduction, reduced, keep, where, tallies);
     free(tallies);
 }
 
 /* All reductions that have a value, over all subsets of x's axes. */
 static void check_all_reductions(placement where) {
     for (unsigned reduced = 0; reduced < 1u << x.view.ndim; reduced++) {
-        ptrdiff_t shape[OPERAND_MAX_NDIM], outputs = 1;
-        int ndim = reduced_shape(&x.view, reduced, false, shape);
-        for (int d = 0; d < ndim; d++) outputs *= shape[d];
+        const ptrdiff_t outputs = count_outputs(reduced);
+        tally *tallies = tally_axes(&x.view, reduced, outputs);
         bool nothing = view_size(&x.view) == 0 && outputs > 0;
         for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
             if (nothing && needs_elements(r)) continue;
-            check_reduction(r, reduced, reduced & 1, where);
+            if (has_one_axis(r) && (__builtin_popcount(reduced) != 1 || view_size(&x.view) == 0)) continue;
+            check_tallied(r, reduced, reduced & 1, where, tallies);
         }
+        free(tallies);
     }
 }
 
@@ -234,6 +315,110 @@ static void test_large_shapes(fz_dtype dtype) {
             fill_unit(&x.view, &state);
             check_all_reductions(AT_END);
         }
+}
+
+/* Integers and bools: lengths around all vectors, in place and at strides, along rows and columns. */
+static void test_integers(fz_dtype dtype) {
+    for (ptrdiff_t n = 0; n < 600; n += n < 140 ? 1 : 37)
+        for (int variant = 0; variant < 4; variant++) {
+            const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), shape[2] = {3, n};
+            const ptrdiff_t strides[2] = {(n + 1) * 2 * size, variant % 2 ? -2 * size : size};
+            check_case("%s, (3, %td), variant %d", fz_dtype_name(dtype), n, variant);
+            operand_place(&x, dtype, 2, shape, strides, variant / 2 ? AT_BEGIN : AT_END, 0);
+            fill_small();
+            check_all_reductions(AT_END);
+        }
+    static const ptrdiff_t shapes[][3] = {
+        {3, 70001, 1}, {5001, 5, 1}, {700, 130, 1}, {40, 50, 60}, {2, 3, 40000}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        check_case("%s, (%td, %td, %td)", fz_dtype_name(dtype), shapes[i][0], shapes[i][1], shapes[i][2]);
+        operand_place(&x, dtype, 3, shapes[i], NULL, AT_END, 0);
+        fill_small();
+        check_all_reductions(AT_END);
+    }
+}
+
+/* Of equal elements the first counts, wherever it stands. */
+static void test_first_extremes(fz_dtype dtype) {
+    for (ptrdiff_t n = 1; n < 150; n++)
+        for (ptrdiff_t rows = 1; rows <= 2; rows++) {
+            const ptrdiff_t shape[2] = {rows == 1 ? 1 : n, rows == 1 ? n : 70};
+            check_case("%s, equal elements of (%td, %td)", fz_dtype_name(dtype), shape[0], shape[1]);
+            operand_place(&x, dtype, 2, shape, NULL, AT_END, 0);
+            ptrdiff_t size = view_size(&x.view);
+            for (ptrdiff_t i = 0; i < size; i++) put(&x.view, i, random_below(&state, 8) == 0);
+            for (unsigned reduced = 1; reduced <= 2; reduced++) {
+                check_reduction(FZ_REDUCTION_argmax, reduced, false, AT_END);
+                check_reduction(FZ_REDUCTION_argmin, reduced, false, AT_END);
+            }
+        }
+}
+
+/* Distances from a mean that is far larger than they are: what one pass of sums of squares would lose. */
+static void test_variances_of_large_numbers(fz_dtype dtype) {
+    const double mean = dtype == FZ_FLOAT32 ? 0x1p13 : 0x1p40, step = 0x1p-10;
+    static const ptrdiff_t shapes[][2] = {{1, 100003}, {100003, 1}, {1000, 90}, {90, 1000}};
+    for (size_t i = 0; i < 4; i++) {
+        check_case("%s, variance of (%td, %td) large numbers", fz_dtype_name(dtype), shapes[i][0],
+                   shapes[i][1]);
+        operand_place(&x, dtype, 2, shapes[i], NULL, AT_END, 0);
+        ptrdiff_t size = view_size(&x.view);
+        tally shifted = {0};
+        for (ptrdiff_t k = 0; k < size; k++) {
+            const double distance = ((double)random_below(&state, 1000) - 500) * step;
+            put(&x.view, k, mean + distance);
+            count(&shifted, distance);
+        }
+        operand_place(&out, dtype, 0, NULL, NULL, AT_END, 0);
+        CHECK(fz_var(&x.view, 0, NULL, &out.view) == FZ_OK, "%s", fz_error_message());
+        CHECK(is_variance(&shifted.all, dtype, get(&out.view, 0)), "%a", get(&out.view, 0));
+    }
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+/* Elements that do not count, and a value to begin with. */
+static void test_options(fz_dtype dtype) {
+    const ptrdiff_t shape[2] = {40, 70}, ones[2] = {40, 1};
+    operand mask = operand_create(1 << 14);
+    for (int broadcast = 0; broadcast < 2; broadcast++)
+        for (unsigned reduced = 0; reduced < 4; reduced++) {
+            check_case("%s, where, broadcast %d, axes %#x", fz_dtype_name(dtype), broadcast, reduced);
+            operand_place(&x, dtype, 2, shape, NULL, AT_END, 0);
+            fill_small();
+            operand_place(&mask, FZ_BOOL, 2, broadcast ? ones : shape, NULL, AT_END, 0);
+            for (ptrdiff_t i = 0; i < view_size(&mask.view); i++)
+                put(&mask.view, i, random_below(&state, 3) != 0);
+            for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
+                if (has_one_axis(r) || r == FZ_REDUCTION_count_nonzero) continue;
+                ptrdiff_t out_shape[OPERAND_MAX_NDIM], steps[2] = {reduced & 1   ? 0
+                                                                   : reduced & 2 ? 1
+                                                                                 : 70,
+                                                                   reduced & 2 ? 0 : 1};
+                int axes[2], naxes = list_axes(reduced, 2, axes);
+                const fz_dtype result = fz_reduce_dtype(r, dtype);
+                operand_place(&out, result, reduced_shape(&x.view, reduced, false, out_shape), out_shape,
+                              NULL, AT_END, 0);
+                double begin = 1;
+                const fz_array initial = {&begin, FZ_FLOAT64, 0, NULL, NULL};
+                const bool begins = needs_elements(r) || r == FZ_REDUCTION_sum || r == FZ_REDUCTION_prod;
+                const fz_reduce_options options = {&mask.view, begins ? &initial : NULL, 0};
+                CHECK(fz_reduce_with(r, &x.view, naxes, axes, &options, &out.view) == FZ_OK, "%s",
+                      fz_error_message());
+                ptrdiff_t outputs = view_size(&out.view);
+                tally *tallies = calloc((size_t)outputs, sizeof *tallies);
+                for (ptrdiff_t i = 0; begins && i < outputs; i++) count(&tallies[i], begin);
+                for (ptrdiff_t i = 0; i < shape[0]; i++)
+                    for (ptrdiff_t k = 0; k < shape[1]; k++)
+                        if (get2(&mask.view, i, broadcast ? 0 : k) != 0)
+                            count(&tallies[i * steps[0] + k * steps[1]], get2(&x.view, i, k));
+                for (ptrdiff_t i = 0; i < outputs; i++)
+                    CHECK(is_reduced(r, &tallies[i], result, get(&out.view, i)), "%s: element %td is %g",
+                          reductions[r].name, i, get(&out.view, i));
+                free(tallies);
+            }
+        }
+    operand_destroy(&mask);
 }
 
 /* An output with gaps, reversed or unaligned. */
@@ -327,24 +512,33 @@ static void test_infinite_extremes(fz_dtype dtype) {
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const ptrdiff_t shape[],
-                                               unsigned reduced) {
+static void check_threads(fz_reduction reduction, fz_dtype dtype, int ndim, const ptrdiff_t shape[],
+                          unsigned reduced) {
     static const int threads[] = {1, 2, 3, 7};
     int before = fz_get_num_threads(), axes[OPERAND_MAX_NDIM], naxes = list_axes(reduced, ndim, axes);
     ptrdiff_t out_shape[OPERAND_MAX_NDIM];
     operand_place(&x, dtype, ndim, shape, NULL, AT_END, 0);
     fill_unit(&x.view, &state);
-    operand_place(&out, dtype, reduced_shape(&x.view, reduced, false, out_shape), out_shape, NULL, AT_END, 0);
+    operand_place(&out, fz_reduce_dtype(reduction, dtype), reduced_shape(&x.view, reduced, false, out_shape),
+                  out_shape, NULL, AT_END, 0);
     for (int t = 0; t < 4; t++) {
-        check_case("%s sum of (%td, ...), axes %#x, on %d threads", fz_dtype_name(dtype), shape[0], reduced,
-                   threads[t]);
+        check_case("%s %s of (%td, ...), axes %#x, on %d threads", fz_dtype_name(dtype),
+                   reductions[reduction].name, shape[0], reduced, threads[t]);
         CHECK(fz_set_num_threads(threads[t]) == FZ_OK);
         operand_scribble(&out);
-        CHECK(fz_sum(&x.view, naxes, axes, &out.view) == FZ_OK, "%s", fz_error_message());
+        CHECK(reductions[reduction].function(&x.view, naxes, axes, &out.view) == FZ_OK, "%s",
+              fz_error_message());
         if (t == 0) operand_remember(&out);
         CHECK(operand_unchanged(&out), "other bits than on one thread");
     }
     CHECK(fz_set_num_threads(before) == FZ_OK);
+}
+
+static void test_bits_do_not_depend_on_threads(fz_dtype dtype, int ndim, const ptrdiff_t shape[],
+                                               unsigned reduced) {
+    for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++)
+        if (!has_one_axis(r) || __builtin_popcount(reduced) == 1)
+            check_threads(r, dtype, ndim, shape, reduced);
 }
 
 /* ---- refusals -------------------------------------------------------------------------------- */
@@ -359,22 +553,66 @@ static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status
     CHECK(operand_unchanged(&out), "%s failed and wrote", reductions[r].name);
 }
 
+/* May the result be of any dtype? */
+static bool has_any_dtype(fz_reduction r) {
+    return r == FZ_REDUCTION_sum || r == FZ_REDUCTION_prod || r == FZ_REDUCTION_nansum ||
+           r == FZ_REDUCTION_nanprod;
+}
+
+static void check_options_refused(fz_reduction r, const fz_array *where, const fz_array *initial,
+                                  fz_status expected) {
+    const fz_reduce_options options = {where, initial, 0};
+    operand_remember(&out);
+    const fz_status status = fz_reduce_with(r, &x.view, 1, (int[]){1}, &options, &out.view);
+    CHECK(status == expected, "%s gave %d (%s), not %d", reductions[r].name, status, fz_error_message(),
+          expected);
+    CHECK(strstr(fz_error_message(), reductions[r].name) && operand_unchanged(&out), "%s",
+          fz_error_message());
+}
+
+static void test_refused_options(fz_reduction r) {
+    check_case("refused options of %s", reductions[r].name);
+    const ptrdiff_t shape[2] = {3, 4}, three = 3, one = 1, four = 4, step = 1;
+    char flags[4] = {1, 1, 1, 1};
+    const fz_array unfit = {flags, FZ_BOOL, 1, &three, &step}, fit = {flags, FZ_BOOL, 1, &four, &step};
+    const fz_array line = {flags, FZ_BOOL, 1, &one, &step}, scalar = {flags, FZ_BOOL, 0, NULL, NULL};
+    const bool any_dtype = has_any_dtype(r), begins = any_dtype || (needs_elements(r) && !has_one_axis(r));
+    operand_place(&x, FZ_FLOAT64, 2, shape, NULL, AT_END, 0);
+    fill_unit(&x.view, &state);
+    operand_line(&out, fz_reduce_dtype(r, FZ_FLOAT64), 3, AT_END, 0);
+    if (begins) {
+        check_options_refused(r, &unfit, &scalar, FZ_ERROR_SHAPE);
+        check_options_refused(r, NULL, &line, FZ_ERROR_SHAPE);
+    } else {
+        check_options_refused(r, NULL, &scalar, FZ_ERROR_VALUE);
+    }
+    if (has_one_axis(r) || r == FZ_REDUCTION_count_nonzero || (begins && !any_dtype))
+        check_options_refused(r, &fit, NULL, FZ_ERROR_VALUE);
+}
+
 static void test_refusals(fz_reduction r) {
     check_case("refusals of %s", reductions[r].name);
     ptrdiff_t shape[2] = {3, 4}, empty[2] = {3, 0};
     operand_place(&x, FZ_FLOAT64, 2, shape, NULL, AT_END, 0);
     fill_unit(&x.view, &state);
-    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    const fz_dtype result = fz_reduce_dtype(r, FZ_FLOAT64);
+    operand_line(&out, result, 3, AT_END, 0);
     check_refused(r, 1, (int[]){2}, FZ_ERROR_SHAPE);
     check_refused(r, 1, (int[]){-3}, FZ_ERROR_SHAPE);
     check_refused(r, 2, (int[]){1, 1}, FZ_ERROR_SHAPE);
     check_refused(r, 2, (int[]){1, -1}, FZ_ERROR_SHAPE);
     check_refused(r, 1, (int[]){0}, FZ_ERROR_SHAPE); /* out would have to be (4,) */
     check_refused(r, 0, NULL, FZ_ERROR_SHAPE);       /* or () */
-    operand_line(&out, FZ_FLOAT32, 3, AT_END, 0);
-    check_refused(r, 1, (int[]){1}, FZ_ERROR_DTYPE);
+    if (!has_any_dtype(r)) {
+        operand_line(&out, FZ_INT8, 3, AT_END, 0);
+        check_refused(r, 1, (int[]){1}, FZ_ERROR_DTYPE);
+    }
+    if (has_one_axis(r)) {
+        operand_place(&out, result, 0, NULL, NULL, AT_END, 0);
+        check_refused(r, 2, (int[]){0, 1}, FZ_ERROR_SHAPE);
+    }
 
-    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    operand_line(&out, result, 3, AT_END, 0);
     out.view.data = x.view.data;
     fz_array inside = out.view;
     operand_remember(&x);
@@ -382,7 +620,7 @@ static void test_refusals(fz_reduction r) {
           operand_unchanged(&x));
 
     operand_place(&x, FZ_FLOAT64, 2, empty, NULL, AT_END, 0);
-    operand_line(&out, FZ_FLOAT64, 3, AT_END, 0);
+    operand_line(&out, result, 3, AT_END, 0);
     if (needs_elements(r)) check_refused(r, 1, (int[]){1}, FZ_ERROR_VALUE);
 }
 
@@ -392,8 +630,11 @@ static void test_names(fz_reduction r) {
     CHECK(fz_reduction_doc(r) && strlen(fz_reduction_doc(r)) > 5);
     operand_line(&x, FZ_FLOAT64, 1, AT_END, 0);
     put(&x.view, 0, 2.5);
-    operand_place(&out, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
-    CHECK(fz_reduce(r, &x.view, 0, NULL, &out.view) == FZ_OK && get(&out.view, 0) == 2.5);
+    operand_place(&out, fz_reduce_dtype(r, FZ_FLOAT64), 0, NULL, NULL, AT_END, 0);
+    tally one = {0};
+    count(&one, 2.5);
+    CHECK(fz_reduce(r, &x.view, 0, NULL, &out.view) == FZ_OK &&
+          is_reduced(r, &one, out.view.dtype, get(&out.view, 0)));
 }
 
 int main(void) {
@@ -402,6 +643,12 @@ int main(void) {
     for (fz_reduction r = 0; r < FZ_REDUCTION_COUNT; r++) {
         test_names(r);
         test_refusals(r);
+        test_refused_options(r);
+    }
+    for (fz_dtype dtype = 0; dtype <= FZ_UINT64; dtype++) {
+        if (!is_float(dtype)) test_integers(dtype);
+        test_first_extremes(dtype);
+        test_options(dtype);
     }
     for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         test_every_length(dtype);
@@ -413,6 +660,7 @@ int main(void) {
         test_long_sums(dtype);
         test_special_values_everywhere(dtype);
         test_infinite_extremes(dtype);
+        test_variances_of_large_numbers(dtype);
         test_bits_do_not_depend_on_threads(dtype, 1, (ptrdiff_t[]){400001}, 1);
         test_bits_do_not_depend_on_threads(dtype, 2, (ptrdiff_t[]){3, 100003}, 2);
         test_bits_do_not_depend_on_threads(dtype, 2, (ptrdiff_t[]){100003, 3}, 1);

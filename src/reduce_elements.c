@@ -1,0 +1,105 @@
+/* Elements on their way to the kernels of a reduction: where they lie, or converted and sorted out block by block. */
+#include <string.h>
+
+#include "internal.h"
+
+/* ---- which of them count ---------------------------------------------------------------------------------- */
+
+static void fill_neutral(const fz__reduction *r, ptrdiff_t n, const unsigned char *neutral, char *block) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
+    const char *value = (const char *)r->kernels->reduce->neutral + r->join * r->element;
+    r->kernels->elementwise->cast_from[r->dtype](sizeof splat / (size_t)r->element, value, 0, splat,
+                                                 r->element);
+    r->kernels->elementwise->loops[FZ_OP_where]((size_t)n, (const void *const[]){neutral, splat, block},
+                                                (const unsigned char[]){1, 0, 1}, block);
+}
+
+static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned char *out, char *block) {
+    ptrdiff_t kept = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        memmove(block + kept * r->element, block + i * r->element, (size_t)r->element);
+        kept += !out[i];
+    }
+    return kept;
+}
+
+/* Elements that do not count become neutral, or are left out. */
+static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, const char *where, ptrdiff_t stride,
+                          char *block) {
+    unsigned char out[FZ_BLOCK] = {0}, counts[FZ_BLOCK];
+    if (r->skips_nan)
+        r->kernels->elementwise->loops[FZ_OP_isnan]((size_t)n, (const void *const[]){block},
+                                                    (const unsigned char[]){1}, out);
+    if (r->where) {
+        r->where((size_t)n, where, stride, counts, 1);
+        for (ptrdiff_t i = 0; i < n; i++) out[i] |= !counts[i];
+    }
+    if (r->compacts) return leave_out(r, n, out, block);
+    fill_neutral(r, n, out, block);
+    return n;
+}
+
+ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
+    if (r->truth) {
+        unsigned char truths[FZ_BLOCK];
+        r->truth((size_t)n, at.x, step.x, truths, 1);
+        r->copy((size_t)n, truths, 1, block, r->element);
+    } else {
+        r->copy((size_t)n, at.x, step.x, block, r->element);
+    }
+    return r->where || r->skips_nan ? sort_out(r, n, at.where, step.where, block) : n;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------- */
+
+/* One run, block by block. */
+static void reduce_spread_run(const fz__reduction *r, ptrdiff_t n, fz__elements at, char *block,
+                              char *partial) {
+    enum { PARTIALS = 64 };
+    _Alignas(FZ_MAX_VECTOR_BYTES) char partials[PARTIALS * FZ_MAX_PARTIAL];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK, at = fz__advance(at, r->run_step, FZ_BLOCK)) {
+        const ptrdiff_t length = fz__fetch(r, fz__min(FZ_BLOCK, n - i), at, r->run_step, block);
+        if (length == 0) continue;
+        if (count == PARTIALS) {
+            r->reducer->join(r, PARTIALS, partials, partials);
+            count = 1;
+        }
+        char *next = partials + count++ * r->partial;
+        r->reducer->rows(r, 1, length, block, 0, next);
+        if (fz__is_decided(r, next)) break;
+    }
+    if (count)
+        r->reducer->join(r, count, partials, partial);
+    else
+        r->reducer->nothing(r, partial);
+}
+
+/* As many runs at a time as a block holds. */
+static void reduce_short_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at,
+                              fz__step row, char *block, char *partials) {
+    const ptrdiff_t held = FZ_BLOCK / n;
+    for (ptrdiff_t i = 0; i < count; i += held, partials += held * r->partial) {
+        const ptrdiff_t taken = fz__min(held, count - i);
+        if (n == 1) {
+            fz__fetch(r, taken, at, row, block);
+            at = fz__advance(at, row, taken);
+        }
+        for (ptrdiff_t k = 0; n > 1 && k < taken; k++, at = fz__advance(at, row, 1))
+            fz__fetch(r, n, at, r->run_step, block + k * n * r->element);
+        r->reducer->rows(r, taken, n, block, n * r->element, partials);
+    }
+}
+
+void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
+                     char *partials) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
+    if (r->in_place && (n == 1 || r->run_step.x == r->element)) {
+        r->reducer->rows(r, count, n, at.x, row.x, partials);
+    } else if (n <= FZ_BLOCK && !r->compacts) {
+        reduce_short_runs(r, count, n, at, row, block, partials);
+    } else {
+        for (ptrdiff_t i = 0; i < count; i++, at = fz__advance(at, row, 1), partials += r->partial)
+            reduce_spread_run(r, n, at, block, partials);
+    }
+}

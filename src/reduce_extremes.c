@@ -1,0 +1,215 @@
+/* argmin and argmax: where extremes stand first.
+
+   The elements of a result have numbers, those of the axis or those of C order, and the first of several equal ones
+   counts. So segments may be looked through in any order as long as their finds join in that of their numbers. */
+#include "internal.h"
+
+enum {
+    SEGMENT = 65536, /* elements */
+    STRIP = 1024,    /* results side by side */
+};
+
+typedef struct find {
+    _Alignas(8) char best[8]; /* the element, of the dtype compared in */
+    int64_t index;            /* below 0: none yet */
+} find;
+
+typedef struct job {
+    const char *name;
+    const fz_kernels *kernels;
+    fz_join join;
+    fz_cast *copy;                      /* to the dtype compared in */
+    bool in_place;                      /* it is x's */
+    ptrdiff_t element, count, segments; /* bytes; elements and segments of a result */
+    int ndim;                           /* the axes that go, outermost first */
+    ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
+    fz__nest kept; /* out and x */
+    find *finds;   /* [result][segment] */
+} job;
+
+/* ---- results by themselves -------------------------------------------------------------------------------- */
+
+/* n elements along the innermost axis, numbered from first. */
+static void find_in_run(const job *j, ptrdiff_t n, const char *x, int64_t first, find *f) {
+    const ptrdiff_t stride = j->ndim ? j->strides[j->ndim - 1] : j->element;
+    if (j->in_place && (stride == j->element || n == 1)) {
+        j->kernels->extreme->row[j->join]((size_t)n, x, first, f->best, &f->index);
+        return;
+    }
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
+    for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK) {
+        const ptrdiff_t length = fz__min(FZ_BLOCK, n - i);
+        j->copy((size_t)length, x + i * stride, stride, block, j->element);
+        j->kernels->extreme->row[j->join]((size_t)length, block, first + i, f->best, &f->index);
+    }
+}
+
+static const char *seek(const job *j, const char *x, ptrdiff_t number) {
+    for (int d = j->ndim - 1; d >= 0; number /= j->shape[d--]) x += number % j->shape[d] * j->strides[d];
+    return x;
+}
+
+/* Elements [begin, end) of the result whose first element is at x. */
+static void find_in_segment(const job *j, const char *x, ptrdiff_t begin, ptrdiff_t end, find *f) {
+    const ptrdiff_t run = j->ndim ? j->shape[j->ndim - 1] : 1;
+    f->index = -1;
+    while (begin < end) {
+        const ptrdiff_t n = fz__min(run - begin % run, end - begin);
+        find_in_run(j, n, seek(j, x, begin), begin, f);
+        begin += n;
+    }
+}
+
+static void find_results(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    const job *j = context;
+    fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
+    for (ptrdiff_t i = 0; i < n; i++) {
+        find f;
+        find_in_segment(j, pointers[1] + i * strides[1], 0, j->count, &f);
+        store(1, &f.index, 0, pointers[0] + i * strides[0], 0);
+    }
+}
+
+static void find_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    fz__nest_walk(&j->kept, begin, end, find_results, j);
+}
+
+/* ---- results in segments ---------------------------------------------------------------------------------- */
+
+static void find_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    const job *j = context;
+    for (ptrdiff_t item = begin; item < end; item++) {
+        char *pointers[FZ_MAX_OPERANDS];
+        ptrdiff_t coordinates[FZ_MAX_NDIM];
+        const ptrdiff_t first = item % j->segments * SEGMENT;
+        fz__nest_seek(&j->kept, item / j->segments, coordinates, pointers);
+        find_in_segment(j, pointers[1], first, fz__min(first + SEGMENT, j->count), &j->finds[item]);
+    }
+}
+
+static void join_finds(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    job *j = context;
+    fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
+    for (ptrdiff_t i = 0; i < n; i++, j->finds += j->segments) {
+        find *best = j->finds;
+        for (ptrdiff_t s = 1; s < j->segments; s++)
+            j->kernels->extreme->row[j->join](1, best[s].best, best[s].index, best->best, &best->index);
+        store(1, &best->index, 0, pointers[0] + i * strides[0], 0);
+    }
+}
+
+static fz_status find_in_segments(job *j) {
+    const ptrdiff_t items = j->kept.size * j->segments;
+    find *const finds = fz__workspace_acquire(j->name, (size_t)items * sizeof *finds);
+    if (!finds) return FZ_ERROR_MEMORY;
+    j->finds = finds;
+    fz__reduce_items(items, SEGMENT, find_segments, j);
+    fz__nest_walk(&j->kept, 0, j->kept.size, join_finds, j);
+    fz__workspace_release(finds);
+    return FZ_OK;
+}
+
+/* ---- results side by side --------------------------------------------------------------------------------- */
+
+/* A strip of them, whose rows lie row_stride apart. */
+static void find_strip(const job *j, ptrdiff_t n, const char *x, int64_t *index) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char best[STRIP * sizeof(double)];
+    for (ptrdiff_t i = 0; i < n; i++) index[i] = -1;
+    for (ptrdiff_t row = 0; row < j->count; row += FZ_EXTREME_ROWS)
+        j->kernels->extreme->columns[j->join]((size_t)fz__min(FZ_EXTREME_ROWS, j->count - row), (size_t)n,
+                                              x + row * j->strides[0], j->strides[0], row, best, index);
+}
+
+static void find_strips(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    const job *j = context;
+    fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
+    for (ptrdiff_t i = 0; i < n; i += STRIP) {
+        int64_t index[STRIP];
+        const ptrdiff_t width = fz__min(STRIP, n - i);
+        find_strip(j, width, pointers[1] + i * strides[1], index);
+        store((size_t)width, index, sizeof *index, pointers[0] + i * strides[0], strides[0]);
+    }
+}
+
+/* Items are strips of results, so that a task reads some of each row. */
+static void find_strip_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    const ptrdiff_t size = j->kept.size;
+    fz__nest_walk(&j->kept, fz__min(begin * STRIP, size), fz__min(end * STRIP, size), find_strips, j);
+}
+
+/* ---- the plan --------------------------------------------------------------------------------------------- */
+
+/* The axes that go, in C order; two that are one are one. */
+static void plan_axes(job *j, const fz_array *x, int axis) {
+    j->ndim = 0;
+    j->count = 1;
+    for (int d = 0; d < x->ndim; d++) {
+        if ((axis >= 0 && d != axis) || x->shape[d] == 1) continue;
+        const ptrdiff_t length = x->shape[d], stride = x->strides[d];
+        const int last = j->ndim - 1;
+        j->count *= length;
+        if (last >= 0 && j->strides[last] == length * stride) {
+            j->shape[last] *= length;
+            j->strides[last] = stride;
+        } else {
+            j->shape[j->ndim] = length;
+            j->strides[j->ndim++] = stride;
+        }
+    }
+}
+
+static fz_status plan_kept(job *j, const fz_array *x, int axis, const fz_array *out) {
+    ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM], out_strides[FZ_MAX_NDIM];
+    const bool keepdims = out->ndim == x->ndim;
+    int ndim = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        if (axis < 0 || d == axis) continue;
+        shape[ndim] = x->shape[d];
+        strides[ndim] = x->strides[d];
+        out_strides[ndim] = out->strides[keepdims ? d : ndim];
+        ndim++;
+    }
+    const fz_array kept = {x->data, x->dtype, ndim, shape, strides};
+    const fz_array result = {out->data, out->dtype, ndim, shape, out_strides};
+    return fz__nest_init(&j->kept, j->name, 2, (const fz_array *const[]){&result, &kept});
+}
+
+/* Neighbouring results lie without gaps in x, the elements of one further apart. */
+static bool is_side_by_side(const job *j) {
+    const int inner = j->kept.ndim - 1;
+    return j->in_place && j->ndim == 1 && inner >= 0 && j->kept.strides[1][inner] == j->element &&
+           j->strides[0] != j->element && j->kept.shape[inner] > 1;
+}
+
+fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis,
+                            const fz_array *out) {
+    const bool is_narrow = x->dtype == FZ_FLOAT16 || x->dtype == FZ_BFLOAT16;
+    const fz_dtype dtype = is_narrow ? FZ_FLOAT32 : x->dtype;
+    job j;
+    j.name = name;
+    j.kernels = fz__kernels(dtype);
+    j.join = join;
+    j.copy = j.kernels->elementwise->cast_from[x->dtype];
+    j.in_place = !is_narrow;
+    j.element = (ptrdiff_t)fz_dtype_size(dtype);
+    plan_axes(&j, x, axis);
+    fz_status status = plan_kept(&j, x, axis, out);
+    if (status) return status;
+    if (j.count == 0)
+        return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
+                        name);
+    if (j.kept.size == 0) return FZ_OK;
+    j.segments = fz__ceil_div(j.count, SEGMENT);
+    if (is_side_by_side(&j))
+        fz__reduce_items(fz__ceil_div(j.kept.size, STRIP), STRIP * j.count, find_strip_range, &j);
+    else if (j.segments > 1)
+        return find_in_segments(&j);
+    else
+        fz__reduce_items(j.kept.size, j.count, find_range, &j);
+    return FZ_OK;
+}

@@ -1,0 +1,134 @@
+/* Reductions to a number of elements, their mean and their squared distances from it: variances, and means of
+   elements some of which do not count.
+
+   Blocks are summed where they fit the cache, and joined by the pairwise update of Chan, Golub and LeVeque (1979), in
+   double: so memory is read once, and the error is that of the textbook's two passes. */
+#include <math.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* The mean is near + offset: an element, or one's neighbour, and what a double could not hold beside it. */
+typedef struct moments {
+    double count, near, offset, squares; /* of distances from the mean */
+} __attribute__((may_alias)) moments;
+_Static_assert(sizeof(moments) <= FZ_MAX_PARTIAL, "partial results have room for it");
+
+enum {
+    BLOCK_BYTES = 8192, /* of a row: read twice, from the L1 cache the second time */
+    COLUMN_ROWS = 64,   /* that a kernel call takes at most */
+    AT_ONCE = 256,      /* rows, or columns */
+};
+
+static moments join_two(moments a, moments b) {
+    const double count = a.count + b.count, share = b.count / count;
+    const double distance = (b.near - a.near) + (b.offset - a.offset);
+    if (a.count == 0 || b.count == 0) return a.count == 0 ? b : a;
+    const double squares = a.squares + b.squares + distance * distance * a.count * share;
+    if (!isfinite(distance))
+        return (moments){count, (a.near + a.offset) * (a.count / count) + (b.near + b.offset) * share, 0,
+                         squares};
+    return (moments){count, a.near, a.offset + distance * share, squares};
+}
+
+static moments join_tree(ptrdiff_t n, const moments *m) {
+    if (n == 1) return *m;
+    return join_two(join_tree(n / 2, m), join_tree(n - n / 2, m + n / 2));
+}
+
+/* ---- what the kernels give -------------------------------------------------------------------------------- */
+
+typedef struct sums {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char near[AT_ONCE * sizeof(double)], sum[AT_ONCE * sizeof(double)],
+        squares[AT_ONCE * sizeof(double)];
+} sums;
+
+/* Joins n blocks of `count` elements each with what stands there, where some do. */
+static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, const sums *s, bool first,
+                       moments *to) {
+    double near[AT_ONCE], sum[AT_ONCE], squares[AT_ONCE];
+    fz_cast *widen = fz__kernels(FZ_FLOAT64)->elementwise->cast_from[r->dtype];
+    widen((size_t)n, s->near, r->element, near, sizeof *near);
+    widen((size_t)n, s->sum, r->element, sum, sizeof *sum);
+    widen((size_t)n, s->squares, r->element, squares, sizeof *squares);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double offset = sum[i] / count, rest = squares[i] - sum[i] * offset;
+        /* An infinite mean has distances of NaN. */
+        const moments block = {count, near[i], isfinite(near[i]) ? offset : 0, rest < 0 ? 0 : rest};
+        to[i] = first ? block : join_two(to[i], block);
+    }
+}
+
+static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                        ptrdiff_t row_stride, char *partials) {
+    const ptrdiff_t block = BLOCK_BYTES / r->element;
+    sums s;
+    for (ptrdiff_t i = 0; i < count; i += AT_ONCE, x += AT_ONCE * row_stride) {
+        const ptrdiff_t rows = fz__min(AT_ONCE, count - i);
+        for (ptrdiff_t j = 0; j < n; j += block) {
+            const ptrdiff_t length = fz__min(block, n - j);
+            r->kernels->moment->rows((size_t)rows, (size_t)length, x + j * r->element, row_stride, s.near,
+                                     s.sum, s.squares);
+            add_blocks(r, rows, (double)length, &s, j == 0, (moments *)partials + i);
+        }
+    }
+}
+
+static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                           ptrdiff_t row_stride, char *partials) {
+    sums s;
+    for (ptrdiff_t i = 0; i < rows; i += COLUMN_ROWS, x += COLUMN_ROWS * row_stride) {
+        const ptrdiff_t taken = fz__min(COLUMN_ROWS, rows - i);
+        for (ptrdiff_t j = 0; j < n; j += AT_ONCE) {
+            const ptrdiff_t width = fz__min(AT_ONCE, n - j);
+            r->kernels->moment->columns((size_t)taken, (size_t)width, x + j * r->element, row_stride, s.near,
+                                        s.sum, s.squares);
+            add_blocks(r, width, (double)taken, &s, i == 0, (moments *)partials + j);
+        }
+    }
+}
+
+/* ---- partial results -------------------------------------------------------------------------------------- */
+
+static void join(const fz__reduction *r, ptrdiff_t n, const char *partials, char *partial) {
+    (void)r;
+    const moments joined = join_tree(n, (const moments *)partials);
+    memcpy(partial, &joined, sizeof joined);
+}
+
+static void join_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *partials,
+                         char *result) {
+    (void)r;
+    const moments *m = (const moments *)partials;
+    moments *to = (moments *)result;
+    for (ptrdiff_t j = 0; j < n; j++) to[j] = m[j];
+    for (ptrdiff_t i = 1; i < rows; i++) {
+        for (ptrdiff_t j = 0; j < n; j++) to[j] = join_two(to[j], m[i * n + j]);
+    }
+}
+
+static void nothing(const fz__reduction *r, char *partial) {
+    (void)r;
+    memset(partial, 0, sizeof(moments));
+}
+
+/* A correction that leaves nothing to divide by gives infinity, as NumPy's; of fewer elements than it takes away
+   nan-variances are NaN. */
+static double finish(const fz__reduction *r, const moments *m) {
+    if (r->family == FZ_AVERAGE) return m->count ? m->near + m->offset : NAN;
+    const double divisor = m->count - r->correction;
+    if (r->skips_nan && divisor <= 0) return NAN;
+    const double variance = m->squares / (divisor > 0 ? divisor : 0);
+    return r->family == FZ_DEVIATION ? sqrt(variance) : variance;
+}
+
+static void store(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        char *own = partials + i * r->partial;
+        const double result = finish(r, (moments *)own);
+        memcpy(own, &result, sizeof result);
+    }
+    r->store((size_t)n, partials, r->partial, out, stride);
+}
+
+const fz__reducer fz__moments = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
