@@ -29,7 +29,8 @@ FZ_INLINE exp_parts exp_split(vec x, vec low) {
     const vec k = vfma(x, vsplat(FZ_LOG2_E), vsplat(FZ_WHOLE)) - FZ_WHOLE;
     const vec high = vfma(k, vsplat(-FZ_LN2_HIGH), x), rest = vfma(k, vsplat(-FZ_LN2_LOW), low),
               r = high + rest;
-    const vec square = r * r, rounding = (high - r) + rest;
+    const vec square = r * r, missed = (high - r) + rest,
+              rounding = vfma(missed, r, missed); /* times about e^r */
     return (exp_parts){k, r, vfma(square, vsplat((T)0.5), vfma(square * r, exp_cubic(r), rounding))};
 }
 
