@@ -53,8 +53,10 @@ static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->eleme
 
 /* ---- reduced results ------------------------------------------------------------------------------------------ */
 
+static char *next_gathered(collector *c) { return c->gather + c->gathered * c->size; }
+
 static void collect(collector *c, ptrdiff_t n, const char *x) {
-    memcpy(c->gather + c->gathered * c->size, x, (size_t)(n * c->size));
+    if (x != next_gathered(c)) memcpy(next_gathered(c), x, (size_t)(n * c->size));
     c->gathered += n;
 }
 
@@ -100,8 +102,9 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
     const int outputs = e->places - e->outputs;
     place_inputs(w, n, padded, at, strides);
     for (int i = 0; i < e->outputs; i++) {
-        const bool in_place = j->output_in_place[i] && n == padded;
-        w->places[outputs + i].base = in_place ? at[e->inputs + i] : buffer_of(w, outputs + i);
+        const bool in_place = (j->output_in_place[i] || w->collector) && n == padded;
+        char *const target = w->collector ? next_gathered(w->collector) : at[e->inputs + i];
+        w->places[outputs + i].base = in_place ? target : buffer_of(w, outputs + i);
     }
     for (int c = 0; c < e->chains; c++) {
         const fz__chain *chain = &e->chain[c];
@@ -152,7 +155,7 @@ static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
 /* How many of the next n elements are a block: none but the last is short. */
 static ptrdiff_t find_count(const worker *w, ptrdiff_t n) {
     const ptrdiff_t unit = w->j->unit;
-    if (w->collector) return fz__min(n, FZ_BLOCK);
+    if (w->collector && unit > 1) return fz__min(n, FZ_BLOCK);
     return n < unit ? n : fz__min(n / unit * unit, w->j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX);
 }
 
