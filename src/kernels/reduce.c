@@ -42,8 +42,10 @@ enum { BATCH = W }; /* rows whose lanes join together */
    with the upper. Lane i is then vector i's result, repeated over the lanes i, i + count, ... A vector's result
    does not depend on the others. */
 FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
+#pragma GCC unroll 4
     for (int lanes = W; lanes > 1; lanes /= 2) {
         count /= 2;
+#pragma GCC unroll 16
         for (int i = 0; i < count; i++)
             v[i] = lane(vinterleave_low(v[i], v[i + count]), vinterleave_high(v[i], v[i + count]));
         if (count == 0) v[0] = lane(vinterleave_low(v[0], v[0]), vinterleave_high(v[0], v[0]));
@@ -81,13 +83,16 @@ FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t ste
     enum { LINE = 64, NEXT = BLOCK * sizeof(T) };
     vec sum[8];
     for (size_t i = 0; i < links; i++, x += step) {
+#pragma GCC unroll 8
         for (size_t u = 0; u < 8; u++) {
             const char *from = x + u / 4 * apart + u % 4 * sizeof(vec);
             if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(from + NEXT);
             sum[u] = i == 0 ? vload(from) : lane(sum[u], vload(from));
         }
     }
+#pragma GCC unroll 3
     for (int pair = 1; pair < 8; pair *= 2) {
+#pragma GCC unroll 4
         for (int u = 0; u < 8; u += 2 * pair) sum[u] = lane(sum[u], sum[u + pair]);
     }
     return sum[0];
@@ -140,9 +145,11 @@ FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_
 FZ_INLINE void join_columns(size_t rows, int vectors, const char *x, ptrdiff_t row_stride, char *z,
                             bool first, lane_function *lane) {
     vec sum[4];
+#pragma GCC unroll 4
     for (int u = 0; u < vectors; u++) sum[u] = vload(x + u * sizeof(vec));
     for (size_t r = 1; r < rows; r++) {
         x += row_stride;
+#pragma GCC unroll 4
         for (int u = 0; u < vectors; u++) sum[u] = lane(sum[u], vload(x + u * sizeof(vec)));
     }
     for (int u = 0; u < vectors; u++, z += sizeof(vec)) vstore(z, first ? sum[u] : lane(vload(z), sum[u]));

@@ -8,6 +8,8 @@ enum {
 
 /* Does x go before y? */
 typedef mask order(vec x, vec y);
+/* Which of both does? NaN where either is. */
+typedef vec choice(vec x, vec y);
 
 #if defined(FZ_T_IS_FLOAT)
 FZ_INLINE mask larger(vec x, vec y) { return (x > y) | ((x != x) & (y == y)); }
@@ -24,7 +26,7 @@ FZ_INLINE vec load_filled(const char *x, size_t n) {
 }
 
 /* n elements lane by lane: each lane's first of all, in vectors that begin at x. */
-FZ_INLINE vec find_extremes(size_t n, const char *x, order *before) {
+FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
     vec best[UNROLL];
     size_t i = 0;
     if (n >= UNROLL * W) {
@@ -34,29 +36,28 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, order *before) {
 #pragma GCC unroll 4
             for (size_t u = 0; u < UNROLL; u++) {
                 const vec v = vload(x + i * sizeof(T) + u * sizeof(vec));
-                best[u] = vselect(before(v, best[u]), v, best[u]);
+                best[u] = choose(best[u], v);
             }
         }
 #pragma GCC unroll 4
-        for (size_t u = 1; u < UNROLL; u++) best[0] = vselect(before(best[u], best[0]), best[u], best[0]);
+        for (size_t u = 1; u < UNROLL; u++) best[0] = choose(best[0], best[u]);
     } else {
         best[0] = load_filled(x, n);
         i = W;
     }
     for (; i < n; i += W) {
         const vec v = load_filled(x + i * sizeof(T), n - i);
-        best[0] = vselect(before(v, best[0]), v, best[0]);
+        best[0] = choose(best[0], v);
     }
     return best[0];
 }
 
 /* The place of the first of n elements before which no other goes; one of `lanes` is there. */
-FZ_INLINE size_t find_first(size_t n, const char *x, vec lanes, order *before, T *extreme) {
+FZ_INLINE size_t find_first(size_t n, const char *x, vec lanes, order *before, choice *choose, T *extreme) {
     char halves[2 * sizeof(vec)] = {0};
     for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
         vstore(halves, lanes);
-        const vec other = vload(halves + half);
-        lanes = vselect(before(other, lanes), other, lanes);
+        lanes = choose(lanes, vload(halves + half));
     }
     const vec best = vsplat(lanes[0]);
     *extreme = best[0];
@@ -71,14 +72,14 @@ FZ_INLINE size_t find_first(size_t n, const char *x, vec lanes, order *before, T
     return 0;
 }
 
-FZ_INLINE void find_in_row(size_t n, const char *x, int64_t first, char *best, int64_t *index,
-                           order *before) {
+FZ_INLINE void find_in_row(size_t n, const char *x, int64_t first, char *best, int64_t *index, order *before,
+                           choice *choose) {
     while (n) {
         const size_t count = n < BLOCK ? n : BLOCK;
-        const vec lanes = find_extremes(count, x, before);
+        const vec lanes = find_extremes(count, x, choose);
         if (*index < 0 || vany(before(lanes, vsplat(load_one(best))))) {
             T extreme;
-            *index = first + (int64_t)find_first(count, x, lanes, before, &extreme);
+            *index = first + (int64_t)find_first(count, x, lanes, before, choose, &extreme);
             store_one(best, extreme);
         }
         n -= count;
@@ -137,16 +138,16 @@ FZ_INLINE void find_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_
                         before);
 }
 
-#define KERNELS(order)                                                                                     \
+#define KERNELS(order, choice)                                                                             \
     static void order##_row(size_t n, const void *x, int64_t first, void *best, int64_t *index) {          \
-        find_in_row(n, x, first, best, index, order);                                                      \
+        find_in_row(n, x, first, best, index, order, choice);                                              \
     }                                                                                                      \
     static void order##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t first, \
                                 void *best, int64_t *index) {                                              \
         find_columns(rows, n, x, row_stride, first, best, index, order);                                   \
     }
-KERNELS(larger)
-KERNELS(smaller)
+KERNELS(larger, vmaximum)
+KERNELS(smaller, vminimum)
 
 extern const fz_extreme_kernels FZ_KERNEL(extreme);
 const fz_extreme_kernels FZ_KERNEL(extreme) = {
