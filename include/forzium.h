@@ -340,12 +340,18 @@ FZ_API fz_dtype fz_expression_dtype(const fz_expression *expression, int output)
 FZ_API fz_status fz_expression_run(const fz_expression *expression, const fz_array *const inputs[],
                                    fz_array *const outputs[]);
 
-/** *out = expression(...)[i0] op expression(...)[i1] op ...  over all elements of the only output.
-    out is 0-d and of the output's dtype, float32 or float64. The bits are those of the reduction of the
-    array that fz_expression_run would give. FZ_ERROR_VALUE (no elements), FZ_ERROR_SHAPE,
-    FZ_ERROR_DTYPE, FZ_ERROR_MEMORY. */
+/** for each index i:  out[i] = expression(...)[i, j0] op expression(...)[i, j1] op ...
+    A reduction of the only output over axes of the shape to which the inputs broadcast, as fz_reduce has them: any but
+    argmin and argmax, with its dtypes. The elements are computed block by block; they are never all there. The bits
+    are those of the reduction of the array without gaps that fz_expression_run would give. FZ_ERROR_VALUE,
+    FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out shares memory with an input), FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_reduce(const fz_expression *expression, fz_reduction reduction,
-                                      const fz_array *const inputs[], fz_array *out);
+                                      const fz_array *const inputs[], int naxes, const int axes[],
+                                      fz_array *out);
+/** out's shape, with or without the reduced axes. FZ_ERROR_VALUE, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE. */
+FZ_API fz_status fz_expression_reduce_shape(const fz_expression *expression, fz_reduction reduction,
+                                            const fz_array *const inputs[], int naxes, const int axes[],
+                                            int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
 
 /* ---- linear algebra and images ------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 /* Running an expression: plan, then ranges of the loop nest on the scheduler, each row by row and block by
    block through the chains. */
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@ enum {
     PARALLEL_FROM = 2 * GRAIN, /* from here on handing work to another thread pays */
     TASKS = 8,                 /* of a participant, so that uneven threads still end together */
     SMALL_SCRATCH = 48 << 10,  /* bytes that a thread's stack has room for */
-    SEGMENT = 32768,           /* elements that a reduction joins before others: as in reduce_rows.c */
     PLAIN_PLACES = 32,
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
@@ -25,22 +25,13 @@ typedef struct job {
     ptrdiff_t unit;               /* elements that the chains take at once */
     bool is_direct;               /* no row needs a buffer: run_row_directly */
     bool in_blocks;               /* something goes through block buffers, or from chain to chain */
-    char *partials;               /* of a reduction: a result per segment; else NULL */
-    fz_reduction reduction;
-    char *scratch; /* of all participants; NULL: on their stacks */
+    char *scratch;                /* of all participants; NULL: on their stacks */
 } job;
-
-/* Gathers the results of a segment, which a kernel then joins as reduce_rows.c lets it join those of an array: the
-   bits are the same. */
-typedef struct collector {
-    ptrdiff_t size, gathered; /* bytes of an element; elements */
-    _Alignas(FZ_MAX_VECTOR_BYTES) char gather[SEGMENT * sizeof(double)];
-} collector;
 
 /* One thread's view of a job. */
 typedef struct worker {
     const job *j;
-    collector *collector; /* NULL: results go to the outputs */
+    char *next; /* where a reduction wants the next results; NULL: they go to the outputs */
     char *scratch;
     fz_place *places; /* at the beginning of scratch */
 } worker;
@@ -51,13 +42,11 @@ static ptrdiff_t inner_stride(const fz__nest *nest, int k) {
 
 static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->elementwise->cast_from[from]; }
 
-/* ---- reduced results ------------------------------------------------------------------------------------------ */
-
-static char *next_gathered(collector *c) { return c->gather + c->gathered * c->size; }
-
-static void collect(collector *c, ptrdiff_t n, const char *x) {
-    if (x != next_gathered(c)) memcpy(next_gathered(c), x, (size_t)(n * c->size));
-    c->gathered += n;
+/* Results of a reduction stand side by side, without a gap. */
+static void hand_over(worker *w, ptrdiff_t n, const char *x) {
+    const ptrdiff_t bytes = n * (ptrdiff_t)fz_dtype_size(w->j->e->output_dtypes[0]);
+    if (x != w->next) memcpy(w->next, x, (size_t)bytes);
+    w->next += bytes;
 }
 
 /* ---- a block ------------------------------------------------------------------------------------------------ */
@@ -102,8 +91,8 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
     const int outputs = e->places - e->outputs;
     place_inputs(w, n, padded, at, strides);
     for (int i = 0; i < e->outputs; i++) {
-        const bool in_place = (j->output_in_place[i] || w->collector) && n == padded;
-        char *const target = w->collector ? next_gathered(w->collector) : at[e->inputs + i];
+        const bool in_place = (j->output_in_place[i] || w->next) && n == padded;
+        char *const target = w->next ? w->next : at[e->inputs + i];
         w->places[outputs + i].base = in_place ? target : buffer_of(w, outputs + i);
     }
     for (int c = 0; c < e->chains; c++) {
@@ -119,8 +108,8 @@ static void run_block(worker *w, ptrdiff_t n, char *const at[], const ptrdiff_t 
         else
             fz__kernels(chain->dtype)->chain->run((size_t)padded, e->step + chain->first_step, w->places);
     }
-    if (w->collector) collect(w->collector, n, w->places[outputs].base);
-    for (int i = 0; i < e->outputs && !w->collector; i++) {
+    if (w->next) hand_over(w, n, w->places[outputs].base);
+    for (int i = 0; i < e->outputs && !w->next; i++) {
         const fz_place *from = &w->places[outputs + i];
         const int k = e->inputs + i;
         if (from->base != at[k])
@@ -155,7 +144,7 @@ static ptrdiff_t find_head(const job *j, ptrdiff_t n, char *const row[]) {
 /* How many of the next n elements are a block: none but the last is short. */
 static ptrdiff_t find_count(const worker *w, ptrdiff_t n) {
     const ptrdiff_t unit = w->j->unit;
-    if (w->collector && unit > 1) return fz__min(n, FZ_BLOCK);
+    if (w->next && unit > 1) return fz__min(n, FZ_BLOCK);
     return n < unit ? n : fz__min(n / unit * unit, w->j->in_blocks ? FZ_BLOCK : PTRDIFF_MAX);
 }
 
@@ -186,43 +175,26 @@ static void run_row_directly(void *context, ptrdiff_t n, char *const row[], cons
         }
         for (int i = 0; i < e->outputs; i++)
             w->places[e->places - e->outputs + i].base = row[e->inputs + i] + begin * strides[e->inputs + i];
+        if (w->next) w->places[e->places - 1].base = w->next;
         j->codes[0]((size_t)count, w->places);
+        if (w->next) hand_over(w, count, w->next);
     }
 }
 
 static void start_worker(worker *w, const job *j, char *scratch) {
     const fz_expression *e = j->e;
     w->j = j;
-    w->collector = NULL;
+    w->next = NULL;
     w->scratch = scratch;
     w->places = (fz_place *)scratch;
     for (int i = 0; i < e->places; i++)
         w->places[i] = is_constant(e, i) ? e->place[i] : (fz_place){buffer_of(w, i), e->place[i].stride};
 }
 
-/* Segments of a reduction, each to its partial result. */
-static void reduce_range(worker *w, ptrdiff_t begin, ptrdiff_t end) {
-    const job *j = w->j;
-    const fz_dtype dtype = j->e->output_dtypes[0];
-    collector c;
-    c.size = (ptrdiff_t)fz_dtype_size(dtype);
-    w->collector = &c;
-    for (; begin < end; begin += SEGMENT) {
-        c.gathered = 0;
-        fz__nest_walk(&j->nest, begin, fz__min(begin + SEGMENT, end), run_row, w);
-        fz__kernels(dtype)->reduce->join_rows[fz__join_of(j->reduction)](
-            1, (size_t)c.gathered, c.gather, 0, j->partials + begin / SEGMENT * c.size);
-    }
-    w->collector = NULL;
-}
-
 static void run_range_in(const job *j, ptrdiff_t begin, ptrdiff_t end, char *scratch) {
     worker w;
     start_worker(&w, j, scratch);
-    if (j->partials)
-        reduce_range(&w, begin, end);
-    else
-        fz__nest_walk(&j->nest, begin, end, j->is_direct ? run_row_directly : run_row, &w);
+    fz__nest_walk(&j->nest, begin, end, j->is_direct ? run_row_directly : run_row, &w);
 }
 
 static __attribute__((noinline)) void run_range_on_stack(const job *j, ptrdiff_t begin, ptrdiff_t end) {
@@ -364,8 +336,8 @@ static fz_status run_nest(job *j) {
     if (participants == 1) {
         run_range(j, 0, size, 0);
     } else {
-        ptrdiff_t grain = fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
-        if (j->partials) grain = fz__ceil_div(grain, SEGMENT) * SEGMENT;
+        const ptrdiff_t grain =
+            fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
         fz__parallel_for(participants, size, grain, run_range, j);
     }
     if (j->scratch) fz__workspace_release(j->scratch);
@@ -377,7 +349,6 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     job j;
     shadows copies;
     j.e = e;
-    j.partials = NULL;
     fz_status status = check_arrays(e, arrays, e->inputs + e->outputs);
     if (!status) status = check_outputs(e, (fz_array *const *)(arrays + e->inputs));
     if (!status) status = check_numbers(e, arrays);
@@ -441,63 +412,135 @@ fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs
 
 /* ---- reductions ----------------------------------------------------------------------------------------------- */
 
-/* The partial results of all segments to *out. */
-static fz_status join_segments(const job *j, fz_reduction reduction, fz_array *out) {
-    const fz_dtype dtype = out->dtype;
-    const ptrdiff_t segments = fz__ceil_div(j->nest.size, SEGMENT), stride = (ptrdiff_t)fz_dtype_size(dtype);
-    const fz_array partials = {j->partials, dtype, 1, &segments, &stride};
-    fz_status status = fz_reduce(j->reduction, &partials, 0, NULL, out);
-    double count = (double)j->nest.size;
-    const fz_array divisor = {&count, FZ_FLOAT64, 0, NULL, NULL};
-    if (!status && reduction == FZ_REDUCTION_mean)
-        status = fz_elementwise(FZ_OP_divide, dtype, (const fz_array *const[]){out, &divisor}, out);
+/* What computes the elements that a reduction asks for. */
+typedef struct source {
+    job job;
+    _Atomic uint64_t free; /* parts of job.scratch that nobody uses, a bit each */
+} source;
+
+static int take_part(source *s) {
+    for (;;) {
+        uint64_t free = atomic_load_explicit(&s->free, memory_order_relaxed);
+        if (free && atomic_compare_exchange_weak_explicit(&s->free, &free, free & (free - 1),
+                                                          memory_order_acquire, memory_order_relaxed))
+            return __builtin_ctzll(free);
+    }
+}
+
+static void give_part(source *s, int part) {
+    atomic_fetch_or_explicit(&s->free, (uint64_t)1 << part, memory_order_release);
+}
+
+static void compute_rows_in(const job *j, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
+                            char *block, char *scratch) {
+    worker w;
+    start_worker(&w, j, scratch);
+    w.next = block;
+    if (step == n) n *= rows, rows = 1;
+    for (ptrdiff_t i = 0; i < rows; i++, first += step)
+        fz__nest_walk(&j->nest, first, first + n, j->is_direct ? run_row_directly : run_row, &w);
+}
+
+static __attribute__((noinline)) void compute_rows_on_stack(const job *j, ptrdiff_t rows, ptrdiff_t n,
+                                                            ptrdiff_t first, ptrdiff_t step, char *block) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char scratch[SMALL_SCRATCH];
+    compute_rows_in(j, rows, n, first, step, block, scratch);
+}
+
+static void compute_rows(void *context, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
+                         char *block) {
+    source *s = context;
+    if (!s->job.scratch) {
+        compute_rows_on_stack(&s->job, rows, n, first, step, block);
+        return;
+    }
+    const int part = take_part(s);
+    compute_rows_in(&s->job, rows, n, first, step, block, s->job.scratch + (size_t)part * s->job.e->scratch);
+    give_part(s, part);
+}
+
+/* arrays: the inputs, then the elements. */
+static fz_status plan_source(source *s, const fz_expression *e, const fz_array *const arrays[]) {
+    enum { MOST_PARTS = 64 };
+    job *j = &s->job;
+    const fz_status status = fz__nest_init(&j->nest, "expression", e->inputs + 1, arrays);
+    j->e = e;
+    j->scratch = NULL;
+    if (status || j->nest.size == 0) return status;
+    plan_operands(j, arrays);
+    plan_codes(j);
+    j->output_in_place[0] = false;
+    if (e->scratch <= SMALL_SCRATCH) return FZ_OK;
+    const int parts = (int)fz__min(MOST_PARTS, fz__participants(j->nest.size, GRAIN));
+    atomic_init(&s->free, UINT64_MAX >> (MOST_PARTS - parts));
+    j->scratch = fz__workspace_acquire("expression", (size_t)parts * e->scratch);
+    return j->scratch ? FZ_OK : FZ_ERROR_MEMORY;
+}
+
+static fz_status find_elements(const fz_expression *e, const fz_array *const inputs[], fz_array *elements,
+                               ptrdiff_t shape[], ptrdiff_t strides[]) {
+    if (e->outputs != 1)
+        return fz__fail(FZ_ERROR_VALUE, "expression: a reduction of %d outputs; one would do", e->outputs);
+    fz_status status = check_arrays(e, inputs, e->inputs);
+    *elements = (fz_array){NULL, e->output_dtypes[0], 0, shape, strides};
+    if (!status) status = fz_broadcast_shape("expression", e->inputs, inputs, &elements->ndim, shape);
+    if (!status) fz_contiguous_strides(elements->dtype, elements->ndim, shape, strides);
     return status;
 }
 
 /* The nest visits the elements in C order: its output is an array that nobody reads or writes. */
-static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz_array *arrays[],
-                        fz_array *out) {
+static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz_array *arrays[], int naxes,
+                        const int axes[], fz_array *out) {
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
-    int ndim;
-    job j;
-    fz_status status = check_arrays(e, arrays, e->inputs);
+    fz_array elements;
+    source s;
+    fz_status status = find_elements(e, arrays, &elements, shape, strides);
     if (!status) status = check_numbers(e, arrays);
-    if (!status) status = fz_broadcast_shape("expression", e->inputs, arrays, &ndim, shape);
+    if (!status) status = fz__check_array("expression", "out", out);
+    for (int k = 0; !status && k < e->inputs; k++) {
+        if (fz_may_overlap(arrays[k], out))
+            status =
+                fz__fail(FZ_ERROR_OVERLAP, "expression: out shares memory with %s; a separate array would do",
+                         e->names[k]);
+    }
     if (status) return status;
-    fz_contiguous_strides(e->output_dtypes[0], ndim, shape, strides);
-    const fz_array elements = {out->data, e->output_dtypes[0], ndim, shape, strides};
+    elements.data = out->data;
     arrays[e->inputs] = &elements;
-    if ((status = fz__nest_init(&j.nest, "expression", e->inputs + 1, arrays))) return status;
-    if (j.nest.size == 0) return fz__fail(FZ_ERROR_VALUE, "expression: there are no elements to reduce");
-    j.e = e;
-    j.reduction = reduction == FZ_REDUCTION_mean ? FZ_REDUCTION_sum : reduction;
-    const size_t segments = (size_t)fz__ceil_div(j.nest.size, SEGMENT);
-    j.partials = fz__workspace_acquire("expression", segments * fz_dtype_size(e->output_dtypes[0]));
-    if (!j.partials) return FZ_ERROR_MEMORY;
-    plan_operands(&j, arrays);
-    plan_codes(&j);
-    j.output_in_place[0] = false;
-    status = run_nest(&j);
-    if (!status) status = join_segments(&j, reduction, out);
-    fz__workspace_release(j.partials);
+    if ((status = plan_source(&s, e, arrays))) return status;
+    const fz__computed computed = {compute_rows, &s, elements.data, (ptrdiff_t)fz_dtype_size(elements.dtype)};
+    status = fz__reduce_computed(reduction, &elements, &computed, naxes, axes, out);
+    if (s.job.scratch) fz__workspace_release(s.job.scratch);
     return status;
 }
 
-fz_status fz_expression_reduce(const fz_expression *e, fz_reduction reduction, const fz_array *const inputs[],
-                               fz_array *out) {
-    const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
+static fz_status check_reduction(fz_reduction reduction) {
     if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
         return fz__fail(FZ_ERROR_VALUE, "reduction %d is unknown", (int)reduction);
-    if (!fz_reduction_is_fused(reduction))
-        return fz__fail(FZ_ERROR_VALUE, "expression: %s is no reduction that it closes with; sum would do",
-                        fz_reduction_name(reduction));
-    fz_status status = fz__check_array("expression", "out", out);
+    if (fz_reduction_is_fused(reduction)) return FZ_OK;
+    return fz__fail(FZ_ERROR_VALUE, "expression: %s is no reduction that closes one; max and min would do",
+                    fz_reduction_name(reduction));
+}
+
+fz_status fz_expression_reduce_shape(const fz_expression *e, fz_reduction reduction,
+                                     const fz_array *const inputs[], int naxes, const int axes[],
+                                     int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
+    ptrdiff_t full[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
+    char nothing;
+    fz_array elements;
+    fz_status status = check_reduction(reduction);
+    if (!status) status = find_elements(e, inputs, &elements, full, strides);
+    elements.data = &nothing;
+    return status ? status : fz_reduce_shape(reduction, &elements, naxes, axes, keepdims, ndim, shape);
+}
+
+fz_status fz_expression_reduce(const fz_expression *e, fz_reduction reduction, const fz_array *const inputs[],
+                               int naxes, const int axes[], fz_array *out) {
+    const fz_array *arrays[FZ_MAX_EXPRESSION_ARRAYS];
+    fz_status status = check_reduction(reduction);
     if (status) return status;
-    if (e->outputs != 1 || out->ndim || out->dtype != e->output_dtypes[0] || !fz__is_full_float(out->dtype))
-        return fz__fail(FZ_ERROR_DTYPE, "expression: a reduction has one 0-d output, float32 or float64");
     for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
     const fz__float_environment environment = fz__save_float_environment();
-    status = reduce(e, reduction, arrays, out);
+    status = reduce(e, reduction, arrays, naxes, axes, out);
     fz__restore_float_environment(environment);
     return status;
 }

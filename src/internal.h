@@ -156,6 +156,15 @@ static inline fz__elements fz__advance(fz__elements at, fz__step step, ptrdiff_t
     return (fz__elements){at.x + n * step.x, at.where + n * step.where};
 }
 
+/* An array without memory: rows of n of its elements, counted in C order from `first` and `step` on each time, are
+   computed into a block without gaps. */
+typedef struct fz__computed {
+    void (*compute)(void *context, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step, char *block);
+    void *context;
+    const char *origin; /* the address that its first element would have: nobody looks there */
+    ptrdiff_t size;     /* bytes of an element */
+} fz__computed;
+
 enum { FZ_NEST_OUT, FZ_NEST_WHERE, FZ_NEST_X }; /* operands of `kept`; `reduced` has the last two */
 
 struct fz__reduction {
@@ -171,8 +180,9 @@ struct fz__reduction {
     fz_cast *where;         /* NULL, or: to bool, of what says which elements count */
     bool in_place;          /* a contiguous run of elements can be read where it is */
     bool skips_nan;
-    bool compacts; /* elements that do not count are left out; else they become neutral */
-    int decisive;  /* the partial result, a byte, that no further element changes; below 0: there is none */
+    bool compacts;                /* elements that do not count are left out; else they become neutral */
+    const fz__computed *computed; /* NULL, or: x's elements are computed when they are asked for */
+    int decisive; /* the partial result, a byte, that no further element changes; below 0: there is none */
     const fz_array *initial; /* NULL, or 0-d */
     double correction;
     ptrdiff_t element, partial; /* bytes */
@@ -188,20 +198,32 @@ static inline bool fz__is_decided(const fz__reduction *r, const char *partial) {
     return r->decisive >= 0 && *(const unsigned char *)partial == r->decisive;
 }
 
-/* How a reduction joins partial results, for who has kernels do it. */
-fz_join fz__join_of(fz_reduction reduction);
+/* The reduction of an array without memory: the bits are those of fz_reduce on such an array without gaps. x has the
+   shape and the strides that it would have, and computed->origin. */
+fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const fz__computed *computed,
+                              int naxes, const int axes[], fz_array *out);
 
-/* task over items of so many elements each, on the threads that pay. */
+/* task over items of so many elements each, on the threads that pay; computed elements are more work than others. */
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);
+static inline ptrdiff_t fz__reduction_work(const fz__reduction *r, ptrdiff_t elements) {
+    enum { COMPUTING = 4 };
+    return r->computed ? COMPUTING * elements : elements;
+}
 
 /* ---- reduce_elements.c: elements on their way to the kernels ------------------------------------------------ */
 
 /* n <= FZ_BLOCK elements to a block, as the kernels take them; returns how many: fewer than n where those that do
    not count are left out. */
 ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block);
+/* Elements of a run that fz__reduce_runs gets at most. */
+#define FZ_LONGEST_RUN 32768
 /* partials[i] = that of the run of n elements at `at` + i rows, for i < count. */
 void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
                      char *partials);
+
+/* partials[j] = that of x[0][j], x[1][j], ... for j < n, where the reducer reads x in place. */
+void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                      ptrdiff_t row_stride, char *partials);
 
 /* ---- reduce_rows.c, reduce_columns.c: the two ways through memory -------------------------------------------- */
 

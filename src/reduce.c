@@ -14,12 +14,7 @@ static const struct {
 #include "ops.def"
 };
 
-fz_join fz__join_of(fz_reduction reduction) { return rows[reduction].join; }
-
-int fz_reduction_is_fused(fz_reduction reduction) {
-    const fz__family family = rows[reduction].family;
-    return !rows[reduction].skips_nan && (family == FZ_TOTAL || family == FZ_EXTREME || family == FZ_AVERAGE);
-}
+int fz_reduction_is_fused(fz_reduction reduction) { return rows[reduction].family != FZ_PLACE; }
 
 /* ---- dtypes ----------------------------------------------------------------------------------------------- */
 
@@ -289,15 +284,13 @@ static fz_status check_call(fz_reduction reduction, const fz_array *x, int naxes
     const char *name = fz_reduction_name(reduction);
     if ((status = fz__check_output(name, out, ndim, shape, 0, NULL))) return status;
     if ((status = check_result(reduction, x->dtype, out->dtype))) return status;
-    if (fz_may_overlap(x, out))
-        return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do", name);
     return options ? check_options(reduction, x, options, out) : FZ_OK;
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------ */
 
-static fz_status reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
-                        const fz_reduce_options *options, fz_array *out) {
+static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__computed *computed, int naxes,
+                        const int axes[], const fz_reduce_options *options, fz_array *out) {
     const char *name = fz_reduction_name(reduction);
     if (rows[reduction].family == FZ_PLACE) {
         const int axis = axes ? axes[0] + (axes[0] < 0 ? x->ndim : 0) : -1;
@@ -312,6 +305,7 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, int naxes, co
     r.name = name;
     r.family = rows[reduction].family;
     r.result = out->dtype;
+    r.computed = computed;
     choose_reducer(&r, reduction, x, options);
     return run(&r, x, where, out, &s);
 }
@@ -320,11 +314,20 @@ fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, c
                          const fz_reduce_options *options, fz_array *out) {
     fz_status status = fz_init();
     if (!status) status = check_call(reduction, x, naxes, axes, options, out);
+    if (!status && fz_may_overlap(x, out))
+        status = fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do",
+                          fz_reduction_name(reduction));
     if (status) return status;
     const fz__float_environment environment = fz__save_float_environment();
-    status = reduce(reduction, x, naxes, axes, options, out);
+    status = reduce(reduction, x, NULL, naxes, axes, options, out);
     fz__restore_float_environment(environment);
     return status;
+}
+
+fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const fz__computed *computed,
+                              int naxes, const int axes[], fz_array *out) {
+    const fz_status status = check_call(reduction, x, naxes, axes, NULL, out);
+    return status ? status : reduce(reduction, x, computed, naxes, axes, NULL, out);
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {

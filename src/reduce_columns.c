@@ -71,7 +71,7 @@ static void add_folded(segment *s, ptrdiff_t rows, const char *x) {
     const fz__reduction *r = s->reduction;
     _Alignas(FZ_MAX_VECTOR_BYTES) char sums[16 * FOLDED * sizeof(double)];
     ptrdiff_t n = s->fold * s->width;
-    r->reducer->join_columns(r, rows, n, x, sums);
+    fz__reduce_stack(r, rows, n, x, n * r->element, sums);
     while ((n /= 2) > s->width) r->reducer->join_columns(r, 2, n, sums, sums);
     r->reducer->join_columns(r, 2, n, sums, next_group(s));
 }
@@ -103,7 +103,7 @@ static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const p
             add_folded(s, rows / s->fold, at.x);
         } else if (in_place) {
             rows = fz__min(GROUP, n);
-            r->reducer->columns(r, rows, s->width, at.x, step.x, next_group(s));
+            fz__reduce_stack(r, rows, s->width, at.x, step.x, next_group(s));
         } else {
             collect_row(s, at);
         }
@@ -198,7 +198,7 @@ fz_status fz__reduce_columns(const fz__reduction *r) {
         if (!j.partials) return FZ_ERROR_MEMORY;
     }
     const ptrdiff_t rows = fz__min(r->reduced.size, j.segment_rows);
-    fz__reduce_items(items, j.strip * r->run * rows, reduce_segments, &j);
+    fz__reduce_items(items, fz__reduction_work(r, j.strip * r->run * rows), reduce_segments, &j);
     if (!j.partials) return FZ_OK;
     join_segments(&j, strips);
     fz__workspace_release(j.partials);

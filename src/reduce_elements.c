@@ -39,14 +39,92 @@ static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, const char *where
     return n;
 }
 
-ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
+/* ---- computed elements ------------------------------------------------------------------------------------ */
+
+enum {
+    NEAR_BYTES =
+        8192, /* of rows that are computed at once: the L1 cache holds them beside what they come from */
+    STACK_BYTES = 131072, /* of a stack of them: the L2 cache does */
+};
+
+static void compute(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
+                    char *block) {
+    const fz__computed *c = r->computed;
+    c->compute(c->context, rows, n, (x - c->origin) / c->size, row_stride / c->size, block);
+}
+
+/* As many rows at a time as `bytes` hold: at least one. */
+static void reduce_computed_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                                 ptrdiff_t row_stride, ptrdiff_t bytes, char *block, char *partials) {
+    const ptrdiff_t held = fz__max(1, bytes / (n * r->element));
+    for (ptrdiff_t i = 0; i < count; i += held, x += held * row_stride, partials += held * r->partial) {
+        const ptrdiff_t taken = fz__min(held, count - i);
+        compute(r, taken, n, x, row_stride, block);
+        r->reducer->rows(r, taken, n, block, n * r->element, partials);
+    }
+}
+
+static __attribute__((noinline)) void reduce_long_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n,
+                                                       const char *x, ptrdiff_t row_stride, char *partials) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_LONGEST_RUN * sizeof(double)];
+    reduce_computed_rows(r, count, n, x, row_stride, 0, block, partials);
+}
+
+static __attribute__((noinline)) void reduce_near_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n,
+                                                       const char *x, ptrdiff_t row_stride, char *partials) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[NEAR_BYTES];
+    reduce_computed_rows(r, count, n, x, row_stride, sizeof block, block, partials);
+}
+
+/* Columns join by themselves: a strip of all rows at a time. */
+static __attribute__((noinline)) void reduce_computed_stack(const fz__reduction *r, ptrdiff_t rows,
+                                                            ptrdiff_t n, const char *x, ptrdiff_t row_stride,
+                                                            char *partials) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[STACK_BYTES];
+    const ptrdiff_t held = STACK_BYTES / (rows * r->element);
+    for (ptrdiff_t j = 0; j < n; j += held) {
+        const ptrdiff_t taken = fz__min(held, n - j);
+        compute(r, rows, taken, x + j * r->element, row_stride, block);
+        r->reducer->columns(r, rows, taken, block, taken * r->element, partials + j * r->partial);
+    }
+}
+
+void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                      ptrdiff_t row_stride, char *partials) {
+    (r->computed ? reduce_computed_stack : r->reducer->columns)(r, rows, n, x, row_stride, partials);
+}
+
+static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                        ptrdiff_t row_stride, char *partials) {
+    (!r->computed                   ? r->reducer->rows
+     : n * r->element <= NEAR_BYTES ? reduce_near_rows
+                                    : reduce_long_rows)(r, count, n, x, row_stride, partials);
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------------- */
+
+static void convert(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff_t step, char *block) {
     if (r->truth) {
         unsigned char truths[FZ_BLOCK];
-        r->truth((size_t)n, at.x, step.x, truths, 1);
+        r->truth((size_t)n, x, step, truths, 1);
         r->copy((size_t)n, truths, 1, block, r->element);
     } else {
-        r->copy((size_t)n, at.x, step.x, block, r->element);
+        r->copy((size_t)n, x, step, block, r->element);
     }
+}
+
+static __attribute__((noinline)) void convert_computed(const fz__reduction *r, ptrdiff_t n, const char *x,
+                                                       ptrdiff_t step, char *block) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char computed[FZ_BLOCK * sizeof(double)];
+    compute(r, n, 1, x, step, computed);
+    convert(r, n, computed, r->computed->size, block);
+}
+
+ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
+    if (r->computed)
+        convert_computed(r, n, at.x, step.x, block);
+    else
+        convert(r, n, at.x, step.x, block);
     return r->where || r->skips_nan ? sort_out(r, n, at.where, step.where, block) : n;
 }
 
@@ -79,14 +157,16 @@ static void reduce_spread_run(const fz__reduction *r, ptrdiff_t n, fz__elements 
 static void reduce_short_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at,
                               fz__step row, char *block, char *partials) {
     const ptrdiff_t held = FZ_BLOCK / n;
+    const bool gapless = row.x == n * r->run_step.x && row.where == n * r->run_step.where;
     for (ptrdiff_t i = 0; i < count; i += held, partials += held * r->partial) {
         const ptrdiff_t taken = fz__min(held, count - i);
-        if (n == 1) {
+        if (n == 1)
             fz__fetch(r, taken, at, row, block);
-            at = fz__advance(at, row, taken);
-        }
-        for (ptrdiff_t k = 0; n > 1 && k < taken; k++, at = fz__advance(at, row, 1))
-            fz__fetch(r, n, at, r->run_step, block + k * n * r->element);
+        else if (gapless)
+            fz__fetch(r, taken * n, at, r->run_step, block);
+        for (ptrdiff_t k = 0; n > 1 && !gapless && k < taken; k++)
+            fz__fetch(r, n, fz__advance(at, row, k), r->run_step, block + k * n * r->element);
+        at = fz__advance(at, row, taken);
         r->reducer->rows(r, taken, n, block, n * r->element, partials);
     }
 }
@@ -95,7 +175,7 @@ void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__e
                      char *partials) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
     if (r->in_place && (n == 1 || r->run_step.x == r->element)) {
-        r->reducer->rows(r, count, n, at.x, row.x, partials);
+        reduce_rows(r, count, n, at.x, row.x, partials);
     } else if (n <= FZ_BLOCK && !r->compacts) {
         reduce_short_runs(r, count, n, at, row, block, partials);
     } else {

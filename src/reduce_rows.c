@@ -8,8 +8,8 @@
 #include "internal.h"
 
 enum {
-    SEGMENT = 32768, /* elements */
-    VALUES = 512,    /* results or partial results at a time */
+    SEGMENT = FZ_LONGEST_RUN, /* elements */
+    VALUES = 512,             /* results or partial results at a time */
 };
 
 /* ---- whole results ---------------------------------------------------------------------------------------- */
@@ -130,7 +130,7 @@ static fz_status reduce_in_segments(const fz__reduction *r) {
     const ptrdiff_t items = r->kept.size * j.segments;
     j.partials = fz__workspace_acquire(r->name, (size_t)(items * r->partial));
     if (!j.partials) return FZ_ERROR_MEMORY;
-    fz__reduce_items(items, fz__min(r->count, SEGMENT), reduce_segments, &j);
+    fz__reduce_items(items, fz__reduction_work(r, fz__min(r->count, SEGMENT)), reduce_segments, &j);
     join_segments(&j);
     fz__workspace_release(j.partials);
     return FZ_OK;
@@ -138,6 +138,6 @@ static fz_status reduce_in_segments(const fz__reduction *r) {
 
 fz_status fz__reduce_rows(const fz__reduction *r) {
     if (r->reduced.size > 1 || r->run > SEGMENT) return reduce_in_segments(r);
-    fz__reduce_items(r->kept.size, r->run, reduce_range, (void *)r);
+    fz__reduce_items(r->kept.size, fz__reduction_work(r, r->run), reduce_range, (void *)r);
     return FZ_OK;
 }

@@ -146,6 +146,16 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
 /* The call's result after the computation, or NULL with the exception for its status. */
 PyObject *fzpy_output_close(fzpy_output *output, fz_status status);
 
+/* ---- reductions.c: the axes that they name ---------------------------------------------------------------------- */
+
+typedef struct fzpy_axes {
+    int count, list[FZ_MAX_NDIM];
+    bool all;
+} fzpy_axes;
+
+/* NULL (all), an int or a tuple of ints. -1 with an exception. */
+int fzpy_read_axes(const char *operation, PyObject *object, fzpy_axes *axes);
+
 /* ---- operation.c: the kind of object that every operation is -------------------------------------------------- */
 
 typedef struct fzpy_operation fzpy_operation;

@@ -17,11 +17,11 @@ typedef struct compilation compilation;
 typedef struct expression {
     PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *weak_references;
-    PyObject *text;      /* NULL where it comes from a function */
-    PyObject *function;  /* NULL where it comes from text */
-    PyObject *names;     /* tuple of str */
-    PyObject *reduction; /* str or None: joins the elements of the only output */
-    PyObject *axis;
+    PyObject *text;                  /* NULL where it comes from a function */
+    PyObject *function;              /* NULL where it comes from text */
+    PyObject *names;                 /* tuple of str */
+    PyObject *reduction;             /* str or None: joins the elements of the only output */
+    PyObject *axis;                  /* None, an int or a tuple of ints */
     _Atomic(compilation *) compiled; /* for the kinds of inputs that came so far */
     bool is_tuple;                   /* gives a tuple of arrays */
     fz_program program;
@@ -163,55 +163,40 @@ static PyObject *compute_outputs(const expression *self, const fz_expression *co
     return fzpy_raise(status);
 }
 
-/* The reduction of an array that is this function's alone. */
-static PyObject *reduce_result(const expression *self, PyObject *array, PyObject *out) {
-    PyObject *package = array ? PyImport_ImportModule("forzium") : NULL, *result = NULL;
-    PyObject *operation = package ? PyObject_GetAttr(package, self->reduction) : NULL;
-    PyObject *arguments = operation ? PyTuple_Pack(1, array) : NULL;
-    PyObject *options =
-        arguments ? Py_BuildValue("{sOsO}", "axis", self->axis, "out", out ? out : Py_None) : NULL;
-    if (options) result = PyObject_Call(operation, arguments, options);
-    Py_XDECREF(options);
-    Py_XDECREF(arguments);
-    Py_XDECREF(operation);
-    Py_XDECREF(package);
-    Py_XDECREF(array);
-    return result;
+static int find_reduction(PyObject *name) {
+    int i = 0;
+    while (i < FZ_REDUCTION_COUNT && PyUnicode_CompareWithASCIIString(name, fz_reduction_name(i)) != 0) i++;
+    return i;
 }
 
-/* The number of the reduction, where it is of all elements of a float array that has some and is not to be written to
-   an array; else -1. */
-static int fused_reduction(const expression *self, const fz_expression *compiled,
-                           const fz_array *const inputs[], PyObject *out) {
-    ptrdiff_t shape[FZ_MAX_NDIM];
-    int ndim;
-    if (out || self->axis != Py_None || fz_expression_dtype(compiled, 0) >= FZ_FULL_DTYPES ||
-        fz_broadcast_shape(operation_name, self->program.inputs, inputs, &ndim, shape))
-        return -1;
-    for (int d = 0; d < ndim; d++) {
-        if (shape[d] == 0) return -1;
-    }
-    for (int i = 0; i < FZ_REDUCTION_COUNT; i++) {
-        if (PyUnicode_CompareWithASCIIString(self->reduction, fz_reduction_name(i)) == 0) return i;
-    }
-    return -1;
-}
-
-static PyObject *compute_reduction(const fz_expression *compiled, int reduction,
-                                   const fz_array *const inputs[]) {
-    fzpy_view result;
-    if (fzpy_view_new(&result, operation_name, fz_expression_dtype(compiled, 0), 0, NULL) < 0) return NULL;
-    PyThreadState *released = fzpy_release_gil(FZPY_KEEP_GIL_BELOW);
-    const fz_status status = fz_expression_reduce(compiled, reduction, inputs, &result.array);
+static PyObject *compute_reduction(const expression *self, const fz_expression *compiled,
+                                   const fz_array *const inputs[], const fzpy_view *const views[],
+                                   PyObject *given) {
+    const int reduction = find_reduction(self->reduction), count = self->program.inputs;
+    fzpy_axes axes;
+    if (fzpy_read_axes(operation_name, self->axis == Py_None ? NULL : self->axis, &axes) < 0) return NULL;
+    const int *list = axes.all ? NULL : axes.list;
+    ptrdiff_t shape[FZ_MAX_NDIM], full[FZ_MAX_NDIM];
+    int ndim, full_ndim;
+    fz_status status =
+        fz_expression_reduce_shape(compiled, reduction, inputs, axes.count, list, 0, &ndim, shape);
+    if (!status) status = fz_broadcast_shape(operation_name, count, inputs, &full_ndim, full);
+    if (status) return fzpy_raise(status);
+    double elements = 1 + self->program.instructions;
+    for (int d = 0; d < full_ndim; d++) elements *= (double)full[d];
+    const fz_dtype dtype = fz_reduce_dtype(reduction, fz_expression_dtype(compiled, 0));
+    fzpy_output out;
+    if (fzpy_output_open(&out, operation_name, given, dtype, ndim, shape, count, views) < 0) return NULL;
+    PyThreadState *released = fzpy_release_gil(elements);
+    status = fz_expression_reduce(compiled, reduction, inputs, axes.count, list, &out.target->array);
     fzpy_retake_gil(released);
-    if (!status) return fzpy_view_result(&result, false);
-    fzpy_view_clear(&result);
-    return fzpy_raise(status);
+    return fzpy_output_close(&out, status);
 }
 
 /* values: an object for each name. */
 static PyObject *compute(expression *self, PyObject *const values[], const destination *to) {
     fzpy_view views[MAX_ARRAYS];
+    const fzpy_view *given[MAX_ARRAYS];
     const fz_array *inputs[MAX_ARRAYS];
     fz_kind kinds[MAX_ARRAYS];
     PyObject *result = NULL;
@@ -220,6 +205,7 @@ static PyObject *compute(expression *self, PyObject *const values[], const desti
         fzpy_view *view = &views[viewed];
         if (fzpy_view_input(view, operation_name, self->program.names[viewed], values[viewed], FZPY_ANY) < 0)
             goto done;
+        given[viewed] = view;
         inputs[viewed] = &view->array;
         kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
     }
@@ -227,12 +213,8 @@ static PyObject *compute(expression *self, PyObject *const values[], const desti
     compilation *found = find_compiled(self, kinds, &own);
     if (found) {
         const fz_expression *program = found->program;
-        const bool reduces = self->reduction != Py_None;
-        const int fused = reduces ? fused_reduction(self, program, inputs, to->out) : -1;
-        const destination new_array = {NULL, to->casting};
-        result = fused >= 0 ? compute_reduction(program, fused, inputs)
-                            : compute_outputs(self, program, inputs, reduces ? &new_array : to);
-        if (reduces && fused < 0 && result) result = reduce_result(self, result, to->out);
+        result = self->reduction == Py_None ? compute_outputs(self, program, inputs, to)
+                                            : compute_reduction(self, program, inputs, given, to->out);
         if (own) free_compiled(found);
     }
 done:
@@ -606,7 +588,8 @@ static const char evaluate_doc[] =
     "    Arithmetic as in ``\"2*a + 3*b\"``: names, numbers, + - * / // % ** & | ^ ~ << >>, comparisons, the "
     "names of\n"
     "    forzium's element-wise operations as functions, dtypes as functions that convert. A comma makes a\n"
-    "    tuple of results. A reduction (sum, mean, min, max) may be the outermost function, with axis.\n"
+    "    tuple of results. A reduction (any but argmin and argmax) may be the outermost function, with "
+    "axis.\n"
     "local_dict, global_dict : mapping, optional\n"
     "    Where names are looked up, in this order; by default the caller's variables.\n"
     "out : ndarray or tuple of ndarray, optional\n"

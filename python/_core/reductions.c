@@ -6,12 +6,7 @@
 /* What a reduction may be given. */
 typedef enum slot { X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, INITIAL, WHERE, CORRECTION, SLOTS } slot;
 
-typedef struct axes {
-    int count, list[FZ_MAX_NDIM];
-    bool all;
-} axes;
-
-static int read_axis(const char *name, PyObject *object, axes *a) {
+static int read_axis(const char *name, PyObject *object, fzpy_axes *a) {
     Py_ssize_t axis;
     if (fzpy_read_size(name, "axis", object, &axis) < 0) return -1;
     if (a->count == FZ_MAX_NDIM) {
@@ -26,7 +21,7 @@ static int read_axis(const char *name, PyObject *object, axes *a) {
     return 0;
 }
 
-static int read_axes(const char *name, PyObject *object, axes *a) {
+int fzpy_read_axes(const char *name, PyObject *object, fzpy_axes *a) {
     a->count = 0;
     a->all = !object;
     if (a->all) return 0;
@@ -41,7 +36,7 @@ static int read_axes(const char *name, PyObject *object, axes *a) {
 typedef struct call {
     const char *name;
     fz_reduction reduction;
-    axes axes;
+    fzpy_axes axes;
     int keepdims;
     fz_dtype result;
     fzpy_view x, where, initial;
@@ -87,7 +82,7 @@ static int read_call(call *c, PyObject *const *given) {
     const char *name = c->name;
     c->keepdims = given[KEEPDIMS] ? PyObject_IsTrue(given[KEEPDIMS]) : 0;
     if (c->keepdims < 0) return fzpy_name_argument(name, "keepdims");
-    if (read_axes(name, given[AXIS], &c->axes) < 0) return -1;
+    if (fzpy_read_axes(name, given[AXIS], &c->axes) < 0) return -1;
     if (fzpy_view_input(&c->x, name, "x", given[X], FZPY_ANY) < 0) return -1;
     c->result = fz_reduce_dtype(c->reduction, c->x.array.dtype);
     if (given[DTYPE] && fzpy_convert_dtype(name, given[DTYPE], &c->result, FZPY_ANY) < 0) return -1;

@@ -20,6 +20,7 @@ import forzium
 from forzium import _core
 
 Number = bool | int | float
+Axis = int | tuple[int, ...] | None
 
 _OPS: dict[str, tuple[int, int]] = _core.expression_operations()
 _CONVERSION = len(_OPS)
@@ -75,6 +76,7 @@ _FOLDED = {
 
 _COMPLEX = {"real", "imag", "conj", "conjugate", "complex"}
 _REDUCTIONS = set(_core.expression_reductions())
+_PLACES = {"argmax", "argmin"}
 
 _MAX_INTEGER_BITS = 1024  # of a constant: what a float can hold, and no more work than that
 
@@ -99,7 +101,7 @@ class Program(NamedTuple):
     outputs: tuple[int, ...]
     is_tuple: bool
     reduction: str | None
-    axis: int | None
+    axis: Axis
 
 
 class Builder:
@@ -163,7 +165,7 @@ class Builder:
         self,
         outputs: Sequence[int],
         is_tuple: bool,
-        reduction: tuple[str, int | None] | None = None,
+        reduction: tuple[str, Axis] | None = None,
         names: Sequence[str] | None = None,
     ) -> Program:
         """Numbers the nodes that outputs need: inputs, constants, instructions."""
@@ -283,7 +285,7 @@ def _error(node: Any, message: str, kind: type[Exception] = ValueError) -> Excep
     return kind(f"expression: column {node.col_offset + 1}: {message}")
 
 
-def _closing_reduction(body: _ast.expr) -> tuple[str, int | None, _ast.expr] | None:
+def _closing_reduction(body: _ast.expr) -> tuple[str, Axis, _ast.expr] | None:
     """The name, axis and argument of a reduction that is the whole expression."""
     if not isinstance(body, _ast.Call) or not isinstance(body.func, _ast.Name):
         return None
@@ -294,12 +296,25 @@ def _closing_reduction(body: _ast.expr) -> tuple[str, int | None, _ast.expr] | N
         raise _error(body, f"{body.func.id} takes an argument and axis")
     if not given:
         return body.func.id, None, body.args[0]
-    axis, sign = given[0], 1
-    if isinstance(axis, _ast.UnaryOp) and isinstance(axis.op, _ast.USub):
-        axis, sign = axis.operand, -1
-    if not isinstance(axis, _ast.Constant) or not (axis.value is None or type(axis.value) is int):
-        raise _error(axis, "axis must be an integer or None")
-    return body.func.id, None if axis.value is None else sign * axis.value, body.args[0]
+    return body.func.id, _read_axis(given[0]), body.args[0]
+
+
+def _read_axis(node: Any) -> Axis:
+    """None, an integer or a tuple of integers, as written."""
+    if isinstance(node, _ast.Tuple):
+        return tuple(_read_index(part) for part in node.elts)
+    if isinstance(node, _ast.Constant) and node.value is None:
+        return None
+    return _read_index(node)
+
+
+def _read_index(node: Any) -> int:
+    sign = 1
+    if isinstance(node, _ast.UnaryOp) and isinstance(node.op, _ast.USub):
+        node, sign = node.operand, -1
+    if not isinstance(node, _ast.Constant) or type(node.value) is not int:
+        raise _error(node, "axis must be an integer, a tuple of them or None")
+    return sign * node.value
 
 
 class _Walk:
@@ -387,6 +402,8 @@ class _Walk:
             raise _error(node, "contains is for text, which is not supported", TypeError)
         if name in _REDUCTIONS:
             raise _error(node, f"{name} can only be the outermost function")
+        if name in _PLACES:
+            raise _error(node, f"{name} is not for expressions; forzium.{name} of an array would do")
         if node.keywords:
             raise _error(node, f"{name} takes no keywords here")
         count = len(node.args)
