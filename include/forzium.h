@@ -355,13 +355,38 @@ FZ_API fz_status fz_expression_reduce_shape(const fz_expression *expression, fz_
 
 /* ---- linear algebra and images ------------------------------------------------------------------ */
 
-/** c[i][j] = sum over k of a[i][k] * b[k][j].
-    a is (m, k), b is (k, n), c is (m, n), any strides; all of one dtype; c must not share memory with
-    a or b. k == 0 gives zeros. Products are fused into sums (FMA where the CPU has it), in an order
-    that the shapes and the machine fix, never the number of threads; the error is at most
-    k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+/** c[..., i, j] = sum over k of a[..., i, k] * b[..., k, j]
+    a is (..., m, k), b is (..., k, n), c is (..., m, n), any strides; the axes before the last two broadcast as
+    NumPy's. A vector is a row on the left and a column on the right, and c lacks that axis. c has the dtype to which
+    a's and b's promote, and must not share memory with either. k == 0 gives zeros. Integers wrap; float16 and
+    bfloat16 are summed in float32 and rounded once; of bools it is whether any product is true. Products of floats
+    are fused into sums (FMA where the CPU has it), in an order that shapes, strides and the machine fix, never the
+    number of threads; the error is at most k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+    FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
-FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
+FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, int *ndim,
+                                 ptrdiff_t shape[FZ_MAX_NDIM]);
+
+/** A matrix b (k, n) packed for products with it on the right: used often, it saves packing it each time. It keeps
+    nothing of b, never changes, and may be used by any number of threads. */
+typedef struct fz_packed fz_packed;
+/** FZ_ERROR_SHAPE (b has not 2 axes), FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_pack_matrix(const fz_array *b, fz_packed **packed);
+FZ_API void fz_packed_free(fz_packed *packed);
+/** Its shape and dtype, for functions that take no data (fz_matmul_shape). */
+FZ_API const fz_array *fz_packed_array(const fz_packed *packed);
+/** fz_matmul(a, b, c), with the same bits unless a is a vector or c a column. */
+FZ_API fz_status fz_matmul_packed(const fz_array *a, const fz_packed *b, fz_array *c);
+
+/** out[..., j] = activation(sum over k of x[..., k] * weight[j][k] + bias[j])
+    x is (..., in), weight (out, in), bias (out) or NULL; activation is a unary row of ops.def that has a loop for
+    floats, or FZ_OP_COUNT for none. Instead of weight (NULL), its transpose (in, out) may be given packed. out has
+    the dtype to which x's and weight's promote, a float; bias is converted to it. It is rounded once. As fz_matmul
+    for the rest. FZ_ERROR_VALUE (activation), FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_linear(const fz_array *x, const fz_array *weight, const fz_packed *packed,
+                           const fz_array *bias, fz_op activation, fz_array *out);
+FZ_API fz_status fz_linear_shape(const fz_array *x, const fz_array *weight, const fz_packed *packed,
+                                 const fz_array *bias, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
 
 /** out[i] = x[i] for each index i, converted to out's dtype: floats rounded to the nearest, or cut to integers
     (NaN and what lies beyond 64 bits gives the least int64); integers wrap; bool is whether x is not 0.

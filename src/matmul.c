@@ -1,222 +1,301 @@
-/* Matrix multiplication: c = a b in blocks that fit the caches (Goto & van de Geijn, TOMS 2008).
+/* matmul and linear: their arguments, and how products are dealt out to threads: one at a time, many small ones at
+   once, or the parts of one whose inner axis is long. */
+#include <string.h>
 
-   For each block of k: A and B are packed into panels by all participants, then tiles of C are computed by
-   all participants. Every element of C sums its products in one order, whatever the tiles and threads. */
-#include "internal.h"
+#include "matmul.h"
 
 enum {
-    PACKED_BYTES = 8 << 20,    /* most that the packed block of A, and that of B, may take */
-    PARALLEL_FROM = 1000000,   /* multiply-adds below which waking a thread does not pay */
-    TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
+    ITEM_WORK = 50000,    /* multiply-adds that a task of a batch has at least */
+    SPLIT_RESULTS = 4096, /* a result of at most so many elements is made of parts of the inner axis, */
+    SPLIT_FROM = 8192,    /* where that has so many steps, */
+    SPLIT_STEPS = 2048,   /* and a part so many at least: */
+    SPLIT_PARTS = 16,     /* the shape alone decides into how many */
 };
 
-/* One operand as the packing sees it: byte strides along m or n, and along k. */
-typedef struct matrix {
-    const char *data;
-    ptrdiff_t rows, columns, row_stride, column_stride;
-} matrix;
-
-typedef struct job {
-    const fz_matmul_kernels *kernels;
-    ptrdiff_t element;        /* bytes */
-    matrix a, b, c;           /* c's columns are contiguous */
-    ptrdiff_t mc, nc, kc;     /* sizes of a block */
-    ptrdiff_t tile_m, tile_n; /* a task's part of a block of C */
-    char *packed_a, *packed_b;
-    /* the block at hand */
-    ptrdiff_t i, j, p, m, n, k;
-} job;
-
-/* ---- tasks ---------------------------------------------------------------------------------------------- */
-
-static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div(n, multiple) * multiple; }
-
-/* Items are panels: those of A first, then those of B. */
-static void pack(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
-    (void)participant;
-    const job *t = context;
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr, a_panels = fz__ceil_div(t->m, mr);
-    const ptrdiff_t a_end = fz__min(end, a_panels);
-    if (begin < a_end) {
-        const ptrdiff_t row = begin * mr;
-        t->kernels->pack_a((size_t)(fz__min(a_end * mr, t->m) - row), (size_t)t->k,
-                           t->a.data + (t->i + row) * t->a.row_stride + t->p * t->a.column_stride,
-                           t->a.row_stride, t->a.column_stride, t->packed_a + row * t->k * t->element);
-        begin = a_end;
-    }
-    if (begin < end) {
-        const ptrdiff_t column = (begin - a_panels) * nr;
-        t->kernels->pack_b((size_t)t->k, (size_t)(fz__min((end - a_panels) * nr, t->n) - column),
-                           t->b.data + t->p * t->b.row_stride + (t->j + column) * t->b.column_stride,
-                           t->b.row_stride, t->b.column_stride, t->packed_b + column * t->k * t->element);
-    }
+static double work_of(const fz__product *p) {
+    return (double)p->c.rows * (double)p->c.columns * (double)p->a.columns;
 }
 
-/* One tile of C: the B panel stays in L1 or close to it while the panels of A, which fit in L2, pass by. */
-static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column) {
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr, c_stride = t->c.row_stride;
-    const ptrdiff_t row_end = fz__min(row + t->tile_m, t->m), column_end = fz__min(column + t->tile_n, t->n);
-    char *c = (char *)t->c.data + t->i * c_stride + t->j * t->element;
-    for (ptrdiff_t j = column; j < column_end; j += nr) {
-        for (ptrdiff_t i = row; i < row_end; i += mr) {
-            t->kernels->tile((size_t)fz__min(mr, row_end - i), (size_t)fz__min(nr, column_end - j),
-                             (size_t)t->k, t->packed_a + i * t->k * t->element,
-                             t->packed_b + j * t->k * t->element, c + i * c_stride + j * t->element, c_stride,
-                             t->p > 0);
-        }
-    }
-}
-
-static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
-    (void)participant;
-    const job *t = context;
-    const ptrdiff_t columns = fz__ceil_div(t->n, t->tile_n);
-    for (ptrdiff_t tile = begin; tile < end; tile++)
-        multiply_tile(t, tile / columns * t->tile_m, tile % columns * t->tile_n);
-}
-
-/* ---- blocks --------------------------------------------------------------------------------------------- */
-
-/* Length of equal parts of n, none longer than `most`, in whole multiples. */
-static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
-    most = fz__max(multiple, most / multiple * multiple);
-    return round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
-}
-
-/* kc: a panel of A takes three quarters of L1 while B streams by. A tile of C needs tile_m rows of A in a
-   third of L2. */
-static void choose_blocks(job *t) {
-    const fz__caches *caches = fz__cpu_caches();
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr;
-    const ptrdiff_t l1 = (ptrdiff_t)caches->l1, l2 = (ptrdiff_t)caches->l2;
-    t->kc = even_part(t->a.columns, fz__min(l1 * 3 / 4 / (mr * t->element), 512), 1);
-    t->mc = fz__min(round_up(t->a.rows, mr), PACKED_BYTES / (t->kc * t->element) / mr * mr);
-    t->nc = fz__min(round_up(t->b.columns, nr), PACKED_BYTES / (t->kc * t->element) / nr * nr);
-    t->tile_m = even_part(fz__min(t->mc, t->a.rows), l2 / 3 / (t->kc * t->element), mr);
-    t->tile_n = t->nc;
-}
-
-/* Halves tiles until every participant has a few, or they are too small to be worth it. */
-static void split_tiles(job *t, int participants) {
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr;
-    const ptrdiff_t m = fz__min(t->mc, t->a.rows), n = fz__min(t->nc, t->b.columns);
-    while (fz__ceil_div(m, t->tile_m) * fz__ceil_div(n, t->tile_n) <
-           (ptrdiff_t)participants * TILES_PER_PARTICIPANT) {
-        if (t->tile_n >= 4 * nr && t->tile_n >= t->tile_m)
-            t->tile_n = round_up(fz__ceil_div(t->tile_n, 2), nr);
-        else if (t->tile_m >= 4 * mr)
-            t->tile_m = round_up(fz__ceil_div(t->tile_m, 2), mr);
-        else
-            return;
-    }
-}
-
-static void run_blocks(job *t, int participants) {
-    const ptrdiff_t mr = t->kernels->mr, nr = t->kernels->nr, m = t->a.rows, n = t->b.columns,
-                    k = t->a.columns;
-    for (t->j = 0; t->j < n; t->j += t->nc) {
-        for (t->i = 0; t->i < m; t->i += t->mc) {
-            for (t->p = 0; t->p < k; t->p += t->kc) {
-                t->m = fz__min(t->mc, m - t->i);
-                t->n = fz__min(t->nc, n - t->j);
-                t->k = fz__min(t->kc, k - t->p);
-                const ptrdiff_t panels = fz__ceil_div(t->m, mr) + fz__ceil_div(t->n, nr);
-                fz__parallel_for(participants, panels, participants > 1 ? 4 : panels, pack, t);
-                const ptrdiff_t tiles = fz__ceil_div(t->m, t->tile_m) * fz__ceil_div(t->n, t->tile_n);
-                fz__parallel_for(participants, tiles, participants > 1 ? 1 : tiles, multiply, t);
-            }
-        }
-    }
-}
-
-/* The participants, 1 where the work is too little to share. */
-static int choose_participants(const job *t) {
-    const double work = (double)t->a.rows * (double)t->b.columns * (double)t->a.columns;
-    return work < PARALLEL_FROM ? 1 : fz_get_num_threads();
-}
-
-static fz_status multiply_matrices(fz_dtype dtype, matrix a, matrix b, matrix c) {
-    job t = {.kernels = fz__kernels(dtype)->matmul,
-             .element = (ptrdiff_t)fz_dtype_size(dtype),
-             .a = a,
-             .b = b,
-             .c = c};
-    const int participants = choose_participants(&t);
-    choose_blocks(&t);
-    if (participants > 1) split_tiles(&t, participants);
-    const size_t a_bytes = (size_t)round_up(t.mc * t.kc * t.element, FZ_MAX_VECTOR_BYTES);
-    t.packed_a = fz__workspace_acquire("matmul", a_bytes + (size_t)(t.nc * t.kc * t.element));
-    if (!t.packed_a) return FZ_ERROR_MEMORY;
-    t.packed_b = t.packed_a + a_bytes;
-    run_blocks(&t, participants);
-    fz__workspace_release(t.packed_a);
+static fz_status run_product(const char *operation, const fz__product *p) {
+    const int participants = fz__product_participants(p);
+    const size_t bytes = fz__product_scratch(p, participants);
+    char *scratch = bytes ? fz__workspace_acquire(operation, bytes) : NULL;
+    if (bytes && !scratch) return FZ_ERROR_MEMORY;
+    fz__product_run(p, scratch, participants);
+    fz__workspace_release(scratch);
     return FZ_OK;
+}
+
+/* ---- a long inner axis ------------------------------------------------------------------------------------ */
+
+typedef struct split {
+    const fz__product *whole, *part;
+    ptrdiff_t parts, steps;
+    char *sums, *scratch; /* of each part; of each participant */
+    ptrdiff_t sums_bytes;
+} split;
+
+static void run_parts(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    const split *t = context;
+    for (ptrdiff_t index = begin; index < end; index++) {
+        fz__product part = *t->part;
+        const ptrdiff_t at = index * t->steps;
+        part.a.data += at * part.a.column_stride;
+        part.b.data += at * part.b.row_stride;
+        part.c.data = t->sums + index * t->sums_bytes;
+        part.a.columns = part.b.rows = fz__min(t->steps, t->whole->a.columns - at);
+        fz__product_run(&part, t->scratch + (size_t)participant * fz__product_scratch(&part, 1), 1);
+    }
+}
+
+static void add_parts(const split *t) {
+    const fz__product *whole = t->whole;
+    const ptrdiff_t row_stride = t->part->c.row_stride;
+    fz_loop *add = whole->kernels->elementwise->loops[FZ_OP_add];
+    for (ptrdiff_t index = 1; index < t->parts; index++)
+        add((size_t)(whole->c.rows * whole->c.columns),
+            (const void *const[]){t->sums, t->sums + index * t->sums_bytes}, (const unsigned char[]){1, 1},
+            t->sums);
+    fz__product last = *whole;
+    last.through_scratch = true; /* the sums lie beside c */
+    fz__finish_rows(&last, 0, 0, whole->c.rows, whole->c.columns, t->sums, row_stride);
+}
+
+static bool is_split(const fz__product *p) {
+    return !p->packed && p->a.columns >= SPLIT_FROM && p->c.rows * p->c.columns <= SPLIT_RESULTS;
+}
+
+static fz_status run_split(const char *operation, const fz__product *whole) {
+    const ptrdiff_t k = whole->a.columns, element = (ptrdiff_t)fz_dtype_size(whole->compute);
+    split t = {.whole = whole};
+    t.parts = fz__min(k / SPLIT_STEPS, SPLIT_PARTS);
+    t.steps = fz__ceil_div(fz__ceil_div(k, t.parts), 64) * 64;
+    t.parts = fz__ceil_div(k, t.steps);
+    fz__product part = *whole;
+    part.finish = (fz__finish){0};
+    part.a.columns = part.b.rows = t.steps;
+    part.c.dtype = whole->compute;
+    part.c.row_stride = whole->c.columns * element;
+    part.c.column_stride = element;
+    fz__product_plan(&part);
+    t.part = &part;
+    t.sums_bytes = fz__ceil_div(whole->c.rows * whole->c.columns * element, FZ_CACHE_LINE) * FZ_CACHE_LINE;
+    const int participants = work_of(whole) < 10 * ITEM_WORK ? 1 : fz__participants(t.parts, 1);
+    t.sums = fz__workspace_acquire(operation, (size_t)(t.parts * t.sums_bytes) +
+                                                  (size_t)participants * fz__product_scratch(&part, 1));
+    if (!t.sums) return FZ_ERROR_MEMORY;
+    t.scratch = t.sums + t.parts * t.sums_bytes;
+    fz__parallel_for(participants, t.parts, 1, run_parts, &t);
+    add_parts(&t);
+    fz__workspace_release(t.sums);
+    return FZ_OK;
+}
+
+/* ---- many products ---------------------------------------------------------------------------------------- */
+
+typedef struct batch {
+    const fz__product *product;
+    const fz__nest *nest; /* of a, b and c over the axes before the last two */
+    char *scratch;        /* of each participant */
+} batch;
+
+static void run_entry(const batch *t, ptrdiff_t index, char *scratch, int participants) {
+    fz__product product = *t->product;
+    ptrdiff_t coordinates[FZ_MAX_NDIM];
+    char *pointers[3];
+    fz__nest_seek(t->nest, index, coordinates, pointers);
+    product.a.data = pointers[product.transposed ? 1 : 0];
+    product.b.data = pointers[product.transposed ? 0 : 1];
+    product.c.data = pointers[2];
+    fz__product_run(&product, scratch, participants);
+}
+
+static void run_entries(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    const batch *t = context;
+    char *scratch = t->scratch + (size_t)participant * fz__product_scratch(t->product, 1);
+    for (ptrdiff_t index = begin; index < end; index++) run_entry(t, index, scratch, 1);
+}
+
+/* Where there are several for each thread, each is one thread's; else they follow one another, each on all. */
+static fz_status run_batch(const char *operation, const fz__product *p, const fz__nest *nest) {
+    const double work = work_of(p) + 1;
+    const ptrdiff_t grain = (ptrdiff_t)(ITEM_WORK / work) + 1;
+    const bool at_once = nest->size >= 4 * fz_get_num_threads() || fz__product_participants(p) == 1;
+    const int participants = !at_once ? fz__product_participants(p)
+                             : work * (double)nest->size < 8 * ITEM_WORK
+                                 ? 1
+                                 : fz__participants(nest->size, grain);
+    const size_t bytes =
+        at_once ? (size_t)participants * fz__product_scratch(p, 1) : fz__product_scratch(p, participants);
+    batch t = {p, nest, bytes ? fz__workspace_acquire(operation, bytes) : NULL};
+    if (bytes && !t.scratch) return FZ_ERROR_MEMORY;
+    if (at_once)
+        fz__parallel_for(participants, nest->size, participants > 1 ? grain : nest->size, run_entries, &t);
+    else
+        for (ptrdiff_t index = 0; index < nest->size; index++) run_entry(&t, index, t.scratch, participants);
+    fz__workspace_release(t.scratch);
+    return FZ_OK;
+}
+
+/* An axis along which b repeats and the rows of a and c go on is more rows: one product with a tall a. */
+static void fold_rows(fz__product *p, fz__nest *nest) {
+    for (int d = nest->ndim - 1; d >= 0; d--) {
+        if (nest->strides[1][d] != 0 || nest->strides[0][d] != p->a.rows * p->a.row_stride ||
+            nest->strides[2][d] != p->c.rows * p->c.row_stride)
+            continue;
+        p->a.rows = p->c.rows = p->a.rows * nest->shape[d];
+        nest->size /= nest->shape[d];
+        fz__nest_remove_axis(nest, d);
+        d = nest->ndim;
+    }
 }
 
 /* ---- arguments ------------------------------------------------------------------------------------------ */
 
-fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]) {
-    fz_status status = fz__check_array("matmul", "a", a);
-    if (!status) status = fz__check_array("matmul", "b", b);
-    if (!status) status = fz__check_full_float("matmul", "a", a);
-    if (status) return status;
-    fz__shape_text ta, tb;
-    fz__format_shape(&ta, a->ndim, a->shape);
-    fz__format_shape(&tb, b->ndim, b->shape);
-    if (a->ndim != 2 || b->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "matmul: a is %s and b is %s; each must have 2 axes", ta.text,
-                        tb.text);
-    if (a->shape[1] != b->shape[0])
-        return fz__fail(FZ_ERROR_SHAPE,
-                        "matmul: a is %s and b is %s; a's last axis (%td) must equal b's first (%td)",
-                        ta.text, tb.text, a->shape[1], b->shape[0]);
-    shape[0] = a->shape[0];
-    shape[1] = b->shape[1];
+/* Integers below 64 bits wrap as the low bits of 32 do; bools count, and any count but 0 is true. */
+fz_dtype fz__matmul_compute(fz_dtype result) {
+    if (fz__is_full_float(result)) return result;
+    if (result == FZ_FLOAT16 || result == FZ_BFLOAT16) return FZ_FLOAT32;
+    return fz_dtype_size(result) == 8 ? FZ_INT64 : FZ_INT32;
+}
+
+/* The last two axes; a vector is a row on the left and a column on the right. */
+static fz__matrix as_matrix(const fz_array *x, bool is_right) {
+    const ptrdiff_t *shape = x->shape + x->ndim, *strides = x->strides + x->ndim;
+    if (x->ndim >= 2) return (fz__matrix){x->data, x->dtype, shape[-2], shape[-1], strides[-2], strides[-1]};
+    if (is_right) return (fz__matrix){x->data, x->dtype, shape[-1], 1, strides[-1], 0};
+    return (fz__matrix){x->data, x->dtype, 1, shape[-1], 0, strides[-1]};
+}
+
+/* c's matrix lacks the axes that vectors have not. */
+static fz__matrix as_result(const fz__matmul_call *r) {
+    const fz_array *c = r->c;
+    const bool has_rows = r->a->ndim > 1, has_columns = r->b->ndim > 1;
+    const ptrdiff_t *shape = c->shape + c->ndim, *strides = c->strides + c->ndim;
+    fz__matrix m = {c->data, c->dtype, 1, 1, 0, 0};
+    if (has_columns) m.columns = shape[-1], m.column_stride = strides[-1];
+    if (has_rows) m.rows = shape[-1 - has_columns], m.row_stride = strides[-1 - has_columns];
+    return m;
+}
+
+static fz_array leading_axes(const fz_array *x, int last) {
+    return (fz_array){x->data, x->dtype, x->ndim > last ? x->ndim - last : 0, x->shape, x->strides};
+}
+
+/* The bias as one row of the compute dtype, in scratch where it is not so already. */
+static fz_status prepare_bias(const fz__matmul_call *r, fz__product *p, void **memory) {
+    const fz_array *bias = r->bias;
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(p->compute);
+    if (!bias) return FZ_OK;
+    p->finish.bias = (fz__matrix){bias->data, p->compute, 1, p->c.columns, 0, element};
+    if (bias->dtype == p->compute && (bias->strides[0] == element || p->c.columns == 1)) return FZ_OK;
+    *memory = fz__workspace_acquire(r->operation, (size_t)(p->c.columns * element));
+    if (!*memory) return FZ_ERROR_MEMORY;
+    p->finish.bias.data = *memory;
+    fz__copy(bias, &(fz_array){*memory, p->compute, 1, bias->shape, &element});
     return FZ_OK;
 }
 
-static matrix as_matrix(const fz_array *x) {
-    return (matrix){x->data, x->shape[0], x->shape[1], x->strides[0], x->strides[1]};
+static fz_status run_checked(const fz__matmul_call *r, fz__product *p) {
+    fz__nest nest;
+    const int last = (r->a->ndim > 1) + (r->b->ndim > 1);
+    const bool is_batch = r->c->ndim > last;
+    if (is_batch) {
+        const fz_array a = leading_axes(r->a, 2), b = leading_axes(r->b, 2), c = leading_axes(r->c, last);
+        const fz_status status = fz__nest_init(&nest, r->operation, 3, (const fz_array *const[]){&a, &b, &c});
+        if (status) return status;
+        fold_rows(p, &nest);
+    }
+    fz__product_plan(p);
+    if (is_batch && nest.ndim > 0) return run_batch(r->operation, p, &nest);
+    return is_split(p) ? run_split(r->operation, p) : run_product(r->operation, p);
 }
 
-static matrix transposed(matrix x) {
-    return (matrix){x.data, x.columns, x.rows, x.column_stride, x.row_stride};
+/* ---- checking ----------------------------------------------------------------------------------------------- */
+
+static fz_status fail_lengths(const char *operation, const char *const names[2], const fz_array *a,
+                              const fz_array *b) {
+    fz__shape_text ta, tb;
+    fz__format_shape(&ta, a->ndim, a->shape);
+    fz__format_shape(&tb, b->ndim, b->shape);
+    if (a->ndim == 0 || b->ndim == 0)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: %s is %s and %s is %s; each must have an axis or more",
+                        operation, names[0], ta.text, names[1], tb.text);
+    return fz__fail(FZ_ERROR_SHAPE,
+                    "%s: %s is %s and %s is %s; %s's last axis (%td) must equal %s's %s (%td)", operation,
+                    names[0], ta.text, names[1], tb.text, names[0], a->shape[a->ndim - 1], names[1],
+                    b->ndim <= 2 ? "first" : "last but one", b->shape[b->ndim > 1 ? b->ndim - 2 : 0]);
 }
 
-/* c with gaps in both directions is computed next door. */
-static fz_status multiply_into_copy(matrix a, matrix b, const fz_array *c) {
-    ptrdiff_t strides[2];
-    void *memory = fz__workspace_acquire("matmul", (size_t)fz__array_size(c) * fz_dtype_size(c->dtype));
-    if (!memory) return FZ_ERROR_MEMORY;
-    fz_contiguous_strides(c->dtype, 2, c->shape, strides);
-    const fz_array copy = {memory, c->dtype, 2, c->shape, strides};
-    const fz_status status = multiply_matrices(c->dtype, a, b, as_matrix(&copy));
-    if (!status) fz__copy(&copy, c);
+static fz_status find_shape(const char *operation, const char *const names[2], const fz_array *a,
+                            const fz_array *b, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
+    fz_status status = fz__check_array(operation, names[0], a);
+    if (!status) status = fz__check_array(operation, names[1], b);
+    if (status) return status;
+    if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim > 1 ? b->ndim - 2 : 0])
+        return fail_lengths(operation, names, a, b);
+    const fz_array left = leading_axes(a, 2), right = leading_axes(b, 2);
+    status = fz_broadcast_shape(operation, 2, (const fz_array *const[]){&left, &right}, ndim, shape);
+    if (status) return status;
+    if (*ndim + (a->ndim > 1) + (b->ndim > 1) > FZ_MAX_NDIM)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: the result would have more than %d axes", operation,
+                        FZ_MAX_NDIM);
+    if (a->ndim > 1) shape[(*ndim)++] = a->shape[a->ndim - 2];
+    if (b->ndim > 1) shape[(*ndim)++] = b->shape[b->ndim - 1];
+    return FZ_OK;
+}
+
+fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
+    return find_shape("matmul", (const char *const[]){"a", "b"}, a, b, ndim, shape);
+}
+
+/* c beside its inputs: its shape, the dtype to which theirs promote, no memory in common. */
+static fz_status check_result(const fz__matmul_call *r, int ndim, const ptrdiff_t shape[]) {
+    const fz_array *const inputs[] = {r->a, r->packed ? NULL : r->b, r->bias};
+    const fz_dtype dtype = fz_promote(r->a->dtype, r->b->dtype);
+    const fz_status status = fz__check_output(r->operation, r->c, ndim, shape, 0, NULL);
+    if (status) return status;
+    if (r->c->dtype != dtype)
+        return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s; it must be %s, to which %s and %s promote",
+                        r->operation, fz_dtype_name(r->c->dtype), fz_dtype_name(dtype),
+                        fz_dtype_name(r->a->dtype), fz_dtype_name(r->b->dtype));
+    if (r->packed && r->packed->compute != fz__matmul_compute(dtype))
+        return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s and %s was packed from %s; %s of its dtype would do",
+                        r->operation, r->names[0], fz_dtype_name(r->a->dtype), r->names[1],
+                        fz_dtype_name(r->b->dtype), r->names[0]);
+    for (int k = 0; k < 3; k++) {
+        if (inputs[k] && fz_may_overlap(inputs[k], r->c))
+            return fz__fail(FZ_ERROR_OVERLAP,
+                            "%s: out shares memory with an input; a separate array would do", r->operation);
+    }
+    return FZ_OK;
+}
+
+fz_status fz__matmul(const fz__matmul_call *r) {
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    int ndim;
+    void *memory = NULL;
+    fz_status status = fz_init();
+    if (!status) status = find_shape(r->operation, r->names, r->a, r->b, &ndim, shape);
+    if (!status) status = check_result(r, ndim, shape);
+    if (status || fz__array_size(r->c) == 0) return status;
+    fz__product p = {.compute = fz__matmul_compute(r->c->dtype),
+                     .a = as_matrix(r->a, false),
+                     .b = as_matrix(r->b, true),
+                     .c = as_result(r),
+                     .packed = r->packed,
+                     .finish.activation = r->activation};
+    status = prepare_bias(r, &p, &memory);
+    if (!status) status = run_checked(r, &p);
     fz__workspace_release(memory);
     return status;
 }
 
-static void fill_zeros(const fz_array *c) {
-    static const double zero = 0; /* all bits 0 in every dtype */
-    const ptrdiff_t strides[2] = {0, 0};
-    fz__copy(&(fz_array){(void *)&zero, c->dtype, 2, c->shape, strides}, c);
+fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c) {
+    return fz__matmul(&(fz__matmul_call){.operation = "matmul", .names = {"a", "b"}, .a = a, .b = b, .c = c});
 }
 
-fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c) {
-    ptrdiff_t shape[2];
-    fz_status status = fz_init();
-    if (!status) status = fz_matmul_shape(a, b, shape);
-    if (!status) status = fz__check_output("matmul", c, 2, shape, 2, (const fz_array *const[]){a, b});
-    if (status || fz__array_size(c) == 0) return status;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(c->dtype);
-    const matrix ma = as_matrix(a), mb = as_matrix(b), mc = as_matrix(c);
-    if (a->shape[1] == 0)
-        fill_zeros(c);
-    else if (mc.column_stride == element || mc.columns == 1)
-        status = multiply_matrices(c->dtype, ma, mb, mc);
-    else if (mc.row_stride == element || mc.rows == 1) /* c^T = b^T a^T */
-        status = multiply_matrices(c->dtype, transposed(mb), transposed(ma), transposed(mc));
-    else
-        status = multiply_into_copy(ma, mb, c);
-    return status;
+fz_status fz_matmul_packed(const fz_array *a, const fz_packed *b, fz_array *c) {
+    return fz__matmul(&(fz__matmul_call){
+        .operation = "matmul", .names = {"a", "b"}, .a = a, .b = fz_packed_array(b), .packed = b, .c = c});
 }

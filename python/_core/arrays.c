@@ -1,4 +1,4 @@
-/* The operations on whole arrays: matmul, transpose, conv2d, max_pool2d. */
+/* The operations on whole arrays: transpose, conv2d, max_pool2d. */
 #include "core.h"
 
 /* Two inputs in their common dtype; both are cleared on failure. */
@@ -17,47 +17,26 @@ static int view_pair(const fzpy_operation *row, PyObject *const *values, fzpy_vi
     return -1;
 }
 
-typedef fz_status pair_shape(const fz_array *a, const fz_array *b, ptrdiff_t shape[2]);
-typedef fz_status pair_compute(const fz_array *a, const fz_array *b, fz_array *out);
-
-/* What matmul and conv2d have in common: two inputs, a matrix as result, work per element of it. */
-static PyObject *compute_pair(const fzpy_operation *row, PyObject *const *values, PyObject *given,
-                              pair_shape *get_shape, pair_compute *run,
-                              double (*work)(const fzpy_view views[2])) {
+static PyObject *compute_conv2d(const fzpy_operation *row, PyObject *const *values) {
     fzpy_view views[2];
     if (view_pair(row, values, views) < 0) return NULL;
     const fzpy_view *const inputs[] = {&views[0], &views[1]};
     ptrdiff_t shape[2];
     fzpy_output out;
     PyObject *result = NULL;
-    fz_status status = get_shape(&views[0].array, &views[1].array, shape);
+    fz_status status = fz_conv2d_shape(&views[0].array, &views[1].array, shape);
     if (status) {
         fzpy_raise(status);
-    } else if (fzpy_output_open(&out, row->signature.function, given, views[0].array.dtype, 2, shape, 2,
+    } else if (fzpy_output_open(&out, row->signature.function, values[2], views[0].array.dtype, 2, shape, 2,
                                 inputs) == 0) {
-        PyThreadState *released = fzpy_release_gil(work(views));
-        status = run(&views[0].array, &views[1].array, &out.target->array);
+        PyThreadState *released = fzpy_release_gil(fzpy_view_size(&views[0]) * fzpy_view_size(&views[1]));
+        status = fz_conv2d(&views[0].array, &views[1].array, &out.target->array);
         fzpy_retake_gil(released);
         result = fzpy_output_close(&out, status);
     }
     fzpy_view_clear(&views[0]);
     fzpy_view_clear(&views[1]);
     return result;
-}
-
-static double matmul_work(const fzpy_view views[2]) {
-    return fzpy_view_size(&views[0]) * (double)views[1].shape[1];
-}
-static double conv2d_work(const fzpy_view views[2]) {
-    return fzpy_view_size(&views[0]) * fzpy_view_size(&views[1]);
-}
-
-static PyObject *compute_matmul(const fzpy_operation *row, PyObject *const *values) {
-    return compute_pair(row, values, values[2], fz_matmul_shape, fz_matmul, matmul_work);
-}
-
-static PyObject *compute_conv2d(const fzpy_operation *row, PyObject *const *values) {
-    return compute_pair(row, values, values[2], fz_conv2d_shape, fz_conv2d, conv2d_work);
 }
 
 /* ---- transpose ----------------------------------------------------------------------------------------- */
@@ -162,30 +141,6 @@ static PyObject *compute_max_pool2d(const fzpy_operation *row, PyObject *const *
     "    For dtypes other than float32 and float64.\n"                                                      \
     "\n"
 
-static const char matmul_doc[] =
-    "\n\n"
-    "Parameters\n"
-    "----------\n"
-    "a, b : array_like\n"
-    "    Matrices (m, k) and (k, n), any strides; float32 or float64.\n" OUT_AND_ERRORS "Notes\n"
-    "-----\n"
-    "Cache-blocked panels and a register-tiled micro-kernel after Goto and van de Geijn [1]_; the error is\n"
-    "at most k * eps * (abs(a) @ abs(b)). Releases the GIL; the result does not depend on the number of\n"
-    "threads.\n"
-    "\n"
-    "References\n"
-    "----------\n"
-    ".. [1] K. Goto, R. van de Geijn, \"Anatomy of High-Performance Matrix Multiplication\", ACM TOMS 34\n"
-    "   (2008).\n"
-    "\n"
-    "Examples\n"
-    "--------\n"
-    ">>> import forzium\n"
-    ">>> import numpy as np\n"
-    ">>> forzium.matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0], [6.0]]))\n"
-    "array([[17.],\n"
-    "       [39.]])\n";
-
 static const char transpose_doc[] =
     "\n\n"
     "Parameters\n"
@@ -250,12 +205,6 @@ static const char max_pool2d_doc[] =
     "       [13., 15.]])\n";
 
 static const fzpy_operation rows[] = {
-    {.signature = {"matmul", 3, 2, 0, 3, {"a", "b", "out"}},
-     .parameters = "a, b, out=None",
-     .doc = "Product of two matrices.",
-     .family = matmul_doc,
-     .example = "",
-     .compute = compute_matmul},
     {.signature = {"transpose", 3, 1, 0, 3, {"x", "axes", "out"}},
      .parameters = "x, axes=None, out=None",
      .doc = "A copy of x with its axes permuted.",

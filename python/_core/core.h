@@ -15,6 +15,7 @@ typedef struct fzpy_state {
     PyTypeObject *operation_type;  /* operation.c */
     PyTypeObject *pool_type;       /* pool.c: PoolAllocator */
     PyTypeObject *block_type;      /* block.c: what PoolAllocator.allocate returns */
+    PyTypeObject *packed_type;     /* matmul.c: what pack makes */
     PyTypeObject *expression_type; /* expression.c: Expression */
     PyObject *expressions;         /* expression.c: dict, the last texts and what they came to */
     PyObject *pool_handlers;       /* pool.c: a ContextVar, the memory handlers that `with pool:` replaced */
@@ -175,7 +176,7 @@ struct fzpy_operation {
 /* Adds an object for each to the module. 0, or -1 with an exception. */
 int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t count);
 
-/* ---- elementwise.c, reductions.c, arrays.c: the operations ----------------------------------------------------- */
+/* ---- elementwise.c, reductions.c, matmul.c, arrays.c: the operations ----------------------------------------------------- */
 
 int fzpy_init_elementwise(PyObject *core);
 /* Does op see only whether its operands are 0? */
@@ -187,7 +188,8 @@ PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, 
 bool fzpy_is_same_kind(fz_dtype from, fz_dtype to);
 int fzpy_init_reductions(PyObject *core);
 int fzpy_init_rowwise(PyObject *core); /* rowwise.c */
-int fzpy_init_arrays(PyObject *core);  /* matmul, transpose, conv2d, max_pool2d */
+int fzpy_init_matmul(PyObject *core);  /* matmul, linear, pack */
+int fzpy_init_arrays(PyObject *core);  /* transpose, conv2d, max_pool2d */
 
 /* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(state->operation_type);
     Py_VISIT(state->pool_type);
     Py_VISIT(state->block_type);
+    Py_VISIT(state->packed_type);
     Py_VISIT(state->expression_type);
     Py_VISIT(state->expressions);
     Py_VISIT(state->pool_handlers);
@@ -17,6 +18,7 @@ static int clear(PyObject *module) {
     Py_CLEAR(state->operation_type);
     Py_CLEAR(state->pool_type);
     Py_CLEAR(state->block_type);
+    Py_CLEAR(state->packed_type);
     Py_CLEAR(state->expression_type);
     Py_CLEAR(state->expressions);
     Py_CLEAR(state->pool_handlers);
@@ -32,7 +34,7 @@ static int execute(PyObject *module) {
         return -1;
     }
     int (*const parts[])(PyObject *) = {fzpy_init_operations, fzpy_init_elementwise, fzpy_init_reductions,
-                                        fzpy_init_arrays,     fzpy_init_rowwise,     fzpy_init_threads,
+                                        fzpy_init_matmul,     fzpy_init_arrays,      fzpy_init_rowwise,    fzpy_init_threads,
                                         fzpy_init_pool,       fzpy_init_engine,      fzpy_init_zero_copy,
                                         fzpy_init_expression};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

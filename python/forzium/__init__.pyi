@@ -422,14 +422,53 @@ class _Place(_Operation):
     ) -> Any: ...
 
 @final
+class PackedMatrix:
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+@final
 @type_check_only
 class _Matmul(_Operation):
     @overload
-    def __call__(self, a: _Input, b: _Input, out: _Out) -> _Out: ...
+    def __call__(self, a: _Input, b: _Input | PackedMatrix, out: _Out) -> _Out: ...
     @overload
-    def __call__(self, a: NDArray[_Scalar], b: NDArray[_Scalar], out: None = None) -> NDArray[_Scalar]: ...
+    def __call__(self, a: _Input, b: _Input | PackedMatrix, out: None = None) -> Any: ...
+
+_Activation: TypeAlias = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "softplus", "tanh"]
+
+@final
+@type_check_only
+class _Linear(_Operation):
     @overload
-    def __call__(self, a: _Input, b: _Input, out: None = None) -> NDArray[Any]: ...
+    def __call__(
+        self,
+        x: _Input,
+        weight: _Input | PackedMatrix,
+        bias: _Input | None = None,
+        activation: _Activation | None = None,
+        *,
+        out: _Out,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        weight: _Input | PackedMatrix,
+        bias: _Input | None,
+        activation: _Activation | None,
+        out: _Out,
+    ) -> _Out: ...
+    @overload
+    def __call__(
+        self,
+        x: _Input,
+        weight: _Input | PackedMatrix,
+        bias: _Input | None = None,
+        activation: _Activation | None = None,
+        out: None = None,
+    ) -> NDArray[Any]: ...
 
 @final
 @type_check_only
@@ -690,9 +729,12 @@ vecdot: Final[_Vecdot]
 dot: Final[_Dot]
 
 matmul: Final[_Matmul]
+linear: Final[_Linear]
 transpose: Final[_Transpose]
 conv2d: Final[_Conv2d]
 max_pool2d: Final[_MaxPool2d]
+
+def pack(b: _Input) -> PackedMatrix: ...
 
 # ---- expressions ------------------------------------------------------------------------------------------
 

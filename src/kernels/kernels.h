@@ -112,21 +112,43 @@ typedef struct fz_extreme_kernels {
                                    void *best, int64_t *index);
 } fz_extreme_kernels;
 
-/* Matrix multiplication on packed panels (Goto & van de Geijn, "Anatomy of high-performance matrix
-   multiplication", TOMS 2008). An A panel is mr rows: element (i, p) at a[p * mr + i]. A B panel is
-   nr columns: element (p, j) at b[p * nr + j]. Panels are aligned to FZ_MAX_VECTOR_BYTES and padded with
-   zeros. */
+/* Matrix multiplication (Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", TOMS 2008). An
+   A panel is mr rows, a B panel nr columns. Packed, element (i, p) of A's is at a[p * mr + i], element (p, j) of B's
+   at b[p * nr + j], and zeros fill the last panel up. */
+/* Packs n lines (rows of A, columns of B), each of k steps, at strides in bytes. */
+typedef void fz_pack(size_t n, size_t k, const void *x, ptrdiff_t line_stride, ptrdiff_t step_stride,
+                     void *panels);
+
+typedef struct fz_pack_kernels {
+    fz_pack *a, *b;
+} fz_pack_kernels;
+
+/* Where the panels of an operand are, packed or not: strides in bytes from panel to panel, from line to line (rows of
+   A; columns of B are contiguous), and from step to step of k. */
+typedef struct fz_panels {
+    const void *data;
+    ptrdiff_t panel, line, step;
+} fz_panels;
+
 typedef struct fz_matmul_kernels {
     int mr, nr;
-    void (*pack_a)(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                   void *panels);
-    void (*pack_b)(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                   void *panels);
-    /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n, 1 <= m <= mr, 1 <= n <= nr; row_stride in
-       bytes, columns contiguous. Adds to c where accumulate, else overwrites it. */
-    void (*tile)(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride,
-                 bool accumulate);
+    int unpacked_columns; /* an unpacked B has a multiple of so many */
+    /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n; row_stride in bytes, columns contiguous. Adds
+       to c where accumulate, else overwrites it. */
+    void (*multiply)(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
+                     ptrdiff_t row_stride, bool accumulate);
 } fz_matmul_kernels;
+
+/* A vector times a matrix, at the speed at which the matrix is read. Elements of x, and those of b that are named
+   contiguous, are. Each adds to c where accumulate, else overwrites it. */
+typedef struct fz_matvec_kernels {
+    /* c[j] (+)= sum over p < k of x[p] * b[p][j] for j < n; rows contiguous */
+    void (*rows)(size_t k, size_t n, const void *x, const void *b, ptrdiff_t row_stride, void *c,
+                 bool accumulate);
+    /* c[j] (+)= sum over p < k of x[p] * b[p][j] for j < n; columns contiguous */
+    void (*columns)(size_t k, size_t n, const void *x, const void *b, ptrdiff_t column_stride, void *c,
+                    bool accumulate);
+} fz_matvec_kernels;
 
 typedef struct fz_image_kernels {
     /* out[i][j] = sum over p < kh, q < kw of x[i + p][j + q] * weight[p * kw + q] for i < h, j < w. Columns
@@ -192,10 +214,12 @@ typedef struct fz_kernels {
     const fz_elementwise_kernels *elementwise;
     const fz_reduce_kernels *reduce;   /* NULL for float16 and bfloat16 */
     const fz_extreme_kernels *extreme; /* so, too */
+    const fz_matmul_kernels *matmul; /* NULL but for float32, float64, int32 and int64 */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
     const fz_moment_kernels *moment;
-    const fz_matmul_kernels *matmul;
+    const fz_pack_kernels *pack; /* for all dtypes of the size */
+    const fz_matvec_kernels *matvec;
     const fz_image_kernels *image;
     fz_transpose_tile *transpose;
     const fz_rowwise_kernels *rowwise;

@@ -1,154 +1,96 @@
-/* Matrix multiplication on packed panels: the register-tiled micro-kernel and the packing.
+/* Matrix multiplication: the register-tiled micro-kernels.
 
-   The tile of C is MR rows by NV vectors, held in registers over the whole k loop; each step loads NV
-   vectors of B, and broadcasts MR elements of A. 8 x 3 fills 27 of 32 registers, 4 x 3 all of 16. */
-#include "vec.h"
+   A tile of C is at most MR rows by NV vectors, held in registers over the whole k loop; each step loads NV vectors
+   of B, and broadcasts MR elements of A. Fringes have kernels of their own, so that little is computed in vain.
+   Operands are read at strides: packed panels and plain matrices alike. */
+#include "matmul_tile.h"
 
-enum {
-    MR = FZ_VECTOR_REGISTERS == 32 ? 8 : 4,
-    NV = 3,
-    NR = NV * W,
-    PREFETCH_ROWS = 12, /* how far ahead of its use B is fetched */
-};
+/* ---- one tile --------------------------------------------------------------------------------------------- */
 
-/* ---- micro-kernel --------------------------------------------------------------------------------------- */
+/* The last vector's lanes in use, as vload_part wants them. Where a part costs more than a whole vector, B is
+   padded. */
+FZ_INLINE vec load_last(const char *b, size_t lanes) {
+    return FZ_CHEAP_PARTS ? vload_part(b, lanes, 0) : vload(b);
+}
 
-/* acc = A panel times the first `vectors` columns of the B panel. */
-FZ_INLINE void multiply_panels(size_t k, const T *a, const T *b, vec acc[MR][NV], int vectors) {
+FZ_INLINE void store_sum(char *c, vec sum, size_t lanes, bool accumulate) {
+    if (lanes == W)
+        vstore(c, accumulate ? vload(c) + sum : sum);
+    else
+        vstore_part(c, accumulate ? vload_part(c, lanes, 0) + sum : sum, lanes);
+}
+
+/* rows and vectors are constants wherever this is inlined. */
+FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const char *a, const char *b,
+                    ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate) {
+    const ptrdiff_t a_line = pa->line, a_step = pa->step;
+    vec acc[MR][NV];
 #pragma GCC unroll 8
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; v++) acc[i][v] = (vec){0};
+        for (int v = 0; v < vectors; v++) {
+            acc[i][v] = (vec){0};
+            __builtin_prefetch(c + i * row_stride + v * (ptrdiff_t)sizeof(vec), 1);
+        }
     }
-    for (; k; k--, a += MR, b += NR) {
+    for (; k; k--, a += a_step, b += b_step) {
         vec row[NV];
-        __builtin_prefetch(b + PREFETCH_ROWS * NR);
-        __builtin_prefetch(b + PREFETCH_ROWS * NR + W);
-        __builtin_prefetch(b + PREFETCH_ROWS * NR + 2 * W);
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; v++) row[v] = vload(b + v * W);
+        for (int v = 0; v < vectors - 1; v++) row[v] = vload(b + v * sizeof(vec));
+        row[vectors - 1] = load_last(b + (vectors - 1) * sizeof(vec), lanes);
 #pragma GCC unroll 8
-        for (int i = 0; i < MR; i++) {
-            const vec element = vsplat(a[i]);
+        for (int i = 0; i < rows; i++) {
+            const vec element = vsplat(load_one(a + i * a_line));
 #pragma GCC unroll 3
             for (int v = 0; v < vectors; v++) acc[i][v] += element * row[v];
         }
     }
-}
-
-/* A tile that has all its rows and whole vectors of columns goes straight to C. */
-FZ_INLINE void whole_tile(size_t k, const T *a, const T *b, char *c, ptrdiff_t row_stride, bool accumulate,
-                          int vectors) {
-    vec acc[MR][NV];
 #pragma GCC unroll 8
-    for (int i = 0; i < MR; i++) {
-        for (int line = 0; line < vectors * (int)sizeof(vec); line += 64)
-            __builtin_prefetch(c + i * row_stride + line, 1);
-    }
-    multiply_panels(k, a, b, acc, vectors);
-#pragma GCC unroll 8
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; v++) {
-            char *at = c + i * row_stride + v * (ptrdiff_t)sizeof(vec);
-            vstore(at, accumulate ? vload(at) + acc[i][v] : acc[i][v]);
+        for (int v = 0; v < vectors; v++)
+            store_sum(c + i * row_stride + v * (ptrdiff_t)sizeof(vec), acc[i][v], v < vectors - 1 ? W : lanes,
+                      accumulate);
+    }
+}
+
+/* ---- the family -------------------------------------------------------------------------------------------- */
+
+typedef void tile_function(size_t k, const fz_panels *pa, const char *a, const char *b, ptrdiff_t b_step,
+                           char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate);
+
+#define TILE(rows, vectors)                                                                            \
+    static void tile_##rows##x##vectors(size_t k, const fz_panels *pa, const char *a, const char *b,   \
+                                        ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, \
+                                        bool accumulate) {                                             \
+        tile(rows, vectors, k, pa, a, b, b_step, c, row_stride, lanes, accumulate);                    \
+    }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
+#define NAMES(rows) {tile_##rows##x1, tile_##rows##x2, tile_##rows##x3},
+#if FZ_VECTOR_REGISTERS == 32
+#define FOR_EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#else
+#define FOR_EACH_HEIGHT(X) X(1) X(2) X(3) X(4)
+#endif
+FOR_EACH_HEIGHT(TILES)
+static tile_function *const tiles[MR][NV] = {FOR_EACH_HEIGHT(NAMES)};
+
+/* A panel of B stays close while the panels of A pass by. */
+static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
+                     ptrdiff_t row_stride, bool accumulate) {
+    const char *b_panel = b->data;
+    for (size_t j = 0; j < n; j += NR, b_panel += b->panel) {
+        const size_t columns = n - j < NR ? n - j : NR, vectors = (columns + W - 1) / W;
+        const size_t lanes = columns - (vectors - 1) * W;
+        const char *a_panel = a->data;
+        char *at = (char *)c + j * sizeof(T);
+        for (size_t i = 0; i < m; i += MR, a_panel += a->panel, at += MR * row_stride) {
+            const size_t rows = m - i < MR ? m - i : MR;
+            tiles[rows - 1][vectors - 1](k, a, a_panel, b_panel, b->step, at, row_stride, lanes, accumulate);
         }
     }
-}
-
-/* Any other tile is computed whole and stored in part. */
-static void edge_tile(size_t m, size_t n, size_t k, const T *a, const T *b, char *c, ptrdiff_t row_stride,
-                      bool accumulate, void (*whole)(size_t, const T *, const T *, char *, ptrdiff_t, bool)) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) T whole_c[MR * NR];
-    whole(k, a, b, (char *)whole_c, NR * sizeof(T), false);
-    for (size_t i = 0; i < m; i++) {
-        for (size_t j = 0; j < n; j += W) {
-            const size_t lanes = n - j < W ? n - j : W;
-            char *at = c + (ptrdiff_t)i * row_stride + j * sizeof(T);
-            const vec sum = vload(whole_c + i * NR + j);
-            vstore_part(at, accumulate ? vload_part(at, lanes, 0) + sum : sum, lanes);
-        }
-    }
-}
-
-static void tile1(size_t k, const T *a, const T *b, char *c, ptrdiff_t row_stride, bool accumulate) {
-    whole_tile(k, a, b, c, row_stride, accumulate, 1);
-}
-
-static void tile2(size_t k, const T *a, const T *b, char *c, ptrdiff_t row_stride, bool accumulate) {
-    whole_tile(k, a, b, c, row_stride, accumulate, 2);
-}
-
-static void tile3(size_t k, const T *a, const T *b, char *c, ptrdiff_t row_stride, bool accumulate) {
-    whole_tile(k, a, b, c, row_stride, accumulate, 3);
-}
-
-static void tile(size_t m, size_t n, size_t k, const void *a, const void *b, void *c, ptrdiff_t row_stride,
-                 bool accumulate) {
-    static void (*const whole[])(size_t, const T *, const T *, char *, ptrdiff_t, bool) = {tile1, tile2,
-                                                                                           tile3};
-    const size_t vectors = (n + W - 1) / W;
-    if (m == MR && n == vectors * W)
-        whole[vectors - 1](k, a, b, c, row_stride, accumulate);
-    else
-        edge_tile(m, n, k, a, b, c, row_stride, accumulate, whole[vectors - 1]);
-}
-
-/* ---- packing --------------------------------------------------------------------------------------------- */
-
-/* Copies `count` <= width elements at `stride` for each of k steps into rows of `width`, zeros behind them. */
-FZ_INLINE void pack_gather(size_t count, size_t k, const char *x, ptrdiff_t stride, ptrdiff_t step, T *panel,
-                           size_t width) {
-    for (size_t p = 0; p < k; p++, x += step, panel += width) {
-        for (size_t i = 0; i < count; i++) panel[i] = load_one(x + (ptrdiff_t)i * stride);
-        for (size_t i = count; i < width; i++) panel[i] = 0;
-    }
-}
-
-/* The same where each step's elements are contiguous. */
-FZ_INLINE void pack_rows(size_t k, const char *x, ptrdiff_t step, T *panel, size_t width) {
-    for (size_t p = 0; p < k; p++, x += step, panel += width) memcpy(panel, x, width * sizeof(T));
-}
-
-/* The same where each element's steps are contiguous: blocks are transposed in registers. */
-FZ_INLINE void pack_columns(size_t k, const char *x, ptrdiff_t stride, T *panel, size_t width) {
-    const size_t rows = width < W ? width : W; /* of a block; either way a power of two */
-    size_t p = 0;
-    for (; p + W <= k; p += W, x += sizeof(vec), panel += W * width) {
-        for (size_t i = 0; i < width; i += rows) {
-            vec block[W];
-            for (size_t r = 0; r < rows; r++) block[r] = vload(x + (ptrdiff_t)(i + r) * stride);
-            vtranspose(block, (int)rows);
-            for (size_t r = 0; r < rows; r++) vstore(panel + i + r * (width < W ? W : width), block[r]);
-        }
-    }
-    pack_gather(width, k - p, x, stride, sizeof(T), panel, width);
-}
-
-/* Panels of `width` elements side by side (at byte stride `stride`) by k steps (at `step`). */
-FZ_INLINE void pack_panels(size_t n, size_t k, const char *x, ptrdiff_t stride, ptrdiff_t step, T *panels,
-                           size_t width) {
-    for (size_t i = 0; i < n; i += width, x += (ptrdiff_t)width * stride, panels += k * width) {
-        const size_t count = n - i < width ? n - i : width;
-        if (count == width && stride == sizeof(T))
-            pack_rows(k, x, step, panels, width);
-        else if (count == width && step == sizeof(T))
-            pack_columns(k, x, stride, panels, width);
-        else
-            pack_gather(count, k, x, stride, step, panels, width);
-    }
-}
-
-static void pack_a(size_t m, size_t k, const void *a, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                   void *panels) {
-    pack_panels(m, k, a, row_stride, column_stride, panels, MR);
-}
-
-static void pack_b(size_t k, size_t n, const void *b, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                   void *panels) {
-    pack_panels(n, k, b, column_stride, row_stride, panels, NR);
 }
 
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 const fz_matmul_kernels FZ_KERNEL(matmul) = {
-    .mr = MR, .nr = NR, .pack_a = pack_a, .pack_b = pack_b, .tile = tile};
+    .mr = MR, .nr = NR, .unpacked_columns = FZ_CHEAP_PARTS ? 1 : W, .multiply = multiply};

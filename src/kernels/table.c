@@ -7,9 +7,13 @@ extern const fz_chain_kernels FZ_KERNEL(chain);
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 extern const fz_extreme_kernels FZ_KERNEL(extreme);
 #endif
+#if FZ_T_IS_MULTIPLIED
+extern const fz_matmul_kernels FZ_KERNEL(matmul);
+#endif
 #if defined(FZ_T_IS_FLOAT)
 extern const fz_moment_kernels FZ_KERNEL(moment);
-extern const fz_matmul_kernels FZ_KERNEL(matmul);
+extern const fz_pack_kernels FZ_KERNEL(pack);
+extern const fz_matvec_kernels FZ_KERNEL(matvec);
 extern const fz_image_kernels FZ_KERNEL(image);
 extern fz_transpose_tile FZ_KERNEL(transpose);
 extern const fz_rowwise_kernels FZ_KERNEL(rowwise);
@@ -25,9 +29,13 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .reduce = &FZ_KERNEL(reduce),
     .extreme = &FZ_KERNEL(extreme),
 #endif
+#if FZ_T_IS_MULTIPLIED
+    .matmul = &FZ_KERNEL(matmul),
+#endif
 #if defined(FZ_T_IS_FLOAT)
     .moment = &FZ_KERNEL(moment),
-    .matmul = &FZ_KERNEL(matmul),
+    .pack = &FZ_KERNEL(pack),
+    .matvec = &FZ_KERNEL(matvec),
     .image = &FZ_KERNEL(image),
     .transpose = FZ_KERNEL(transpose),
     .rowwise = &FZ_KERNEL(rowwise),

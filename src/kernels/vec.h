@@ -101,6 +101,13 @@ typedef int16_t bits;
 #define FZ_DTYPE FZ_BFLOAT16
 #endif
 
+/* Matrices of the other dtypes are multiplied as these. */
+#if defined(FZ_T_IS_FLOAT) || defined(FZ_T_int32) || defined(FZ_T_int64)
+#define FZ_T_IS_MULTIPLIED 1
+#else
+#define FZ_T_IS_MULTIPLIED 0
+#endif
+
 /* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec. */
 #define FZ_INTRINSIC_(prefix, name, suffix) prefix##name##suffix
 #define FZ_INTRINSIC(prefix, name, suffix) FZ_INTRINSIC_(prefix, name, suffix)
@@ -184,8 +191,10 @@ FZ_INLINE void store_one(void *p, T value) { memcpy(p, &value, sizeof value); }
 
 FZ_INLINE vec vsplat(T value) { return value - (vec){0}; } /* x - 0 is x for every x, -0 included */
 
-/* The first n < W lanes from memory, `fill` in the others; and back. */
+/* The first n < W lanes from memory (n = W: where FZ_CHEAP_PARTS, which says that a part costs no more than a whole),
+   `fill` in the others; and back. */
 #if defined(FZ_SIMD_avx512)
+#define FZ_CHEAP_PARTS 1
 #if defined(FZ_T_float32) || defined(FZ_T_int32) || defined(FZ_T_uint32)
 #define FZ_X86_PART(name) _mm512_mask_##name##_epi32
 typedef __mmask16 lane_set;
@@ -205,6 +214,7 @@ FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
 }
 FZ_INLINE void vstore_part(void *p, vec v, size_t n) { FZ_X86_PART(storeu)(p, first_lanes(n), (__m512i)v); }
 #else
+#define FZ_CHEAP_PARTS 0
 FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
     vec v = vsplat(fill);
     memcpy(&v, p, n * sizeof(T));

@@ -1,5 +1,5 @@
-/* Matrix products: every fringe of the register tile, every layout, the stated error bound, any number of
-   threads. */
+/* Matrix products: every fringe of the register tile, every layout, the stated error bound, any dtype and number of
+   threads; stacks, vectors, packed matrices and layers. */
 #include "instruction_set.h"
 #include "internal.h"
 #include "operand.h"
@@ -133,6 +133,10 @@ static void test_several_blocks(fz_dtype dtype) {
     test_product(dtype, 1, 500, 700, rows, AT_END);
     test_product(dtype, 500, 1, 700, rows, AT_END);
     test_product(dtype, 1, 1, 5000, rows, AT_END);
+    test_product(dtype, 1, 1, 50000, rows, AT_END);
+    test_product(dtype, 7, 30, 9001, columns, AT_END);
+    test_product(dtype, 1, 300, 2500, columns, AT_END);
+    test_product(dtype, 300, 1, 2500, (const layout[]){COLUMNS, SPREAD, SPREAD}, AT_END);
 }
 
 /* A NaN or an infinity reaches its row or column and, through the padding of panels, nothing else. */
@@ -184,6 +188,129 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrd
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
+/* ---- integers ---------------------------------------------------------------------------------- */
+
+/* The low bits of exact sums; of bools whether any product is true. */
+static void check_whole(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const layout how[3]) {
+    check_case("%s, m %td, n %td, k %td, layouts %d %d %d", fz_dtype_name(dtype), m, n, k, how[0], how[1],
+               how[2]);
+    place_matrix(&a, dtype, m, k, how[0], AT_END);
+    place_matrix(&b, dtype, k, n, how[1], AT_BEGIN);
+    place_matrix(&c, dtype, m, n, how[2], AT_END);
+    for (ptrdiff_t i = 0; i < m * k; i++) put(&a.view, i, random_integer(dtype, &state));
+    for (ptrdiff_t i = 0; i < k * n; i++) put(&b.view, i, random_integer(dtype, &state));
+    operand_scribble(&c);
+    operand_remember(&c);
+    if (!CHECK(fz_matmul(&a.view, &b.view, &c.view) == FZ_OK, "%s", fz_error_message())) return;
+    ptrdiff_t wrong = 0;
+    for (ptrdiff_t i = 0; i < m; i++)
+        for (ptrdiff_t j = 0; j < n; j++) {
+            uint64_t sum = 0;
+            for (ptrdiff_t p = 0; p < k; p++)
+                sum += (uint64_t)(int64_t)get2(&a.view, i, p) * (uint64_t)(int64_t)get2(&b.view, p, j);
+            const uint64_t bits = dtype == FZ_BOOL ? sum != 0 : sum;
+            wrong += memcmp((char *)c.view.data + i * c.strides[0] + j * c.strides[1], &bits,
+                            fz_dtype_size(dtype)) != 0; /* little-endian, as every machine here */
+        }
+    CHECK(wrong == 0, "%td elements are wrong", wrong);
+    CHECK(operand_unchanged_around(&c), "wrote beside the output");
+}
+
+static void test_integers(void) {
+    for (fz_dtype dtype = FZ_BOOL; dtype <= FZ_UINT64; dtype++) {
+        for (int trial = 0; trial < 60; trial++) {
+            layout how[3];
+            for (int k = 0; k < 3; k++) how[k] = (layout)random_below(&state, LAYOUTS);
+            check_whole(dtype, (ptrdiff_t)random_below(&state, 20), (ptrdiff_t)random_below(&state, 100),
+                        (ptrdiff_t)random_below(&state, 70), how);
+        }
+        const layout rows[3] = {ROWS, ROWS, ROWS};
+        check_whole(dtype, 9, 17, 1500, rows);
+        check_whole(dtype, 1, 100, 9000, rows);
+        check_whole(dtype, 70, 1, 300, rows);
+    }
+}
+
+/* ---- packed matrices and layers ------------------------------------------------------------------- */
+
+static void test_packed(fz_dtype dtype) {
+    for (int trial = 0; trial < 60; trial++) {
+        const ptrdiff_t m = 2 + (ptrdiff_t)random_below(&state, 40),
+                        n = 2 + (ptrdiff_t)random_below(&state, 120);
+        const ptrdiff_t k = (ptrdiff_t)random_below(&state, trial % 8 ? 60 : 1400);
+        check_case("%s packed, m %td, n %td, k %td", fz_dtype_name(dtype), m, n, k);
+        place_matrix(&a, dtype, m, k, (layout)random_below(&state, LAYOUTS), AT_END);
+        place_matrix(&b, dtype, k, n, (layout)random_below(&state, LAYOUTS), AT_END);
+        place_matrix(&c, dtype, m, n, ROWS, AT_END);
+        fill_inputs();
+        fz_packed *packed = NULL;
+        CHECK(fz_matmul(&a.view, &b.view, &c.view) == FZ_OK, "%s", fz_error_message());
+        operand_remember(&c);
+        if (!CHECK(fz_pack_matrix(&b.view, &packed) == FZ_OK, "%s", fz_error_message())) return;
+        operand_scribble(&b);
+        CHECK(fz_matmul_packed(&a.view, packed, &c.view) == FZ_OK, "%s", fz_error_message());
+        CHECK(operand_unchanged(&c), "other bits than unpacked");
+        fz_packed_free(packed);
+    }
+    check_case("%s packed, of another dtype", fz_dtype_name(dtype));
+    fz_packed *packed = NULL;
+    place_matrix(&a, dtype == FZ_FLOAT32 ? FZ_FLOAT64 : FZ_FLOAT32, 3, 4, ROWS, AT_END);
+    place_matrix(&b, dtype, 4, 5, ROWS, AT_END);
+    place_matrix(&c, FZ_FLOAT64, 3, 5, ROWS, AT_END);
+    operand_remember(&c);
+    CHECK(fz_pack_matrix(&b.view, &packed) == FZ_OK);
+    const fz_status expected = dtype == FZ_FLOAT32 ? FZ_ERROR_DTYPE : FZ_OK;
+    CHECK(fz_matmul_packed(&a.view, packed, &c.view) == expected, "%s", fz_error_message());
+    CHECK(expected == FZ_OK || operand_unchanged(&c), "failed and wrote");
+    fz_packed_free(packed);
+}
+
+/* relu is exact, so that a layer is a product, a sum and a comparison. */
+static void test_layers(fz_dtype dtype) {
+    operand bias = operand_create(1 << 16), product = operand_create(1 << 20);
+    for (int trial = 0; trial < 80; trial++) {
+        const ptrdiff_t m = 1 + (ptrdiff_t)random_below(&state, 30),
+                        n = 1 + (ptrdiff_t)random_below(&state, 90);
+        const ptrdiff_t k = (ptrdiff_t)random_below(&state, trial % 8 ? 40 : 1200);
+        check_case("%s layer, m %td, n %td, k %td", fz_dtype_name(dtype), m, n, k);
+        place_matrix(&a, dtype, m, k, (layout)random_below(&state, LAYOUTS), AT_END);
+        place_matrix(&b, dtype, n, k, (layout)random_below(&state, LAYOUTS), AT_END);
+        place_matrix(&c, dtype, m, n, (layout)random_below(&state, LAYOUTS), AT_END);
+        const ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype) * (trial % 3 - 1 ? trial % 3 - 1 : 2);
+        operand_place(&bias, dtype, 1, &n, &step, AT_END, 0);
+        fill_inputs();
+        fill_unit(&bias.view, &state);
+        place_matrix(&product, dtype, m, n, ROWS, AT_END);
+        const fz_array transposed = {b.view.data, dtype, 2, (ptrdiff_t[]){k, n},
+                                     (ptrdiff_t[]){b.strides[1], b.strides[0]}};
+        CHECK(fz_matmul(&a.view, &transposed, &product.view) == FZ_OK, "%s", fz_error_message());
+        operand_scribble(&c);
+        operand_remember(&c);
+        CHECK(fz_linear(&a.view, &b.view, NULL, &bias.view, FZ_OP_relu, &c.view) == FZ_OK, "%s",
+              fz_error_message());
+        ptrdiff_t wrong = 0;
+        for (ptrdiff_t i = 0; i < m * n; i++) {
+            const double sum = get(&product.view, i) + get(&bias.view, i % n);
+            const double rounded = dtype == FZ_FLOAT32 ? (double)(float)sum : sum;
+            wrong += fabs(get(&c.view, i) - (rounded > 0 ? rounded : 0)) > 1e-6 * (1 + (double)k);
+        }
+        CHECK(wrong == 0, "%td elements are wrong", wrong);
+        CHECK(operand_unchanged_around(&c), "wrote beside the output");
+    }
+    check_case("layers that make no sense");
+    place_matrix(&a, dtype, 3, 4, ROWS, AT_END);
+    place_matrix(&b, dtype, 5, 4, ROWS, AT_END);
+    place_matrix(&c, dtype, 3, 5, ROWS, AT_END);
+    operand_line(&bias, dtype, 4, AT_END, 0);
+    operand_remember(&c);
+    CHECK(fz_linear(&a.view, &b.view, NULL, &bias.view, FZ_OP_COUNT, &c.view) == FZ_ERROR_SHAPE);
+    CHECK(fz_linear(&b.view, &c.view, NULL, NULL, FZ_OP_COUNT, &c.view) == FZ_ERROR_SHAPE);
+    CHECK(fz_linear(&a.view, &b.view, NULL, NULL, FZ_OP_add, &c.view) == FZ_ERROR_VALUE);
+    CHECK(fz_linear(&a.view, &b.view, NULL, NULL, FZ_OP_isnan, &c.view) == FZ_ERROR_VALUE);
+    CHECK(operand_unchanged(&c), "failed and wrote");
+    operand_destroy(&bias), operand_destroy(&product);
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 static void check_refused(const fz_array *left, const fz_array *right, fz_array *to, fz_status expected) {
@@ -211,16 +338,14 @@ static void test_refusals(void) {
     place_matrix(&c, FZ_FLOAT32, 2, 4, ROWS, AT_END);
     check_refused(&a.view, &b.view, &c.view, FZ_ERROR_DTYPE);
     place_matrix(&c, f64, 2, 4, ROWS, AT_END);
-    place_matrix(&b, FZ_FLOAT32, 3, 4, ROWS, AT_END);
-    check_refused(&a.view, &b.view, &c.view, FZ_ERROR_DTYPE);
-
-    place_matrix(&b, f64, 3, 4, ROWS, AT_END);
-    fz_array line = a.view, cube = a.view;
-    line.ndim = 1;
+    fz_array line = a.view, cube = a.view, scalar = a.view;
+    line.ndim = 1, scalar.ndim = 0;
     cube.ndim = 3, cube.shape = (ptrdiff_t[]){1, 2, 3}, cube.strides = (ptrdiff_t[]){48, 24, 8};
     check_refused(&line, &b.view, &c.view, FZ_ERROR_SHAPE);
     check_refused(&a.view, &line, &c.view, FZ_ERROR_SHAPE);
     check_refused(&cube, &b.view, &c.view, FZ_ERROR_SHAPE);
+    check_refused(&scalar, &b.view, &c.view, FZ_ERROR_SHAPE);
+    check_refused(&a.view, &scalar, &c.view, FZ_ERROR_SHAPE);
     fz_array repeated = c.view;
     repeated.strides = (ptrdiff_t[]){0, 8};
     check_refused(&a.view, &b.view, &repeated, FZ_ERROR_OVERLAP);
@@ -247,10 +372,13 @@ static void test_overlap_is_refused(void) {
 
 int main(void) {
     check_begin_kernels();
-    a = operand_create(1 << 22), b = operand_create(1 << 22), c = operand_create(1 << 22);
+    a = operand_create(1 << 23), b = operand_create(1 << 23), c = operand_create(1 << 22);
     test_refusals();
     test_overlap_is_refused();
+    test_integers();
     for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
+        test_packed(dtype);
+        test_layers(dtype);
         test_fringes(dtype);
         test_sampled_sizes(dtype);
         test_every_layout(dtype);
@@ -261,7 +389,10 @@ int main(void) {
         test_bits_do_not_depend_on_threads(dtype, 300, 310, 320);
         test_bits_do_not_depend_on_threads(dtype, 17, 900, 400);
         test_bits_do_not_depend_on_threads(dtype, 900, 17, 400);
-        test_bits_do_not_depend_on_threads(dtype, 30, 40, 5000);
+        test_bits_do_not_depend_on_threads(dtype, 30, 40, 20000);
+        test_bits_do_not_depend_on_threads(dtype, 1, 900, 800);
+        test_bits_do_not_depend_on_threads(dtype, 1, 1, 300000);
+        test_bits_do_not_depend_on_threads(dtype, 900, 1, 800);
     }
     operand_destroy(&a), operand_destroy(&b), operand_destroy(&c);
     return check_end();

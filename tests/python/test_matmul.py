@@ -137,7 +137,7 @@ def test_out_holding_nan_is_overwritten():
 def test_lists_keywords_and_byte_orders():
     a, b = [[1, 2], [3, 4]], [[5, 6], [7, 8]]
     want = np.array([[19.0, 22.0], [43.0, 50.0]])
-    assert_equal(forzium.matmul(a, b), want)
+    assert_equal(forzium.matmul(a, b), want.astype(int))
     assert_equal(forzium.matmul(a=np.array(a, float), b=b, out=None), want)
     assert_equal(forzium.matmul(np.array(a, ">f8"), np.array(b, "<f8")), want)
 
@@ -173,17 +173,266 @@ def test_shapes_that_do_not_fit(a, b, words):
     assert np.all(out == 7)
 
 
+SHAPES = [
+    *[((3,), (3, 4)), ((3, 4), (4,)), ((3,), (3,)), ((0,), (0,)), ((0,), (0, 2)), ((70,), (70, 50))],
+    *[((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((6, 3, 4), (6, 4, 5)), ((6, 3, 4), (1, 4, 5))],
+    *[
+        ((2, 1, 3, 4), (5, 4, 2)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 3)),
+        ((0, 3, 4), (4, 5)),
+        ((2, 0, 4), (4, 1)),
+    ],
+    *[
+        ((7, 1, 40), (40, 9)),
+        ((5, 4, 30, 20), (5, 1, 20, 31)),
+        ((300, 2, 3), (300, 3, 2)),
+        ((3, 90, 70), (3, 70, 80)),
+    ],
+]
+
+
+@pytest.mark.parametrize(("a", "b"), SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int8", "float16"])
+def test_vectors_and_stacks(a, b, dtype):
+    random = np.random.default_rng(len(a))
+    left, right = (random.integers(-3, 4, shape).astype(dtype) for shape in (a, b))
+    want = np.matmul(left.astype(np.int64), right.astype(np.int64)).astype(dtype)
+    assert_equal(forzium.matmul(left, right), want)
+    if want.ndim:
+        out = np.full(want.shape[::-1], 99, dtype).T
+        assert forzium.matmul(left, right, out=out) is out
+        assert_equal(out, want)
+
+
+@given(data=st.data(), dtype=dtypes | st.sampled_from(["int16", "int64", "uint32"]))
+def test_stacks_of_any_layout(data, dtype):
+    """Broadcast, transposed, reversed: what NumPy makes of copies."""
+    side = st.integers(0, 6)
+    m, k, n = data.draw(side), data.draw(side), data.draw(side)
+    stack = data.draw(st.lists(st.integers(0, 4), max_size=3))
+    shapes = []
+    for _ in range(2):
+        kept = stack[data.draw(st.integers(0, len(stack))) :]
+        shapes.append([1 if data.draw(st.integers(0, 3)) == 0 else length for length in kept])
+    a = data.draw(integer_arrays((*shapes[0], m, k), dtype))
+    b = data.draw(integer_arrays((*shapes[1], k, n), dtype))
+    want = np.matmul(a.astype(np.int64), b.astype(np.int64)).astype(dtype)
+    assert_equal(forzium.matmul(a, b), want)
+    layout = data.draw(layouts(want.shape))
+    (got, got_memory), (expected, memory) = layout.allocate(dtype), layout.allocate(dtype)
+    forzium.matmul(a, b, out=got)
+    expected[...] = want
+    got += np.zeros((), dtype)
+    np.testing.assert_array_equal(got_memory, memory)
+
+
+INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+
+
+@pytest.mark.parametrize("b_dtype", ["bool", *INTEGERS, "float16", "float32", "float64"])
+@pytest.mark.parametrize("a_dtype", ["bool", *INTEGERS, "float16", "float32", "float64"])
+def test_dtypes_promote_as_numpys(a_dtype, b_dtype):
+    random = np.random.default_rng(7)
+    a, b = (
+        random.integers(0, 3, shape).astype(dtype) for shape, dtype in (((5, 9), a_dtype), ((9, 30), b_dtype))
+    )
+    assert_equal(forzium.matmul(a, b), np.matmul(a, b))
+    assert_equal(forzium.matmul(b.T, a.T), np.matmul(b.T, a.T))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize(
-    ("a", "b"),
-    [((), (3, 3)), ((3, 3), ()), ((3,), (3, 3)), ((3, 3), (3,)), ((3,), (3,)), ((2, 3, 3), (3, 3))],
+    ("m", "k", "n"), [(3, 4, 5), (40, 300, 70), (1, 50, 60), (60, 50, 1), (130, 600, 200)]
 )
-def test_other_ranks_give_numpys_result_or_a_clear_error(a, b):
-    a, b = np.ones(a), np.ones(b)
-    want, refusal = outcome(lambda: np.matmul(a, b))
-    got, error = outcome(lambda: forzium.matmul(a, b))
-    if error is None:
-        assert refusal is None
-        assert_equal(got, want)
-    else:
-        assert isinstance(error, ValueError)
-        assert "matmul" in str(error)
+def test_integers_wrap(dtype, m, k, n):
+    limits, random = np.iinfo(dtype), np.random.default_rng(m)
+    a, b = (
+        random.integers(limits.min, limits.max, shape, dtype, endpoint=True) for shape in ((m, k), (k, n))
+    )
+    with np.errstate(over="ignore"):
+        assert_equal(forzium.matmul(a, b), np.matmul(a, b))
+
+
+def test_bools_are_or_of_ands():
+    random = np.random.default_rng(0)
+    a, b = random.random((20, 300)) < 0.1, random.random((300, 50)) < 0.1
+    assert_equal(forzium.matmul(a, b), a @ b)
+    assert_equal(forzium.matmul(np.ones((2, 256), bool), np.ones((256, 2), bool)), np.ones((2, 2), bool))
+
+
+def test_narrow_floats_are_rounded_once():
+    random = np.random.default_rng(3)
+    a, b = (random.standard_normal(shape).astype(np.float16) for shape in ((30, 700), (700, 50)))
+    got = forzium.matmul(a, b)
+    want = a.astype(np.float64) @ b.astype(np.float64)
+    assert got.dtype == np.float16
+    np.testing.assert_array_less(np.abs(got - want), np.abs(want) * 2.0**-11 + 1e-3)
+    ones = np.ones((2, 4096), np.float16)
+    assert_equal(forzium.matmul(ones, ones.T), np.full((2, 2), 4096, np.float16))
+
+
+def test_bfloat16():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    a, b = (np.arange(-6, 6).reshape(shape).astype(bfloat16) for shape in ((3, 4), (4, 3)))
+    got = forzium.matmul(a, b)
+    assert got.dtype == bfloat16
+    np.testing.assert_array_equal(got.astype(float), a.astype(float) @ b.astype(float))
+
+
+def test_out_is_of_a_kind_that_holds_the_result():
+    a = np.arange(6).reshape(2, 3)
+    out = np.empty((2, 2))
+    assert_equal(forzium.matmul(a, a.T, out=out), (a @ a.T).astype(float))
+    assert_equal(
+        forzium.matmul(a.astype(float), a.T, out=np.empty((2, 2), "float32")), (a @ a.T).astype("float32")
+    )
+    out = np.full((2, 2), 7)
+    with pytest.raises(TypeError, match=r"matmul: out .*int64.*float64"):
+        forzium.matmul(a.astype(float), a.T, out=out)
+    assert np.all(out == 7)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize(("m", "k", "n"), [(3, 4, 5), (50, 900, 70), (7, 30000, 9), (200, 30, 20)])
+def test_out_over_an_input(dtype, m, k, n):
+    random = np.random.default_rng(1)
+    a, b = (random.integers(-8, 9, shape).astype(dtype) for shape in ((m, k), (k, n)))
+    want = a @ b
+    for x in (a, b):
+        if x.size >= m * n:
+            kept = x.copy()
+            out = x.reshape(-1)[: m * n].reshape(m, n)
+            assert_equal(forzium.matmul(a, b, out=out), want)
+            x[...] = kept
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n"),
+    [
+        (100, 100, 100),
+        (1, 400, 5000),
+        (1, 100_000, 3),
+        (20, 60_000, 30),
+        (2000, 50, 7),
+        (7, 50, 2000),
+        (300, 700, 1),
+    ],
+)
+def test_bits_do_not_depend_on_threads(m, k, n):
+    random = np.random.default_rng(2)
+    before = forzium.get_num_threads()
+    for dtype in DTYPES:
+        a, b = (random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n)))
+        stack = np.stack([a[:, :50]] * 9), b[:50]
+        results = set()
+        try:
+            for threads in (1, 2, 5):
+                forzium.set_num_threads(threads)
+                results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(*stack).tobytes()))
+        finally:
+            forzium.set_num_threads(before)
+        assert len(results) == 1
+
+
+# ---- packed matrices and layers ---------------------------------------------------------------------------
+
+
+@given(
+    data=st.data(), m=sides, k=sides, n=sides, dtype=dtypes | st.sampled_from(["int8", "int64", "float16"])
+)
+def test_packed(data, m, k, n, dtype):
+    a, b = data.draw(integer_arrays((m, k), dtype)), data.draw(integer_arrays((k, n), dtype))
+    want = (a.astype(np.int64) @ b.astype(np.int64)).astype(dtype)
+    packed = forzium.pack(b)
+    assert (packed.shape, packed.dtype) == (b.shape, b.dtype)
+    b[...] = 0
+    assert_equal(forzium.matmul(a, packed), want)
+    assert_equal(forzium.matmul(np.stack([a, a]), packed), np.stack([want, want]))
+
+
+def test_packed_matrices_of_another_dtype_or_shape():
+    packed = forzium.pack(np.ones((3, 4), np.float32))
+    with pytest.raises(TypeError, match=r"matmul: a is float64 and b was packed from float32"):
+        forzium.matmul(np.ones((2, 3)), packed)
+    with pytest.raises(ValueError, match=r"matmul: a is \(2, 4\) and b is \(3, 4\)"):
+        forzium.matmul(np.ones((2, 4), np.float32), packed)
+    with pytest.raises(ValueError, match=r"pack: b is \(3,\)"):
+        forzium.pack(np.ones(3))
+    with pytest.raises(TypeError, match=r"pack: b has dtype complex128"):
+        forzium.pack(np.ones((3, 3), complex))
+    with pytest.raises(TypeError):
+        type(packed)()
+
+
+ACTIVATIONS = ["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "softplus", "tanh"]
+
+
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(4,), (1, 4), (3, 4), (2, 5, 4), (40, 700), (0, 4), (3, 0)])
+def test_layer(activation, dtype, shape):
+    random = np.random.default_rng(5)
+    x = random.integers(-4, 5, shape).astype(dtype)
+    weight = random.integers(-4, 5, (60, shape[-1])).astype(dtype)
+    bias = random.integers(-4, 5, 60).astype(dtype)
+    plain = (x.astype(np.int64) @ weight.T.astype(np.int64)).astype(dtype)
+    apply = getattr(forzium, activation) if activation else lambda x: x
+    assert_equal(forzium.linear(x, weight, bias, activation), apply(plain + bias))
+    assert_equal(forzium.linear(x, weight, activation=activation), apply(plain))
+    assert_equal(forzium.linear(x, forzium.pack(weight.T), bias[::-1], activation), apply(plain + bias[::-1]))
+    out = np.empty((*plain.shape, 2), dtype)[..., 0]
+    assert_equal(forzium.linear(x, weight, bias.astype(int), activation, out=out), apply(plain + bias))
+
+
+def test_layer_to_one_feature():
+    x, weight, bias = np.arange(12.0).reshape(4, 3), np.array([[1.0, -2.0, 0.5]]), np.array([100.0])
+    assert_equal(forzium.linear(x, weight, bias), x @ weight.T + 100)
+
+
+def test_layer_over_its_own_input():
+    x, weight = np.arange(16.0).reshape(4, 4), np.arange(16.0).reshape(4, 4)
+    want = x @ weight.T
+    assert_equal(forzium.linear(x, weight, out=x), want)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        (((2, 3), (4, 5)), ValueError, r"linear: x is \(2, 3\) and weight is \(4, 5\)"),
+        (((2, 3), (3,)), ValueError, r"linear: weight is \(3,\)"),
+        (((), (3, 3)), ValueError, r"linear: x is \(\)"),
+        (((2, 3), (4, 3), (3,)), ValueError, r"linear: bias is \(3,\); \(4,\)"),
+    ],
+)
+def test_layers_that_do_not_fit(arguments, kind, words):
+    with pytest.raises(kind, match=words):
+        forzium.linear(*map(np.ones, arguments))
+
+
+def test_layers_refuse_other_activations_and_integers():
+    x = np.ones((2, 2))
+    with pytest.raises(ValueError, match="linear: activation is 'swish'; \"relu\""):
+        forzium.linear(x, x, activation="swish")
+    with pytest.raises(TypeError, match="linear: activation"):
+        forzium.linear(x, x, activation=3)
+    with pytest.raises(TypeError, match="linear: x is int64 and weight is int64"):
+        forzium.linear(x.astype(int), x.astype(int))
+
+
+@pytest.mark.parametrize(("a", "b"), [((), (3, 3)), ((3, 3), ()), ((4,), (3, 3)), ((3, 3), (4,))])
+def test_ranks_that_do_not_fit(a, b):
+    for function in (np.matmul, forzium.matmul):
+        with pytest.raises(ValueError, match="matmul"):
+            function(np.ones(a), np.ones(b))
+
+
+def test_stacks_that_do_not_broadcast():
+    with pytest.raises(ValueError, match=r"matmul: shapes \(3,\) and \(2,\) do not broadcast"):
+        forzium.matmul(np.ones((3, 2, 2)), np.ones((2, 2, 2)))
+
+
+def test_sizes_that_overflow():
+    huge = np.broadcast_to(np.float64(1), (2**40, 1))
+    with pytest.raises((ValueError, MemoryError)):
+        forzium.matmul(huge, huge.T)

@@ -1,0 +1,91 @@
+/* A vector times a matrix: each element of the matrix is read once, in the order of memory. */
+#include "vec.h"
+
+enum {
+    LINES = 8, /* rows or columns of the matrix at a time: streams that the hardware prefetches */
+};
+
+/* ---- rows contiguous: c += x[p] * row p ------------------------------------------------------------------- */
+
+/* lines is a constant wherever this is inlined. */
+FZ_INLINE void add_lines(int lines, size_t n, const char *x, const char *b, ptrdiff_t row_stride, char *c,
+                         bool accumulate) {
+    size_t j = 0;
+    for (; j < n; j += W) {
+        const size_t lanes = n - j < W ? n - j : W;
+        const char *at = b + j * sizeof(T);
+        const bool whole = lanes == W;
+        char *to = c + j * sizeof(T);
+        vec sum = !accumulate ? vsplat(0) : whole ? vload(to) : vload_part(to, lanes, 0);
+#pragma GCC unroll 8
+        for (int p = 0; p < lines; p++, at += row_stride)
+            sum += vsplat(load_one(x + p * sizeof(T))) * (whole ? vload(at) : vload_part(at, lanes, 0));
+        if (whole)
+            vstore(to, sum);
+        else
+            vstore_part(to, sum, lanes);
+    }
+}
+
+static void rows(size_t k, size_t n, const void *vx, const void *vb, ptrdiff_t row_stride, void *c,
+                 bool accumulate) {
+    const char *x = vx, *b = vb;
+    for (; k >= LINES; k -= LINES, x += LINES * sizeof(T), b += LINES * row_stride, accumulate = true)
+        add_lines(LINES, n, x, b, row_stride, c, accumulate);
+    for (; k; k--, x += sizeof(T), b += row_stride, accumulate = true)
+        add_lines(1, n, x, b, row_stride, c, accumulate);
+}
+
+/* ---- columns contiguous: c[j] = x . column j --------------------------------------------------------------- */
+
+FZ_INLINE T add_up(vec v) {
+    T sum = 0;
+    for (int lane = 0; lane < W; lane++) sum += v[lane];
+    return sum;
+}
+
+/* Each of `lines` columns has `parts` chains of sums, so that few columns hide the latency of additions, too. */
+FZ_INLINE void multiply_columns(int lines, int parts, size_t k, const char *x, const char *b,
+                                ptrdiff_t column_stride, char *c, bool accumulate) {
+    vec sums[LINES];
+    for (int s = 0; s < lines * parts; s++) sums[s] = (vec){0};
+    size_t p = 0;
+    for (; p + (size_t)parts * W <= k; p += (size_t)parts * W) {
+#pragma GCC unroll 8
+        for (int part = 0; part < parts; part++) {
+            const vec factor = vload(x + (p + (size_t)part * W) * sizeof(T));
+#pragma GCC unroll 8
+            for (int j = 0; j < lines; j++)
+                sums[j * parts + part] +=
+                    factor * vload(b + j * column_stride + (p + (size_t)part * W) * sizeof(T));
+        }
+    }
+    for (; p < k; p += W) {
+        const size_t lanes = k - p < W ? k - p : W;
+        const bool whole = lanes == W;
+        const vec factor = whole ? vload(x + p * sizeof(T)) : vload_part(x + p * sizeof(T), lanes, 0);
+        for (int j = 0; j < lines; j++) {
+            const char *at = b + j * column_stride + p * sizeof(T);
+            sums[j * parts] += factor * (whole ? vload(at) : vload_part(at, lanes, 0));
+        }
+    }
+    for (int j = 0; j < lines; j++) {
+        vec sum = sums[j * parts];
+        for (int part = 1; part < parts; part++) sum += sums[j * parts + part];
+        char *to = c + j * (ptrdiff_t)sizeof(T);
+        store_one(to, accumulate ? load_one(to) + add_up(sum) : add_up(sum));
+    }
+}
+
+static void columns(size_t k, size_t n, const void *x, const void *vb, ptrdiff_t column_stride, void *vc,
+                    bool accumulate) {
+    const char *b = vb;
+    char *c = vc;
+    for (; n >= LINES; n -= LINES, b += LINES * column_stride, c += LINES * sizeof(T))
+        multiply_columns(LINES, 1, k, x, b, column_stride, c, accumulate);
+    for (; n; n--, b += column_stride, c += sizeof(T))
+        multiply_columns(1, LINES, k, x, b, column_stride, c, accumulate);
+}
+
+extern const fz_matvec_kernels FZ_KERNEL(matvec);
+const fz_matvec_kernels FZ_KERNEL(matvec) = {.rows = rows, .columns = columns};

@@ -1,0 +1,243 @@
+/* One product of two matrices, in blocks that fit the caches (Goto & van de Geijn, TOMS 2008).
+
+   For each block: B is packed into panels by all participants, then tiles of C are computed by all, each packing its
+   rows of A into memory of its own. What lies well in memory and is small is not packed but read in place. Every
+   element of C sums its products in one order, whatever the tiles and threads. */
+#include "matmul.h"
+
+enum {
+    PACKED_BYTES = 8 << 20,    /* most that the packed block of B may take */
+    SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
+    MOST_STEPS = 512,          /* of k in a block */
+    PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
+    TILE_FROM = 20000,         /* of a tile */
+    TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
+};
+
+typedef struct job {
+    const fz__product *product;
+    char *packed_b, *sums, *own;
+    ptrdiff_t tile_m, tile_n;
+    ptrdiff_t i, j, p, m, n, k; /* the block at hand */
+} job;
+
+static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div(n, multiple) * multiple; }
+
+static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
+
+/* Items are panels of B. */
+static void pack_b(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    const job *t = context;
+    const ptrdiff_t nr = t->product->kernels->matmul->nr, column = begin * nr;
+    fz__pack_b(t->product, t->j + column, fz__min(end * nr, t->n) - column, t->p, t->k,
+               t->packed_b + column * t->k * element_of(t->product));
+}
+
+/* ---- tiles ------------------------------------------------------------------------------------------------- */
+
+/* m rows of A from row i of the block on. */
+static fz_panels panels_of_a(const job *t, ptrdiff_t i, ptrdiff_t m, int participant) {
+    const fz__product *product = t->product;
+    const fz__matrix *a = &product->a;
+    const ptrdiff_t mr = product->kernels->matmul->mr, element = element_of(product);
+    const char *data = a->data + (t->i + i) * a->row_stride + t->p * a->column_stride;
+    if (!product->pack_a) return (fz_panels){data, mr * a->row_stride, a->row_stride, a->column_stride};
+    char *own = t->own + (size_t)participant * product->own;
+    fz__pack_a(product, t->i + i, m, t->p, t->k, own);
+    return (fz_panels){own, mr * t->k * element, element, mr * element};
+}
+
+/* B from column j of the block on, which begins a panel. */
+static fz_panels panels_of_b(const job *t, ptrdiff_t j) {
+    const fz__product *product = t->product;
+    const fz__matrix *b = &product->b;
+    const ptrdiff_t nr = product->kernels->matmul->nr, element = element_of(product);
+    if (product->packed)
+        return (fz_panels){product->packed->panels +
+                               (t->p * round_up(product->c.columns, nr) + (t->j + j) * t->k) * element,
+                           nr * t->k * element, element, nr * element};
+    if (product->pack_b)
+        return (fz_panels){t->packed_b + j * t->k * element, nr * t->k * element, element, nr * element};
+    return (fz_panels){b->data + t->p * b->row_stride + (t->j + j) * element, nr * element, element,
+                       b->row_stride};
+}
+
+static void multiply_tile(const job *t, ptrdiff_t i, ptrdiff_t j, int participant) {
+    const fz__product *product = t->product;
+    const ptrdiff_t m = fz__min(t->tile_m, t->m - i), n = fz__min(t->tile_n, t->n - j),
+                    element = element_of(product);
+    const fz_panels a = panels_of_a(t, i, m, participant), b = panels_of_b(t, j);
+    const fz__matrix *c = &product->c;
+    const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
+    char *sums = product->through_scratch ? t->sums + i * row_stride + j * element
+                                          : c->data + (t->i + i) * row_stride + (t->j + j) * element;
+    product->kernels->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride,
+                                       t->p > 0);
+    if (t->p + t->k == product->a.columns)
+        fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
+}
+
+static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    const job *t = context;
+    const ptrdiff_t columns = fz__ceil_div(t->n, t->tile_n);
+    for (ptrdiff_t tile = begin; tile < end; tile++)
+        multiply_tile(t, tile / columns * t->tile_m, tile % columns * t->tile_n, participant);
+}
+
+/* ---- blocks --------------------------------------------------------------------------------------------- */
+
+/* Length of equal parts of n, none longer than `most`, in whole multiples. */
+static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
+    most = fz__max(multiple, most / multiple * multiple);
+    return round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
+}
+
+/* Rows of A that a participant packs at a time: they take two fifths of L2. */
+static ptrdiff_t most_rows(const fz__product *p) {
+    const ptrdiff_t mr = p->kernels->matmul->mr, l2 = (ptrdiff_t)fz__cpu_caches()->l2;
+    return p->pack_a ? even_part(p->mc, l2 * 2 / 5 / (p->kc * element_of(p)), mr) : p->mc;
+}
+
+/* Halves tiles until every participant has a few, or they are too small to be worth it; rows first, so that
+   rows of A are packed once. */
+static void split_tiles(job *t, int participants) {
+    const fz__product *p = t->product;
+    const ptrdiff_t mr = p->kernels->matmul->mr, nr = p->kernels->matmul->nr;
+    t->tile_m = most_rows(p);
+    t->tile_n = p->nc;
+    if (participants == 1) return;
+    while (fz__ceil_div(p->mc, t->tile_m) * fz__ceil_div(p->nc, t->tile_n) <
+           (ptrdiff_t)participants * TILES_PER_PARTICIPANT) {
+        if ((double)t->tile_m * (double)t->tile_n * (double)p->kc < TILE_FROM) return;
+        if (t->tile_m >= 2 * mr && (t->tile_m >= 4 * mr || t->tile_n < 4 * nr))
+            t->tile_m = round_up(fz__ceil_div(t->tile_m, 2), mr);
+        else if (t->tile_n >= 2 * nr)
+            t->tile_n = round_up(fz__ceil_div(t->tile_n, 2), nr);
+        else
+            return;
+    }
+}
+
+static void run_block(job *t, int participants) {
+    const fz__product *product = t->product;
+    const ptrdiff_t panels = fz__ceil_div(t->n, product->kernels->matmul->nr);
+    if (product->pack_b) fz__parallel_for(participants, panels, participants > 1 ? 4 : panels, pack_b, t);
+    const ptrdiff_t tiles = fz__ceil_div(t->m, t->tile_m) * fz__ceil_div(t->n, t->tile_n);
+    if (participants > 1)
+        fz__parallel_for(participants, tiles, 1, multiply, t);
+    else
+        multiply(t, 0, tiles, 0);
+}
+
+static void run_blocks(const fz__product *product, char *scratch, int participants) {
+    const ptrdiff_t m = product->c.rows, n = product->c.columns, k = product->a.columns;
+    job t = {.product = product, .packed_b = scratch};
+    t.sums = scratch + (product->pack_b ? product->packed_bytes : 0);
+    t.own = scratch + product->shared;
+    split_tiles(&t, participants);
+    for (t.j = 0; t.j < n; t.j += product->nc) {
+        for (t.i = 0; t.i < m; t.i += product->mc) {
+            t.m = fz__min(product->mc, m - t.i);
+            t.n = fz__min(product->nc, n - t.j);
+            t.p = 0;
+            do { /* once where k is 0 */
+                t.k = fz__min(product->kc, k - t.p);
+                run_block(&t, participants);
+            } while ((t.p += product->kc) < k);
+        }
+    }
+}
+
+/* ---- planning ---------------------------------------------------------------------------------------------- */
+
+/* Three quarters of L1 for a panel of A: C is read and written less often. */
+ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t k) {
+    const ptrdiff_t panel = fz__kernels(compute)->matmul->mr * (ptrdiff_t)fz_dtype_size(compute);
+    return even_part(fz__max(k, 1), fz__min((ptrdiff_t)fz__cpu_caches()->l1 * 3 / 4 / panel, MOST_STEPS), 1);
+}
+
+/* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of it. */
+static bool must_pack_b(const fz__product *p) {
+    const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
+    if (p->packed) return false;
+    if (!fz__is_direct(p, &p->b) || p->b.column_stride != element ||
+        p->c.columns % p->kernels->matmul->unpacked_columns != 0)
+        return true;
+    return p->kc * p->c.columns * element > l2 / 2;
+}
+
+static bool must_pack_a(const fz__product *p) {
+    const ptrdiff_t nr = p->kernels->matmul->nr;
+    return !fz__is_direct(p, &p->a) || p->c.columns > 16 * nr;
+}
+
+static void plan_blocks(fz__product *p) {
+    const ptrdiff_t mr = p->kernels->matmul->mr, nr = p->kernels->matmul->nr, element = element_of(p);
+    const ptrdiff_t m = p->c.rows, n = p->c.columns;
+    p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, p->a.columns);
+    p->pack_b = must_pack_b(p);
+    p->pack_a = must_pack_a(p);
+    p->nc = even_part(n, p->pack_b ? PACKED_BYTES / (p->kc * element) : n, nr);
+    p->mc = round_up(m, mr);
+    if (p->through_scratch) {
+        p->nc = fz__min(p->nc, even_part(n, SUMS_BYTES / (64 * element), nr));
+        p->mc = even_part(m, SUMS_BYTES / (p->nc * element), mr);
+    }
+    p->packed_bytes = p->pack_b ? (size_t)round_up(p->nc * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
+    p->shared = p->packed_bytes;
+    if (p->through_scratch) p->shared += (size_t)round_up(p->mc * p->nc * element, FZ_MAX_VECTOR_BYTES);
+    p->own = p->pack_a ? (size_t)round_up(most_rows(p) * p->kc * element, FZ_CACHE_LINE) : 0;
+}
+
+static void transpose_matrix(fz__matrix *x) {
+    *x = (fz__matrix){x->data, x->dtype, x->columns, x->rows, x->column_stride, x->row_stride};
+}
+
+/* c^T = b^T a^T. */
+static void transpose_product(fz__product *p) {
+    const fz__matrix a = p->a;
+    p->a = p->b;
+    p->b = a;
+    transpose_matrix(&p->a);
+    transpose_matrix(&p->b);
+    transpose_matrix(&p->c);
+    transpose_matrix(&p->finish.bias);
+    p->transposed = !p->transposed;
+}
+
+static bool has_contiguous_rows(const fz__product *p) {
+    return fz__is_direct(p, &p->c) && (p->c.column_stride == element_of(p) || p->c.columns == 1);
+}
+
+void fz__product_plan(fz__product *p) {
+    p->kernels = fz__kernels(p->compute);
+    if (!p->packed && (p->c.columns == 1 || (p->c.row_stride == element_of(p) && p->c.rows > 1 &&
+                                             p->c.column_stride != element_of(p))))
+        transpose_product(p);
+    p->through_scratch = !has_contiguous_rows(p);
+    p->is_vector = fz__is_vector_product(p);
+    if (p->is_vector)
+        fz__vector_plan(p);
+    else
+        plan_blocks(p);
+}
+
+/* ---- running ----------------------------------------------------------------------------------------------- */
+
+size_t fz__product_scratch(const fz__product *product, int participants) {
+    return product->shared + (size_t)participants * product->own;
+}
+
+int fz__product_participants(const fz__product *p) {
+    if (p->is_vector) return fz__vector_participants(p);
+    const double work = (double)p->c.rows * (double)p->c.columns * (double)p->a.columns;
+    return work < PARALLEL_FROM ? 1 : fz_get_num_threads();
+}
+
+void fz__product_run(const fz__product *product, char *scratch, int participants) {
+    if (product->is_vector)
+        fz__vector_run(product, scratch, participants);
+    else
+        run_blocks(product, scratch, participants);
+}
