@@ -40,6 +40,7 @@ typedef struct fz__product {
     const fz_kernels *kernels;
     bool transposed;
     bool is_vector;       /* c has one row, and b rows or columns without gaps */
+    bool is_in_place;     /* nothing is packed, and k is one block's */
     bool pack_a, pack_b;  /* else read in place */
     bool through_scratch; /* c is of another dtype, or has no contiguous rows */
     ptrdiff_t mc, nc, kc; /* of a block */

@@ -178,6 +178,7 @@ static void plan_blocks(fz__product *p) {
     p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, p->a.columns);
     p->pack_b = must_pack_b(p);
     p->pack_a = must_pack_a(p);
+    p->is_in_place = !p->packed && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
     p->nc = even_part(n, p->pack_b ? PACKED_BYTES / (p->kc * element) : n, nr);
     p->mc = round_up(m, mr);
     if (p->through_scratch) {
@@ -235,9 +236,22 @@ int fz__product_participants(const fz__product *p) {
     return work < PARALLEL_FROM ? 1 : fz_get_num_threads();
 }
 
+/* Small products: one call of the kernel. */
+static void run_in_place(const fz__product *p) {
+    const fz__matrix *a = &p->a, *b = &p->b;
+    const ptrdiff_t mr = p->kernels->matmul->mr, element = element_of(p);
+    const fz_panels pa = {a->data, mr * a->row_stride, a->row_stride, a->column_stride};
+    const fz_panels pb = {b->data, p->kernels->matmul->nr * element, element, b->row_stride};
+    p->kernels->matmul->multiply((size_t)p->c.rows, (size_t)p->c.columns, (size_t)a->columns, &pa, &pb,
+                                 p->c.data, p->c.row_stride, false);
+    fz__finish_rows(p, 0, 0, p->c.rows, p->c.columns, p->c.data, p->c.row_stride);
+}
+
 void fz__product_run(const fz__product *product, char *scratch, int participants) {
     if (product->is_vector)
         fz__vector_run(product, scratch, participants);
+    else if (participants == 1 && product->is_in_place)
+        run_in_place(product);
     else
         run_blocks(product, scratch, participants);
 }

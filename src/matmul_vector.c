@@ -1,9 +1,10 @@
-/* A vector times a matrix: limited by the speed at which the matrix is read. Participants share its columns; how many
+/* A vector, or a few rows, times a matrix: limited by the speed at which the matrix is read. Participants share its columns; how many
    a task takes at a time changes no element's order of summation. */
 #include "matmul.h"
 
 enum {
-    STRIP = 1024,           /* columns whose sums stay in L1 while rows of the matrix pass by */
+    MOST_ROWS = 8,
+    STRIP = 4096,           /* sums that stay in L1 while rows of the matrix pass by */
     MOST_STEPS = 2048,      /* of k at a time: that much of the vector stays in L1 */
     PARALLEL_FROM = 200000, /* elements of the matrix below which waking a thread does not pay */
     ITEM = 64,              /* columns: an item of the loop that is split */
@@ -11,20 +12,27 @@ enum {
 
 typedef struct job {
     const fz__product *product;
-    char *sums; /* c's row, or scratch */
+    char *sums; /* c's rows, or scratch */
+    ptrdiff_t row_stride;
 } job;
 
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
 
+/* Columns of b without gaps first: of a single column rows are without gaps, too. */
+static bool has_columns(const fz__product *p) { return p->b.row_stride == element_of(p); }
+
+/* A few rows pay only while b comes from beyond L2, and is read row by row. */
 bool fz__is_vector_product(const fz__product *p) {
-    const ptrdiff_t element = element_of(p);
-    return p->c.rows == 1 && p->a.columns > 0 && !p->packed && fz__is_full_float(p->compute) &&
-           p->a.dtype == p->compute && p->b.dtype == p->compute &&
-           (p->b.row_stride == element || p->b.column_stride == element);
+    const ptrdiff_t element = element_of(p), bytes = p->a.columns * p->c.columns * element;
+    if (p->packed || p->a.columns == 0 || !fz__is_full_float(p->compute) || p->a.dtype != p->compute ||
+        p->b.dtype != p->compute)
+        return false;
+    if (p->c.rows == 1) return has_columns(p) || p->b.column_stride == element;
+    return p->c.rows <= MOST_ROWS && p->b.column_stride == element && bytes > (ptrdiff_t)fz__cpu_caches()->l2;
 }
 
 void fz__vector_plan(fz__product *p) {
-    p->shared = p->through_scratch ? (size_t)(p->c.columns * element_of(p)) : 0;
+    p->shared = p->through_scratch ? (size_t)(p->c.rows * p->c.columns * element_of(p)) : 0;
     p->own = 0;
 }
 
@@ -34,39 +42,49 @@ int fz__vector_participants(const fz__product *p) {
     return elements < PARALLEL_FROM ? 1 : (int)fz__min(most, fz_get_num_threads());
 }
 
+/* x's rows from step `at` on, gathered where they have gaps. */
+static const char *gather(const fz__product *p, ptrdiff_t at, ptrdiff_t k, ptrdiff_t steps, char *gathered) {
+    const ptrdiff_t element = element_of(p);
+    const char *x = p->a.data + at * p->a.column_stride;
+    if (p->a.column_stride == element || k == 1) return x;
+    for (ptrdiff_t i = 0; i < p->c.rows; i++)
+        p->kernels->elementwise->cast_from[p->compute]((size_t)k, x + i * p->a.row_stride, p->a.column_stride,
+                                                       gathered + i * steps * element, element);
+    return gathered;
+}
+
 /* Columns [j, j + n), for all of k, a part of it at a time. */
 static void multiply_strip(const job *t, ptrdiff_t j, ptrdiff_t n) {
     const fz__product *p = t->product;
-    const ptrdiff_t element = element_of(p);
+    const ptrdiff_t element = element_of(p), steps = MOST_STEPS / p->c.rows;
     const fz_matvec_kernels *kernels = p->kernels->matvec;
-    _Alignas(FZ_MAX_VECTOR_BYTES) double gathered[MOST_STEPS];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char gathered[MOST_STEPS * sizeof(double)];
     char *sums = t->sums + j * element;
-    for (ptrdiff_t at = 0; at < p->a.columns; at += MOST_STEPS) {
-        const ptrdiff_t k = fz__min(MOST_STEPS, p->a.columns - at);
+    for (ptrdiff_t at = 0; at < p->a.columns; at += steps) {
+        const ptrdiff_t k = fz__min(steps, p->a.columns - at);
         const char *b = p->b.data + at * p->b.row_stride + j * p->b.column_stride;
-        const void *x = p->a.data + at * p->a.column_stride;
-        if (p->a.column_stride != element && k > 1) {
-            p->kernels->elementwise->cast_from[p->compute]((size_t)k, x, p->a.column_stride, gathered,
-                                                           element);
-            x = gathered;
-        }
-        if (p->b.column_stride == element)
-            kernels->rows((size_t)k, (size_t)n, x, b, p->b.row_stride, sums, at > 0);
-        else
+        const char *x = gather(p, at, k, steps, gathered);
+        const ptrdiff_t x_stride = x == gathered ? steps * element : p->a.row_stride;
+        if (p->c.rows == 1 && has_columns(p))
             kernels->columns((size_t)k, (size_t)n, x, b, p->b.column_stride, sums, at > 0);
+        else
+            kernels->rows((size_t)p->c.rows, (size_t)k, (size_t)n, x, x_stride, b, p->b.row_stride, sums,
+                          t->row_stride, at > 0);
     }
-    fz__finish_rows(p, 0, j, 1, n, sums, 0);
+    fz__finish_rows(p, 0, j, p->c.rows, n, sums, t->row_stride);
 }
 
 static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     const job *t = context;
+    const ptrdiff_t strip = STRIP / t->product->c.rows;
     const ptrdiff_t last = fz__min(end * ITEM, t->product->c.columns);
-    for (ptrdiff_t j = begin * ITEM; j < last; j += STRIP) multiply_strip(t, j, fz__min(STRIP, last - j));
+    for (ptrdiff_t j = begin * ITEM; j < last; j += strip) multiply_strip(t, j, fz__min(strip, last - j));
 }
 
 void fz__vector_run(const fz__product *p, char *scratch, int participants) {
-    job t = {.product = p, .sums = p->through_scratch ? scratch : p->c.data};
+    job t = {.product = p, .sums = p->c.data, .row_stride = p->c.row_stride};
+    if (p->through_scratch) t.sums = scratch, t.row_stride = p->c.columns * element_of(p);
     const ptrdiff_t items = fz__ceil_div(p->c.columns, ITEM);
-    fz__parallel_for(participants, items, fz__ceil_div(items, 4 * participants), multiply, &t);
+    fz__parallel_for(participants, items, fz__max(8, fz__ceil_div(items, 2 * participants)), multiply, &t);
 }

@@ -139,13 +139,13 @@ typedef struct fz_matmul_kernels {
                      ptrdiff_t row_stride, bool accumulate);
 } fz_matmul_kernels;
 
-/* A vector times a matrix, at the speed at which the matrix is read. Elements of x, and those of b that are named
-   contiguous, are. Each adds to c where accumulate, else overwrites it. */
+/* Few rows times a matrix, at the speed at which the matrix is read. Elements of x's and c's rows are contiguous.
+   Each adds to c where accumulate, else overwrites it. */
 typedef struct fz_matvec_kernels {
-    /* c[j] (+)= sum over p < k of x[p] * b[p][j] for j < n; rows contiguous */
-    void (*rows)(size_t k, size_t n, const void *x, const void *b, ptrdiff_t row_stride, void *c,
-                 bool accumulate);
-    /* c[j] (+)= sum over p < k of x[p] * b[p][j] for j < n; columns contiguous */
+    /* c[i][j] (+)= sum over p < k of x[i][p] * b[p][j] for i < m, j < n; b's rows contiguous */
+    void (*rows)(size_t m, size_t k, size_t n, const void *x, ptrdiff_t x_stride, const void *b,
+                 ptrdiff_t row_stride, void *c, ptrdiff_t c_stride, bool accumulate);
+    /* c[j] (+)= sum over p < k of x[p] * b[p][j] for j < n; b's columns contiguous */
     void (*columns)(size_t k, size_t n, const void *x, const void *b, ptrdiff_t column_stride, void *c,
                     bool accumulate);
 } fz_matvec_kernels;

@@ -1,4 +1,4 @@
-/* A vector times a matrix: each element of the matrix is read once, in the order of memory. */
+/* Few rows times a matrix: each element of the matrix is read once, in the order of memory. */
 #include "vec.h"
 
 enum {
@@ -7,33 +7,39 @@ enum {
 
 /* ---- rows contiguous: c += x[p] * row p ------------------------------------------------------------------- */
 
-/* lines is a constant wherever this is inlined. */
-FZ_INLINE void add_lines(int lines, size_t n, const char *x, const char *b, ptrdiff_t row_stride, char *c,
-                         bool accumulate) {
-    size_t j = 0;
-    for (; j < n; j += W) {
-        const size_t lanes = n - j < W ? n - j : W;
-        const char *at = b + j * sizeof(T);
-        const bool whole = lanes == W;
-        char *to = c + j * sizeof(T);
-        vec sum = !accumulate ? vsplat(0) : whole ? vload(to) : vload_part(to, lanes, 0);
+/* A vector's width of `lines` rows, for all of c's. lines is a constant wherever this is inlined. */
+FZ_INLINE void add_lines(int lines, size_t lanes, size_t m, const char *x, ptrdiff_t x_stride, const char *b,
+                         ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    const bool whole = lanes == W;
+    vec line[LINES];
 #pragma GCC unroll 8
-        for (int p = 0; p < lines; p++, at += row_stride)
-            sum += vsplat(load_one(x + p * sizeof(T))) * (whole ? vload(at) : vload_part(at, lanes, 0));
+    for (int p = 0; p < lines; p++, b += row_stride) line[p] = whole ? vload(b) : vload_part(b, lanes, 0);
+    for (; m; m--, x += x_stride, c += c_stride) {
+        vec sum = !accumulate ? vsplat(0) : whole ? vload(c) : vload_part(c, lanes, 0);
+#pragma GCC unroll 8
+        for (int p = 0; p < lines; p++) sum += vsplat(load_one(x + p * sizeof(T))) * line[p];
         if (whole)
-            vstore(to, sum);
+            vstore(c, sum);
         else
-            vstore_part(to, sum, lanes);
+            vstore_part(c, sum, lanes);
     }
 }
 
-static void rows(size_t k, size_t n, const void *vx, const void *vb, ptrdiff_t row_stride, void *c,
-                 bool accumulate) {
+FZ_INLINE void add_rows(int lines, size_t m, size_t n, const char *x, ptrdiff_t x_stride, const char *b,
+                        ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    size_t j = 0;
+    for (; j + W <= n; j += W, b += sizeof(vec), c += sizeof(vec))
+        add_lines(lines, W, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
+    if (j < n) add_lines(lines, n - j, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
+}
+
+static void rows(size_t m, size_t k, size_t n, const void *vx, ptrdiff_t x_stride, const void *vb,
+                 ptrdiff_t row_stride, void *c, ptrdiff_t c_stride, bool accumulate) {
     const char *x = vx, *b = vb;
     for (; k >= LINES; k -= LINES, x += LINES * sizeof(T), b += LINES * row_stride, accumulate = true)
-        add_lines(LINES, n, x, b, row_stride, c, accumulate);
+        add_rows(LINES, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
     for (; k; k--, x += sizeof(T), b += row_stride, accumulate = true)
-        add_lines(1, n, x, b, row_stride, c, accumulate);
+        add_rows(1, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
 }
 
 /* ---- columns contiguous: c[j] = x . column j --------------------------------------------------------------- */

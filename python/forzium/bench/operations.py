@@ -76,6 +76,18 @@ def _square(params: Params, random: np.random.Generator) -> Any:
     return random.standard_normal((n, n)).astype(dtype_of(params))
 
 
+def _factors(params: Params, random: np.random.Generator) -> Any:
+    """Normal deviates, or whole numbers whose products may wrap."""
+    dtype = dtype_of(params)
+    if dtype.kind == "i":
+        return {name: random.integers(-999, 1000, params[name]).astype(dtype) for name in "ab"}
+    return {name: random.standard_normal(params[name]).astype(dtype) for name in "ab"}
+
+
+def _multiply(params: Params, a: Any, b: Any) -> Any:
+    return np.matmul(a.astype(np.float64), b.astype(np.float64))
+
+
 def _correlate(x: Any, weight: Any) -> Any:
     x = np.asarray(x, dtype=np.float64)
     weight = np.asarray(weight, dtype=np.float64)
@@ -169,6 +181,11 @@ OPERATIONS: dict[str, Operation] = {
         inputs=lambda params, random: {"a": _square(params, random), "b": _square(params, random)},
         expected=lambda params, a, b: a.astype(np.float64) @ b.astype(np.float64),
         tolerance=lambda params: float(params["n"]),
+    ),
+    "product": Operation(
+        inputs=_factors,
+        expected=_multiply,
+        tolerance=lambda params: float(params["a"][-1]),
     ),
     "matmul_list": Operation(
         inputs=lambda params, random: {

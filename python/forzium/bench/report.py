@@ -71,7 +71,7 @@ def _told(results: Results, row: Row) -> dict[str, Any]:
     """A row as the reader sees it."""
     case, seconds = results.cases[row.case], row.seconds
     rate = ""
-    if seconds and case.flops and case.operation in ("matmul", "fma", "conv2d"):
+    if seconds and case.flops and case.operation in ("matmul", "product", "fma", "conv2d"):
         rate = f"{case.flops / seconds / 1e9:.3g} GFLOP/s"
     elif seconds and case.bytes:
         rate = f"{case.bytes / seconds / 1e9:.3g} GB/s"

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from ..libraries import LIBRARIES
 from ..results import Results
-from . import curves, guide
+from . import curves, guide, matmul
 from .style import STYLE, Chart
 
 SUITE_CHARTS: dict[str, tuple[Chart, ...]] = {
     "guide": guide.CHARTS,
     "elementwise": curves.CHARTS,
+    "matmul": matmul.CHARTS,
 }
 
 

@@ -145,7 +145,7 @@ def _draw_sizes(results: Results) -> Figure | None:
 
 
 def _draw_matmul(results: Results) -> Figure | None:
-    return _draw_rates(
+    return draw_rates(
         results,
         {
             dtype: [f"matmul.{dtype}.{n}" for n in (100, 256, 500, 512, 1000, 2000)]
@@ -161,7 +161,7 @@ def _draw_matmul(results: Results) -> Figure | None:
 
 def _draw_bandwidth(results: Results) -> Figure | None:
     sizes = ["multiply.array.100", "multiply.array.500", "multiply.inplace.1e6", "multiply.inplace.1.6e7"]
-    return _draw_rates(
+    return draw_rates(
         results,
         {"in-place multiply": sizes},
         {"in-place multiply": "machine.scale.1.6e7"},
@@ -172,7 +172,7 @@ def _draw_bandwidth(results: Results) -> Figure | None:
     )
 
 
-def _draw_rates(
+def draw_rates(
     results: Results,
     panels: dict[str, list[str]],
     ceilings: dict[str, str],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..results import Results
-from . import elementwise, guide
+from . import elementwise, guide, matmul
 from .verdicts import Verdict, VerdictTable
 
 __all__ = ["Verdict", "VerdictTable", "tables"]
 
-_TABLES = {"guide": guide.tables, "elementwise": elementwise.tables}
+_TABLES = {"guide": guide.tables, "elementwise": elementwise.tables, "matmul": matmul.tables}
 
 
 def tables(results: Results) -> list[VerdictTable]:

@@ -62,6 +62,13 @@ def with_output(name: str, function: Callable[..., Any], operands: Mapping[str, 
     return Timed(statement, {name: function, **operands, "out": out}, result="out")
 
 
+def empty_product(a: Any, b: Any) -> Any:
+    """An array for the product of two matrices, or stacks of them."""
+    import numpy as np
+
+    return np.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+
+
 class Adapter(Protocol):
     """What a module of this package offers."""
 

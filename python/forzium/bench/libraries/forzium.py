@@ -10,7 +10,7 @@ import numpy as np
 import forzium
 
 from ..functions import reduced, result_for
-from . import Timed, with_output
+from . import Timed, empty_product, with_output
 
 
 def version() -> str:
@@ -41,6 +41,10 @@ def _scale_list(params: Any, data: Any, factor: float) -> Timed:
 def _matmul(params: Any, a: Any, b: Any) -> Timed:
     names = {"matmul": forzium.matmul, "a": a, "b": b, "out": np.empty_like(a)}
     return Timed("matmul(a, b, out=out)", names, result="out")
+
+
+def _product(params: Any, a: Any, b: Any) -> Timed:
+    return with_output("matmul", forzium.matmul, {"a": a, "b": b}, empty_product(a, b))
 
 
 def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
@@ -99,6 +103,7 @@ OPERATIONS = {
     "scale": _scale,
     "scale_list": _scale_list,
     "matmul": _matmul,
+    "product": _product,
     "matmul_list": _matmul_list,
     "conv2d": _conv2d,
     "conv2d_list": _conv2d_list,

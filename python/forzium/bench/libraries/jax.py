@@ -111,6 +111,7 @@ def _transpose(params: Any, x: Any) -> Timed:
 OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
+    "product": _matmul,
     "conv2d": _conv2d,
     "elementwise": _elementwise,
     "reduce": _reduce,

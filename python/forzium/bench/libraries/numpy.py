@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..functions import reduced, result_for
-from . import Timed, with_output
+from . import Timed, empty_product, with_output
 
 
 def version() -> str:
@@ -33,6 +33,10 @@ def _scale_list(params: Any, data: Any, factor: float) -> Timed:
 def _matmul(params: Any, a: Any, b: Any) -> Timed:
     names = {"matmul": np.matmul, "a": a, "b": b, "out": np.empty_like(a)}
     return Timed("matmul(a, b, out=out)", names, result="out")
+
+
+def _product(params: Any, a: Any, b: Any) -> Timed:
+    return with_output("matmul", np.matmul, {"a": a, "b": b}, empty_product(a, b))
 
 
 def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
@@ -81,6 +85,7 @@ OPERATIONS = {
     "scale": _scale,
     "scale_list": _scale_list,
     "matmul": _matmul,
+    "product": _product,
     "matmul_list": _matmul_list,
     "elementwise": _elementwise,
     "reduce": _reduce,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..functions import reduced, result_for
-from . import Timed, with_output
+from . import Timed, empty_product, with_output
 
 
 def version() -> str:
@@ -34,6 +34,11 @@ def _matmul(params: Any, a: Any, b: Any) -> Timed:
     a, b = _tensor(a), _tensor(b)
     names = {"matmul": torch.matmul, "a": a, "b": b, "out": torch.empty_like(a)}
     return Timed("matmul(a, b, out=out)", names, result="out")
+
+
+def _product(params: Any, a: Any, b: Any) -> Timed:
+    out = _tensor(empty_product(a, b))
+    return with_output("matmul", torch.matmul, {"a": _tensor(a), "b": _tensor(b)}, out)
 
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
@@ -117,6 +122,7 @@ def _transpose(params: Any, x: Any) -> Timed:
 OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
+    "product": _product,
     "conv2d": _conv2d,
     "elementwise": _elementwise,
     "reduce": _reduce,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..cases import Suite
-from . import elementwise, guide
+from . import elementwise, guide, matmul
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (guide.SUITE, elementwise.SUITE)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (guide.SUITE, elementwise.SUITE, matmul.SUITE)}
