@@ -494,6 +494,8 @@ typedef struct fz_cpu_info {
     size_t vector_bytes;                /* of its vectors */
     size_t l1, l2, l3;                  /* data caches in bytes, as the system reports them */
     int matmul_tile[FZ_FULL_DTYPES][2]; /* rows and columns of the matmul micro-kernel */
+    /* The most steps of the inner axis, and rows, that matmul packs at a time: derived from the caches. */
+    ptrdiff_t matmul_block[FZ_FULL_DTYPES][2];
 } fz_cpu_info;
 /** What the kernels were chosen for. FZ_ERROR_VALUE where fz_init() fails. */
 FZ_API fz_status fz_get_cpu_info(fz_cpu_info *info);

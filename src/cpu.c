@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "matmul.h"
 
 /* Every instruction set of this build, lowest first. */
 #if defined(__x86_64__)
@@ -156,6 +157,7 @@ fz_status fz_get_cpu_info(fz_cpu_info *info) {
         info->vector_bytes = kernels->vector_bytes;
         info->matmul_tile[dtype][0] = kernels->matmul->mr;
         info->matmul_tile[dtype][1] = kernels->matmul->nr;
+        fz__product_block((fz_dtype)dtype, info->matmul_block[dtype]);
     }
     return FZ_OK;
 }

@@ -1,7 +1,6 @@
 /* matmul and linear: their arguments, and how products are dealt out to threads: one at a time, many small ones at
    once, or the parts of one whose inner axis is long. */
-#include <string.h>
-
+#include "float_environment.h"
 #include "matmul.h"
 
 enum {
@@ -314,8 +313,10 @@ fz_status fz__matmul(const fz__matmul_call *r) {
                      .c = as_result(r),
                      .packed = r->packed,
                      .finish.activation = r->activation};
+    const fz__float_environment environment = fz__save_float_environment();
     status = prepare_bias(r, &p, &memory);
     if (!status) status = run_checked(r, &p);
+    fz__restore_float_environment(environment);
     fz__workspace_release(memory);
     return status;
 }

@@ -76,6 +76,8 @@ size_t fz__product_scratch(const fz__product *product, int participants);
 void fz__product_run(const fz__product *product, char *scratch, int participants);
 /* kc: steps of k in a block. */
 ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t k);
+/* The most steps, and the most rows of A in a tile, of this machine's caches. */
+void fz__product_block(fz_dtype compute, ptrdiff_t block[2]);
 
 /* ---- matmul_vector.c: a vector times a matrix ------------------------------------------------------------- */
 

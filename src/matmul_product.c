@@ -8,7 +8,9 @@
 enum {
     PACKED_BYTES = 8 << 20,    /* most that the packed block of B may take */
     SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
-    MOST_STEPS = 512,          /* of k in a block */
+    LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
+    MOST_STEPS = 512,          /* and at most */
+    LEAST_PANELS = 4,          /* of A's in a tile */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
     TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
@@ -93,10 +95,25 @@ static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
     return round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
 }
 
+/* Three quarters of L1 for a panel of A. (More than for a B panel beside it, but C is read and written less often.) */
+static ptrdiff_t most_steps(fz_dtype compute) {
+    const ptrdiff_t panel = fz__kernels(compute)->matmul->mr * (ptrdiff_t)fz_dtype_size(compute);
+    return fz__max(LEAST_STEPS, fz__min((ptrdiff_t)fz__cpu_caches()->l1 * 3 / 4 / panel, MOST_STEPS));
+}
+
 /* Rows of A that a participant packs at a time: they take two fifths of L2. */
-static ptrdiff_t most_rows(const fz__product *p) {
-    const ptrdiff_t mr = p->kernels->matmul->mr, l2 = (ptrdiff_t)fz__cpu_caches()->l2;
-    return p->pack_a ? even_part(p->mc, l2 * 2 / 5 / (p->kc * element_of(p)), mr) : p->mc;
+static ptrdiff_t most_rows(fz_dtype compute, ptrdiff_t steps) {
+    const ptrdiff_t mr = fz__kernels(compute)->matmul->mr, l2 = (ptrdiff_t)fz__cpu_caches()->l2;
+    return fz__max(LEAST_PANELS, l2 * 2 / 5 / (steps * (ptrdiff_t)fz_dtype_size(compute)) / mr) * mr;
+}
+
+static ptrdiff_t rows_of_tile(const fz__product *p) {
+    return p->pack_a ? even_part(p->mc, most_rows(p->compute, p->kc), p->kernels->matmul->mr) : p->mc;
+}
+
+void fz__product_block(fz_dtype compute, ptrdiff_t block[2]) {
+    block[0] = most_steps(compute);
+    block[1] = most_rows(compute, block[0]);
 }
 
 /* Halves tiles until every participant has a few, or they are too small to be worth it; rows first, so that
@@ -104,7 +121,7 @@ static ptrdiff_t most_rows(const fz__product *p) {
 static void split_tiles(job *t, int participants) {
     const fz__product *p = t->product;
     const ptrdiff_t mr = p->kernels->matmul->mr, nr = p->kernels->matmul->nr;
-    t->tile_m = most_rows(p);
+    t->tile_m = rows_of_tile(p);
     t->tile_n = p->nc;
     if (participants == 1) return;
     while (fz__ceil_div(p->mc, t->tile_m) * fz__ceil_div(p->nc, t->tile_n) <
@@ -151,10 +168,8 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
 
-/* Three quarters of L1 for a panel of A: C is read and written less often. */
 ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t k) {
-    const ptrdiff_t panel = fz__kernels(compute)->matmul->mr * (ptrdiff_t)fz_dtype_size(compute);
-    return even_part(fz__max(k, 1), fz__min((ptrdiff_t)fz__cpu_caches()->l1 * 3 / 4 / panel, MOST_STEPS), 1);
+    return even_part(fz__max(k, 1), most_steps(compute), 1);
 }
 
 /* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of it. */
@@ -188,7 +203,7 @@ static void plan_blocks(fz__product *p) {
     p->packed_bytes = p->pack_b ? (size_t)round_up(p->nc * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
     p->shared = p->packed_bytes;
     if (p->through_scratch) p->shared += (size_t)round_up(p->mc * p->nc * element, FZ_MAX_VECTOR_BYTES);
-    p->own = p->pack_a ? (size_t)round_up(most_rows(p) * p->kc * element, FZ_CACHE_LINE) : 0;
+    p->own = p->pack_a ? (size_t)round_up(rows_of_tile(p) * p->kc * element, FZ_CACHE_LINE) : 0;
 }
 
 static void transpose_matrix(fz__matrix *x) {

@@ -64,15 +64,16 @@ static PyObject *detect_simd_support(PyObject *self, PyObject *ignored) {
     return PyUnicode_FromString(fz_simd_detected());
 }
 
-/* dtype -> "rows x columns" of the matmul micro-kernel. */
-static PyObject *list_tiles(const fz_cpu_info *cpu) {
-    PyObject *tiles = PyDict_New();
-    for (int dtype = 0; tiles && dtype < FZ_FULL_DTYPES; dtype++) {
-        const int *tile = cpu->matmul_tile[dtype];
-        if (set_item(tiles, fz_dtype_name((fz_dtype)dtype), Py_BuildValue("(ii)", tile[0], tile[1])) < 0)
-            Py_CLEAR(tiles);
+/* dtype -> (rows, columns) of the matmul micro-kernel, or (steps, rows) that are packed at a time. */
+static PyObject *list_sizes(const fz_cpu_info *cpu, bool of_block) {
+    PyObject *sizes = PyDict_New();
+    for (int dtype = 0; sizes && dtype < FZ_FULL_DTYPES; dtype++) {
+        const Py_ssize_t first = of_block ? cpu->matmul_block[dtype][0] : cpu->matmul_tile[dtype][0];
+        const Py_ssize_t second = of_block ? cpu->matmul_block[dtype][1] : cpu->matmul_tile[dtype][1];
+        if (set_item(sizes, fz_dtype_name((fz_dtype)dtype), Py_BuildValue("(nn)", first, second)) < 0)
+            Py_CLEAR(sizes);
     }
-    return tiles;
+    return sizes;
 }
 
 static PyObject *info(PyObject *self, PyObject *ignored) {
@@ -80,13 +81,16 @@ static PyObject *info(PyObject *self, PyObject *ignored) {
     fz_cpu_info cpu;
     const fz_status status = fz_get_cpu_info(&cpu);
     if (status) return fzpy_raise(status);
-    PyObject *tiles = list_tiles(&cpu);
-    if (!tiles) return NULL;
-    return Py_BuildValue("{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N}}", "version", fz_version(), "simd",
+    PyObject *tiles = list_sizes(&cpu, false), *blocks = tiles ? list_sizes(&cpu, true) : NULL;
+    if (!blocks) {
+        Py_XDECREF(tiles);
+        return NULL;
+    }
+    return Py_BuildValue("{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N,s:N}}", "version", fz_version(), "simd",
                          cpu.simd, "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(),
                          "cache_bytes", "l1", (Py_ssize_t)cpu.l1, "l2", (Py_ssize_t)cpu.l2, "l3",
                          (Py_ssize_t)cpu.l3, "kernels", "vector_bytes", (Py_ssize_t)cpu.vector_bytes,
-                         "matmul_tile", tiles);
+                         "matmul_tile", tiles, "matmul_block", blocks);
 }
 
 PyDoc_STRVAR(
@@ -151,7 +155,8 @@ PyDoc_STRVAR(info_doc,
              "Returns\n-------\n"
              "dict\n"
              "    version, simd (in use), simd_detected, num_threads, cache_bytes (l1, l2, l3), kernels\n"
-             "    (vector_bytes; matmul_tile: rows and columns of the micro-kernel per dtype).\n\n"
+             "    (vector_bytes; per dtype matmul_tile: rows and columns of the\n"
+             "    micro-kernel, and matmul_block: steps and rows that are packed at a time).\n\n"
              "Examples\n--------\n"
              ">>> import forzium\n"
              ">>> sorted(forzium.info())\n"

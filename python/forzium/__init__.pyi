@@ -842,6 +842,7 @@ class _CacheBytes(TypedDict):
 class _Kernels(TypedDict):
     vector_bytes: int
     matmul_tile: dict[Literal["float32", "float64"], tuple[int, int]]
+    matmul_block: dict[Literal["float32", "float64"], tuple[int, int]]
 
 @type_check_only
 class _Info(TypedDict):

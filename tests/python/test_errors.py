@@ -92,7 +92,7 @@ NARROW = {
 }
 NARROW |= {f"byte-swapped {code}" for code in ("i2", "i4", "i8", "u4", "f2")}
 TABLE = [*ELEMENTWISE, "where", "fma", "clip"]
-ANY_DTYPE = [*TABLE, *REDUCTIONS]
+ANY_DTYPE = [*TABLE, *REDUCTIONS, "matmul"]
 
 WRONG_KINDS = {
     "None": None,
