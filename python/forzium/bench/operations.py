@@ -81,7 +81,7 @@ def _factors(params: Params, random: np.random.Generator) -> Any:
     dtype = dtype_of(params)
     if dtype.kind == "i":
         return {name: random.integers(-999, 1000, params[name]).astype(dtype) for name in "ab"}
-    return {name: random.standard_normal(params[name]).astype(dtype) for name in "ab"}
+    return {name: np.asarray(random.standard_normal(params[name]), dtype) for name in "ab"}
 
 
 def _multiply(params: Params, a: Any, b: Any) -> Any:
