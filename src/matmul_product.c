@@ -9,7 +9,7 @@ enum {
     PACKED_BYTES = 8 << 20,    /* most that the packed block of B may take */
     SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
     LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
-    MOST_STEPS = 512,          /* and at most */
+    MOST_STEPS = 1024,         /* and at most */
     LEAST_PANELS = 4,          /* of A's in a tile */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
