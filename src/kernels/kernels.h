@@ -214,7 +214,7 @@ typedef struct fz_kernels {
     const fz_elementwise_kernels *elementwise;
     const fz_reduce_kernels *reduce;   /* NULL for float16 and bfloat16 */
     const fz_extreme_kernels *extreme; /* so, too */
-    const fz_matmul_kernels *matmul; /* NULL but for float32, float64, int32 and int64 */
+    const fz_matmul_kernels *matmul;   /* NULL but for float32, float64, int32 and int64 */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
     const fz_moment_kernels *moment;

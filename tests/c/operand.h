@@ -83,13 +83,15 @@ static inline ptrdiff_t broadcast_offset(const fz_array *x, int ndim, const ptrd
 }
 
 /* Integers of 64 bits are kept below 2^53, so that a double holds them. */
-#define OPERAND_FOR_EACH_DTYPE(X)                                                       \
-    X(FZ_FLOAT32, float)                                                                \
-    X(FZ_FLOAT64, double)                                                               \
-    X(FZ_BOOL, uint8_t)                                                                 \
-    X(FZ_INT8, int8_t)                                                                  \
-    X(FZ_INT16, int16_t) X(FZ_INT32, int32_t) X(FZ_INT64, int64_t) X(FZ_UINT8, uint8_t) \
-        X(FZ_UINT16, uint16_t) X(FZ_UINT32, uint32_t) X(FZ_UINT64, uint64_t)
+#define OPERAND_FOR_EACH_DTYPE(X) \
+    X(FZ_FLOAT32, float)          \
+    X(FZ_FLOAT64, double)         \
+    X(FZ_BOOL, uint8_t)           \
+    X(FZ_INT8, int8_t)            \
+    X(FZ_INT16, int16_t)          \
+    X(FZ_INT32, int32_t)          \
+    X(FZ_INT64, int64_t)          \
+    X(FZ_UINT8, uint8_t) X(FZ_UINT16, uint16_t) X(FZ_UINT32, uint32_t) X(FZ_UINT64, uint64_t)
 
 static inline double load(fz_dtype dtype, const char *from) {
     switch (dtype) {
