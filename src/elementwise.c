@@ -18,6 +18,7 @@ typedef struct job {
     fz_cast *cast[FZ_MAX_OPERANDS];  /* own dtype -> the loop's; for the output, back */
     bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
     bool in_blocks;                  /* some operand must be copied through a block buffer */
+    bool streams; /* the operands exceed the caches, so that nothing stays in them anyway */
 } job;
 
 typedef struct buffers {
@@ -52,6 +53,7 @@ static void run_block(const job *j, size_t n, char *const pointers[], const ptrd
         in[k] = j->in_place[k] ? pointers[k] : scratch->block[k];
         if (!j->in_place[k] && step[k]) j->cast[k](n, pointers[k], strides[k], scratch->block[k], j->size[k]);
     }
+    if (j->streams) step[0] |= FZ_STREAM;
     void *out = j->in_place[inputs] ? pointers[inputs] : scratch->block[inputs];
     j->loop(n, in, step, out);
     if (!j->in_place[inputs]) j->cast[inputs](n, out, j->size[inputs], pointers[inputs], strides[inputs]);
@@ -91,6 +93,18 @@ static void run_nest(job *j) {
     fz__parallel_for(participants, size, grain, run_range, j);
 }
 
+/* Whether out is best written past the caches: then its lines need not be read before they are overwritten. Where out
+   is an input they have been read. */
+static bool exceeds_caches(const job *j) {
+    const int output = j->nest.operands - 1;
+    size_t bytes = 0;
+    for (int k = 0; k <= output; k++) {
+        if (k < output && j->nest.data[k] == j->nest.data[output]) return false;
+        if (j->in_place[k]) bytes += (size_t)(j->nest.size * j->size[k]);
+    }
+    return j->in_place[output] && bytes > fz__cpu_caches()->l3;
+}
+
 /* How each operand reaches the loop: in place where its rows are gapless and of the compute dtype, as
    a splat where it does not move along them, else through a block buffer. */
 static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *const arrays[]) {
@@ -106,6 +120,7 @@ static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *cons
         j->in_place[k] = own == wanted && (stride == j->size[k] || (is_output && inner < 0));
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
+    j->streams = exceeds_caches(j);
 }
 
 static fz_status check_operands(const char *name, int inputs, const fz_array *const arrays[]) {

@@ -5,6 +5,7 @@
    scalar instructions per bundle and step. The jump is a tail call. Where a compiler makes it a plain call
    (without optimization) the stack grows with the length of the chain, which src/expression.h limits. */
 #include "functions.h"
+#include "vec_bools.h"
 
 enum {
     BUNDLE = 8, /* vectors: as many as calling conventions pass in registers */

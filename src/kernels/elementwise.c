@@ -1,194 +1,174 @@
 /* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
 #include "functions.h"
+#include "vec_bools.h"
 
-enum { UNROLL = 4 };
+enum {
+    UNROLL = 4,
+    GROUP = UNROLL * W, /* elements that a loop does at once */
+    MAX_INPUTS = 3,
+};
+#define FOR_UNROLLED(u) _Pragma("GCC unroll 8") for (size_t u = 0; u < UNROLL; u++)
+
+/* What a row of ops.def is like. */
+typedef struct form {
+    T fill;
+    int inputs;
+    bool selects; /* by its first input, which is bools */
+    bool tests;   /* gives bools */
+    bool
+        is_long; /* so much code that it stands in the loop once; out-of-order execution overlaps the vectors */
+} form;
+
+/* A lane gets and gives bools as masks. */
+typedef vec row_lane(vec x, vec y, vec z);
+
+typedef struct operands {
+    const char *in[MAX_INPUTS];
+    size_t step[MAX_INPUTS]; /* bytes from an element to the next, or 0 */
+    char *out;
+    bool streams; /* groups are stored past the caches; out is aligned */
+} operands;
+
+FZ_INLINE size_t size_in(const form *f, int k) { return f->selects && k == 0 ? 1 : sizeof(T); }
+FZ_INLINE size_t size_out(const form *f) { return f->tests ? 1 : sizeof(T); }
+
+FZ_INLINE void advance(operands *o, const form *f, size_t n) {
+    _Pragma("GCC unroll 3") for (int k = 0; k < f->inputs; k++) o->in[k] += n * o->step[k];
+    o->out += n * size_out(f);
+}
+
+/* ---- what there is of each row ------------------------------------------------------------------------------ */
+
+FZ_INLINE vec load_input(const operands *o, const form *f, int k, size_t first) {
+    if (k >= f->inputs) return (vec){0};
+    const char *x = o->in[k] + first * o->step[k];
+    return f->selects && k == 0 ? (vec)vload_mask(x) : vload(x);
+}
+
+FZ_INLINE vec compute(const operands *o, const form *f, size_t first, row_lane *lane) {
+    return lane(load_input(o, f, 0, first), load_input(o, f, 1, first), load_input(o, f, 2, first));
+}
+
+FZ_INLINE void do_group(const operands *o, const form *f, row_lane *lane) {
+    vec v[UNROLL];
+    FOR_UNROLLED(u) v[u] = compute(o, f, u * W, lane);
+    if (f->tests)
+        vstore_masks(o->out, (const mask *)v);
+    else if (o->streams)
+        FOR_UNROLLED(u) vstream(o->out + u * sizeof(vec), v[u]);
+    else
+        FOR_UNROLLED(u) vstore(o->out + u * sizeof(vec), v[u]);
+}
+
+/* Up to a vector, where there are instructions for its parts; else a whole one. */
+FZ_INLINE vec load_some(const operands *o, const form *f, int k, size_t n) {
+    if (!FZ_CHEAP_PARTS || k >= f->inputs || (f->is_long && n == W)) return load_input(o, f, k, 0);
+    if (f->selects && k == 0) return (vec)vload_mask_part(o->in[k], n);
+    return vload_part(o->in[k], n, f->fill);
+}
+
+FZ_INLINE void do_some(const operands *o, const form *f, size_t n, row_lane *lane) {
+    const vec value = lane(load_some(o, f, 0, n), load_some(o, f, 1, n), load_some(o, f, 2, n));
+    if (FZ_CHEAP_PARTS && !(f->is_long && n == W))
+        f->tests ? vstore_mask_part(o->out, (mask)value, n) : vstore_part(o->out, value, n);
+    else
+        f->tests ? vstore_mask(o->out, (mask)value) : vstore(o->out, value);
+}
+
+/* n elements; whole vectors, but where instructions take parts of them. */
+FZ_INLINE void work(size_t n, const operands *given, const form *f, row_lane *lane) {
+    operands o = {.out = given->out, .streams = given->streams};
+    _Pragma("GCC unroll 3") for (int k = 0; k < f->inputs; k++) {
+        o.in[k] = given->in[k];
+        o.step[k] = given->step[k];
+    }
+    if (!f->is_long)
+        for (; n >= GROUP; n -= GROUP, advance(&o, f, GROUP)) do_group(&o, f, lane);
+    for (size_t some; n; n -= some, advance(&o, f, some)) {
+        some = FZ_CHEAP_PARTS && n < W ? n : W;
+        do_some(&o, f, some, lane);
+    }
+}
+
+/* ---- what they have in common ------------------------------------------------------------------------------- */
+
+typedef void row_work(size_t n, const operands *o);
+
+/* n <= W elements, through a whole vector of each operand where there are no instructions for its parts. */
+static void do_rest(size_t n, const operands *o, const form *f, row_work *run) {
+#if FZ_CHEAP_PARTS
+    (void)f;
+    run(n, o);
+#else
+    vec in[MAX_INPUTS], out;
+    operands whole = {.out = (char *)&out};
+    for (int k = 0; k < f->inputs; k++) {
+        in[k] = size_in(f, k) == sizeof(T) ? vsplat(f->fill) : (vec){0};
+        whole.in[k] = o->step[k] ? memcpy(&in[k], o->in[k], n * o->step[k]) : o->in[k];
+        whole.step[k] = o->step[k];
+    }
+    run(W, &whole);
+    memcpy(o->out, &out, n * size_out(f));
+#endif
+}
 
 /* Elements before out's first vector boundary, in a run long enough to care: stores that straddle cache
    lines cost up to twice as much, loads less. */
 FZ_INLINE size_t lanes_to_boundary(size_t n, const void *out) {
     const size_t past = (uintptr_t)out % sizeof(vec);
-    return n < 8 * UNROLL * W || past % sizeof(T) ? 0 : (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
+    return n < 8 * GROUP || past % sizeof(T) ? 0 : (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
 }
 
-typedef vec unary_lane(vec x);
-typedef vec binary_lane(vec x, vec y);
-
-FZ_INLINE void unary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                          unary_lane *lane, T fill) {
-    const char *x = in[0];
-    char *z = out;
-    const size_t dx = step[0] * sizeof(vec), head = lanes_to_boundary(n, out);
+static __attribute__((noinline, unused)) void run_row(size_t n, const void *const in[],
+                                                      const unsigned char step[], void *out, const form *f,
+                                                      row_work *run) {
+    operands o = {.out = out};
+    for (int k = 0; k < f->inputs; k++) {
+        o.in[k] = in[k];
+        o.step[k] = (step[k] & 1) * size_in(f, k);
+    }
+    const size_t head = f->tests ? 0 : lanes_to_boundary(n, out);
     if (head) {
-        vstore_part(z, lane(vload_part(x, head, fill)), head);
+        do_rest(head, &o, f, run);
+        advance(&o, f, head);
         n -= head;
-        x += head * step[0] * sizeof(T);
-        z += head * sizeof(T);
     }
-    for (; n >= UNROLL * W; n -= UNROLL * W, z += UNROLL * sizeof(vec)) {
-        vec v[UNROLL];
-        for (int u = 0; u < UNROLL; u++, x += dx) v[u] = vload(x);
-        for (int u = 0; u < UNROLL; u++) vstore(z + u * sizeof(vec), lane(v[u]));
-    }
-    for (; n >= W; n -= W, x += dx, z += sizeof(vec)) vstore(z, lane(vload(x)));
-    if (n) vstore_part(z, lane(vload_part(x, n, fill)), n);
+    o.streams = (step[0] & FZ_STREAM) && (uintptr_t)o.out % sizeof(vec) == 0;
+    const size_t rest = FZ_CHEAP_PARTS ? 0 : n % W;
+    if (n > rest) run(n - rest, &o);
+    if (o.streams) vfence();
+    if (!rest) return;
+    advance(&o, f, n - rest);
+    do_rest(rest, &o, f, run);
 }
 
-/* The whole blocks of UNROLL vectors in n >= UNROLL * W elements; returns how many elements that is. An
-   operand that does not move is loaded once: each load fewer counts even where memory is the limit. */
-FZ_INLINE size_t binary_blocks(size_t n, const char *x, bool x_moves, const char *y, bool y_moves, char *z,
-                               binary_lane *lane) {
-    const vec x_splat = vload(x), y_splat = vload(y);
-    const size_t whole = n - n % (UNROLL * W);
-    for (size_t i = 0; i < whole * sizeof(T); i += UNROLL * sizeof(vec)) {
-        vec v[UNROLL];
-        for (size_t u = 0; u < UNROLL; u++) {
-            const size_t at = i + u * sizeof(vec);
-            v[u] = lane(x_moves ? vload(x + at) : x_splat, y_moves ? vload(y + at) : y_splat);
-        }
-        for (size_t u = 0; u < UNROLL; u++) vstore(z + i + u * sizeof(vec), v[u]);
-    }
-    return whole;
-}
-
-FZ_INLINE void binary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                           binary_lane *lane, T fill) {
-    const char *x = in[0], *y = in[1];
-    char *z = out;
-    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
-    size_t done = lanes_to_boundary(n, out);
-    if (done) vstore_part(z, lane(vload_part(x, done, fill), vload_part(y, done, fill)), done);
-    if (n - done >= UNROLL * W) {
-        const char *from_x = x + done * dx, *from_y = y + done * dy;
-        char *to = z + done * sizeof(T);
-        done += dx && dy ? binary_blocks(n - done, from_x, true, from_y, true, to, lane)
-                : dx     ? binary_blocks(n - done, from_x, true, from_y, false, to, lane)
-                         : binary_blocks(n - done, from_x, false, from_y, dy, to, lane);
-    }
-    for (; done + W <= n; done += W)
-        vstore(z + done * sizeof(T), lane(vload(x + done * dx), vload(y + done * dy)));
-    const size_t rest = n - done;
-    if (rest)
-        vstore_part(z + done * sizeof(T),
-                    lane(vload_part(x + done * dx, rest, fill), vload_part(y + done * dy, rest, fill)), rest);
-}
-
-/* Long lanes stand in the code once, so that a table of them stays small; out-of-order execution overlaps the
-   vectors, no unrolling is needed. */
-FZ_INLINE void function_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                             unary_lane *lane, T fill) {
-    const char *x = in[0];
-    const size_t dx = step[0] * sizeof(T);
-    for (size_t i = 0; i < n; i += W) {
-        const size_t rest = n - i;
-        const vec value = lane(rest >= W ? vload(x + i * dx) : vload_part(x + i * dx, rest, fill));
-        char *z = (char *)out + i * sizeof(T);
-        rest >= W ? vstore(z, value) : vstore_part(z, value, rest);
-    }
-}
-
-FZ_INLINE void function2_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                              binary_lane *lane, T fill) {
-    const char *x = in[0], *y = in[1];
-    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
-    for (size_t i = 0; i < n; i += W) {
-        const size_t rest = n - i;
-        const vec a = rest >= W ? vload(x + i * dx) : vload_part(x + i * dx, rest, fill);
-        const vec b = rest >= W ? vload(y + i * dy) : vload_part(y + i * dy, rest, fill);
-        char *z = (char *)out + i * sizeof(T);
-        const vec value = lane(a, b);
-        rest >= W ? vstore(z, value) : vstore_part(z, value, rest);
-    }
-}
-
-typedef vec ternary_lane(vec x, vec y, vec z);
-typedef vec select_lane(mask c, vec x, vec y);
-typedef mask test_lane(vec x);
-typedef mask compare_lane(vec x, vec y);
-
-FZ_INLINE vec load_some(const char *x, size_t rest, T fill) {
-    return rest >= W ? vload(x) : vload_part(x, rest, fill);
-}
-
-FZ_INLINE void ternary_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                            ternary_lane *lane, T fill) {
-    const char *x = in[0], *y = in[1], *z = in[2];
-    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T), dz = step[2] * sizeof(T);
-    for (size_t i = 0; i < n; i += W) {
-        const size_t rest = n - i;
-        const vec value = lane(load_some(x + i * dx, rest, fill), load_some(y + i * dy, rest, fill),
-                               load_some(z + i * dz, rest, fill));
-        char *to = (char *)out + i * sizeof(T);
-        rest >= W ? vstore(to, value) : vstore_part(to, value, rest);
-    }
-}
-
-FZ_INLINE void select_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                           select_lane *lane, T fill) {
-    const char *c = in[0], *x = in[1], *y = in[2];
-    const size_t dx = step[1] * sizeof(T), dy = step[2] * sizeof(T);
-    for (size_t i = 0; i < n; i += W) {
-        const size_t rest = n - i;
-        const mask condition =
-            rest >= W ? vload_mask(c + i * step[0]) : vload_mask_part(c + i * step[0], rest);
-        const vec value =
-            lane(condition, load_some(x + i * dx, rest, fill), load_some(y + i * dy, rest, fill));
-        char *to = (char *)out + i * sizeof(T);
-        rest >= W ? vstore(to, value) : vstore_part(to, value, rest);
-    }
-}
-
-FZ_INLINE void test_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                         test_lane *lane, T fill) {
-    const char *x = in[0];
-    const size_t dx = step[0] * sizeof(T);
-    size_t i = 0;
-    for (; i + W <= n; i += W) vstore_mask((char *)out + i, lane(vload(x + i * dx)));
-    if (i < n) vstore_mask_part((char *)out + i, lane(vload_part(x + i * dx, n - i, fill)), n - i);
-}
-
-FZ_INLINE void compare_loop(size_t n, const void *const in[], const unsigned char step[], void *out,
-                            compare_lane *lane, T fill) {
-    const char *x = in[0], *y = in[1];
-    const size_t dx = step[0] * sizeof(T), dy = step[1] * sizeof(T);
-    size_t i = 0;
-    for (; i + W <= n; i += W) vstore_mask((char *)out + i, lane(vload(x + i * dx), vload(y + i * dy)));
-    if (i < n) {
-        const size_t rest = n - i;
-        const mask m = lane(vload_part(x + i * dx, rest, fill), vload_part(y + i * dy, rest, fill));
-        vstore_mask_part((char *)out + i, m, rest);
-    }
-}
-
-#define LOOP(name, kind, fill)                                                                         \
+#define LOOP(name, expression, ...)                                                                    \
+    FZ_INLINE vec name##_lane(vec x, vec y, vec z) { return (void)x, (void)y, (void)z, expression; }   \
+    static const form name##_form = {__VA_ARGS__};                                                     \
+    static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }    \
     static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        kind##_loop(n, in, step, out, name##_lane, fill);                                              \
+        run_row(n, in, step, out, &name##_form, name##_work);                                          \
     }
-#define LANE_1(name, type, expression) \
-    FZ_INLINE type name##_lane(vec x) { return expression; }
-#define LANE_2(name, type, expression) \
-    FZ_INLINE type name##_lane(vec x, vec y) { return expression; }
-#define LANE_3(name, type, expression) \
-    FZ_INLINE type name##_lane(vec x, vec y, vec z) { return expression; }
-#define LANE_C(name, type, expression) \
-    FZ_INLINE type name##_lane(mask c, vec x, vec y) { return expression; }
-#define FZ_FUNCTION(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, function, fill))
-#define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, function2, fill))
-#define FZ_BINARY_LONG(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, function2, fill))
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_1(name, vec, expression) LOOP(name, unary, fill))
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1))
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_2(name, vec, expression) LOOP(name, binary, fill))
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2))
 #define FZ_TERNARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_3(name, vec, expression) LOOP(name, ternary, fill))
-#define FZ_SELECT(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_C(name, vec, expression) LOOP(name, select, fill))
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 3))
+#define FZ_FUNCTION(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1, .is_long = true))
+#define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2, .is_long = true))
+#define FZ_BINARY_LONG(name, dtypes, expression, fill, doc) \
+    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2, .is_long = true))
 #define FZ_TEST(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_1(name, mask, expression) LOOP(name, test, fill))
+    FZ_WHERE_##dtypes(LOOP(name, (vec)(expression), fill, .inputs = 1, .tests = true))
 #define FZ_COMPARE(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LANE_2(name, mask, expression) LOOP(name, compare, fill))
+    FZ_WHERE_##dtypes(LOOP(name, (vec)(expression), fill, .inputs = 2, .tests = true))
+/* The expression of a selection has its inputs as c, x and y. */
+#define FZ_SELECT(name, dtypes, expression, fill, doc)                   \
+    FZ_INLINE vec name##_of(mask c, vec x, vec y) { return expression; } \
+    FZ_WHERE_##dtypes(LOOP(name, name##_of((mask)x, y, z), fill, .inputs = 3, .selects = true))
 #include "ops.def"
 
 #define CASTS_(simd) fz__casts_##simd

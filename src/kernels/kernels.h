@@ -34,7 +34,9 @@
 /* out[i] = op(in[0][i], in[1][i], ...) for i < n. An input k with step[k] == 1 is n contiguous elements; one
    with step[k] == 0 is a splat: FZ_MAX_VECTOR_BYTES of one repeated value. out is contiguous and equals an
    input of the same element size or overlaps none. Elements are T; those of a condition, and the
-   results of tests and comparisons, are bool. */
+   results of tests and comparisons, are bool. With FZ_STREAM added to step[0], out is no input and
+   exceeds the caches, past which it may be written. */
+enum { FZ_STREAM = 2 };
 typedef void fz_loop(size_t n, const void *const in[], const unsigned char step[], void *out);
 
 /* dst[i] = (T)src[i] for i < n, at byte strides, from another dtype. */

@@ -181,6 +181,22 @@ FZ_INLINE vec vload(const void *p) {
 
 FZ_INLINE void vstore(void *p, vec v) { memcpy(p, &v, sizeof v); }
 
+/* To an aligned p past the caches, which saves reading the lines that are overwritten; vfence() before
+   other threads may read them. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE void vstream(void *p, vec v) { _mm512_stream_si512(p, (__m512i)v); }
+FZ_INLINE void vfence(void) { _mm_sfence(); }
+#elif defined(FZ_SIMD_avx2)
+FZ_INLINE void vstream(void *p, vec v) { _mm256_stream_si256(p, (__m256i)v); }
+FZ_INLINE void vfence(void) { _mm_sfence(); }
+#elif defined(FZ_SIMD_sse2)
+FZ_INLINE void vstream(void *p, vec v) { _mm_stream_si128(p, (__m128i)v); }
+FZ_INLINE void vfence(void) { _mm_sfence(); }
+#else
+FZ_INLINE void vstream(void *p, vec v) { vstore(p, v); }
+FZ_INLINE void vfence(void) {}
+#endif
+
 FZ_INLINE T load_one(const void *p) {
     T value;
     memcpy(&value, p, sizeof value);
@@ -227,38 +243,6 @@ FZ_INLINE void vstore_part(void *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(
 
 /* m ? a : b by bits; C has no ?: on vectors. */
 FZ_INLINE vec vselect(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
-
-/* Bools are bytes of 0 and 1: W of them from memory as a mask, the first n < W of them; and back. */
-typedef uint8_t bools __attribute__((vector_size(W)));
-typedef int8_t bools_mask __attribute__((vector_size(W)));
-
-FZ_INLINE mask vload_mask(const void *p) {
-    bools v;
-    memcpy(&v, p, sizeof v);
-    return __builtin_convertvector((bools_mask)(v != 0), mask);
-}
-
-FZ_INLINE mask vload_mask_part(const void *p, size_t n) {
-    bools v = {0};
-    memcpy(&v, p, n);
-    return __builtin_convertvector((bools_mask)(v != 0), mask);
-}
-
-#if defined(FZ_SIMD_avx512) && (defined(FZ_T_float32) || defined(FZ_T_int32) || defined(FZ_T_uint32))
-FZ_INLINE bools vbools(mask m) { return (bools)_mm_maskz_set1_epi8(_mm512_movepi32_mask((__m512i)m), 1); }
-#else
-FZ_INLINE bools vbools(mask m) { return (bools)(__builtin_convertvector(m, bools_mask) & 1); }
-#endif
-
-FZ_INLINE void vstore_mask(void *p, mask m) {
-    const bools v = vbools(m);
-    memcpy(p, &v, sizeof v);
-}
-
-FZ_INLINE void vstore_mask_part(void *p, mask m, size_t n) {
-    const bools v = vbools(m);
-    memcpy(p, &v, n);
-}
 
 /* Is any lane set? */
 #if defined(FZ_SIMD_avx512)
