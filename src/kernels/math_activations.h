@@ -59,13 +59,30 @@ FZ_INLINE vec vsoftplus(vec x) {
     return plus_log1p_exp(vlarger(vsplat(0), x), vlarger(least, -vabsolute(x)), vsplat(0));
 }
 
+/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
+static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
+                                                                    vec result) {
+    vec sum = vsplat(0), low = vsplat(0);
+    for (int lane = 0; lane < W; lane++) {
+        if (!near[lane]) continue;
+        double rest;
+        const double most = fz__logaddexp_less_1(larger[lane], smaller[lane], &rest);
+        sum[lane] = (T)most;
+        low[lane] = (T)(most - sum[lane] + rest);
+    }
+    return vselect(near, log1p_sum(sum, low), result);
+}
+
 /* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of the difference counts. */
 FZ_INLINE vec vlogaddexp(vec x, vec y) {
-    const vec larger = vmaximum(x, y), smaller = vminimum(x, y), least = vsplat(FZ_PER_T(-104.5, -746));
+    const vec larger = vmaximum(x, y), smaller = vminimum(x, y), one = vsplat(1);
+    const vec least = vsplat(FZ_PER_T(-104.5, -746));
     const vpair difference = vsum(smaller, -larger);
     const mask counts = difference.high > least;
     const vec high = vselect(x == y, vsplat(0), vlarger(least, difference.high));
-    return plus_log1p_exp(larger, high, vselect(counts, difference.low, vsplat(0)));
+    const vec result = plus_log1p_exp(larger, high, vselect(counts, difference.low, vsplat(0)));
+    const mask near = vsmaller(one, vabsolute(result)) * 2 < vsmaller(one, -larger);
+    return vany(near) ? logaddexp_near_0(larger, smaller, near, result) : result;
 }
 
 /* x, below 0 alpha (e^x - 1): 0.8 ULP. alpha's exponent joins e^x's, so that the product is rounded at

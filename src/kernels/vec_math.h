@@ -154,6 +154,15 @@ FZ_INLINE vec vlookup(const T table[16], mask j) {
 }
 #endif
 
+/* table[j % (2 W)]: as much as one instruction looks up. */
+#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+FZ_INLINE vec vlookup_wide(const T table[2 * W], mask j) {
+    return (vec)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)j, _mm512_loadu_ps(table + W));
+}
+#elif defined(FZ_SIMD_avx512)
+FZ_INLINE vec vlookup_wide(const T table[2 * W], mask j) { return vlookup(table, j); }
+#endif
+
 /* x = 2^k m with 3/4 <= m < 3/2, for finite x > 0. */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE vec vsignificand(vec x, vec *k) {

@@ -18,9 +18,6 @@ mpmath's in a wider type. Functions of one operand are checked on all numbers of
 ``python -m forzium accuracy --float32-exhaustive --write docs/accuracy.rst`` makes this table; with
 ``--functions`` it measures some and leaves the rows of the others.
 
-logaddexp is the exception: where ``max(x, y)`` and ``log(1 + exp(-abs(x - y)))`` cancel, near the zeros of
-their sum, its error stays below an ULP of 1 while the result becomes small.
-
 .. list-table::
    :header-rows: 1
 
