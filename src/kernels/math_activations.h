@@ -5,10 +5,11 @@
 #include "math_exp.h"
 #include "math_log.h"
 
-/* x / (1 + e^-(y + low)) for |low| <= ulp(y), as if |y| were at most 110 (float64: 760). Of q = x / (1 + e^a) / 2^k,
-   a = |y|, it is 2^k q below 0, and above x - 2^k q, where q's error counts half at most. `within` is x where it is not
-   so large that q does not count, and finite. */
-FZ_INLINE vec times_sigmoid(vec x, vec within, vec y, vec low) {
+/* x / (1 + e^-(y + low)) for |low| <= ulp(y), as if |y| were at most 110
+   (float64: 760). Of q = x / (1 + e^a) / 2^k, a = |y|, it is 2^k q below 0, and
+   above x - 2^k q, where q's error counts half at most. `within` is x where it
+   is not so large that q does not count, and finite. */
+FZ_INLINE vec times_sigmoid_of_any(vec x, vec within, vec y, vec low) {
     const mask sign = (mask)y & (mask)vsplat((T)-0.0);
     const growth g =
         grow_roughly(vsmaller(vsplat(FZ_PER_T(110, 760)), vabsolute(y)), (vec)((mask)low ^ sign));
@@ -19,17 +20,43 @@ FZ_INLINE vec times_sigmoid(vec x, vec within, vec y, vec low) {
     return vcopysign(vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x)), x);
 }
 
-FZ_INLINE vec vsigmoid(vec x) { return times_sigmoid(vsplat(1), vsplat(1), x, vsplat((T)-0.0)); }
+/* x / (1 + e^-y) by steps, where all |y| are so small that (1 + e^-y) -
+ * 1 is exact. */
+FZ_INLINE vec times_sigmoid_of_small(vec x, vec y) {
+    const T whole = FZ_WHOLE / EXP_STEPS;
+    const vec shifted = vfma(y, vsplat(-FZ_LOG2_E), vsplat(whole)), k = shifted - whole;
+    const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), -y)), z = r * r;
+    const vec power = vscale(vlookup_step(ROOT_HIGH, (mask)shifted), k), sum = power + 1;
+    const vec tail = vfma(r * z, sinh_tail(z), r + vlookup_step(ROOT_MISSED, (mask)shifted));
+    const vec less_1 = vfma(z, vfma(z, cosh_tail(z), vsplat((T)0.5)), tail);
+    const vec missed = vfma(power, less_1, power - (sum - 1)), inverse = vreciprocal_near(sum + missed);
+    const vec quotient = x * inverse, excess = vfma(-quotient, missed, vfma(-quotient, sum, x));
+    return vcopysign(vfma(excess, inverse, quotient), x);
+}
+
+/* x / (1 + e^-y), each lane by the way that suits it, so that its neighbours do
+ * not change its bits. */
+FZ_INLINE vec times_sigmoid(vec x, vec within, vec y) {
+    const vec no_low = vsplat((T)-0.0);
+    if (EXP_STEPS == 1) return times_sigmoid_of_any(x, within, y, no_low);
+    const mask large = vabsolute(y) > FZ_PER_T(16, 36);
+    if (!vany(large)) return times_sigmoid_of_small(x, y);
+    const vec small = times_sigmoid_of_small(within, vselect(large, vsplat(0), y));
+    return vselect(large, times_sigmoid_of_any(x, within, y, no_low), small);
+}
+
+FZ_INLINE vec vsigmoid(vec x) { return times_sigmoid(vsplat(1), vsplat(1), x); }
 
 /* From 110 (float64: 760) on it is x, and as far below 0 it is -0. */
 FZ_INLINE vec vsilu(vec x) {
     const vec limit = vsplat(FZ_PER_T(110, 760)), within = vsmaller(limit, vlarger(-limit, x));
-    return times_sigmoid(x, within, x, vsplat((T)-0.0));
+    return times_sigmoid(x, within, x);
 }
 
-/* x / 2 (1 + tanh u) is x times the sigmoid of 2u = x (2 sqrt(2/pi) + 2 sqrt(2/pi) 0.044715 x^2); where
-   that is small, its absolute error is the result's relative one. From 12 (float64: 22) on it is x, and
-   as far below 0 it is -0. */
+/* x / 2 (1 + tanh u) is x times the sigmoid of 2u = x (2 sqrt(2/pi) + 2
+   sqrt(2/pi) 0.044715 x^2); where that is small, its absolute error is the
+   result's relative one. From 12 (float64: 22) on it is x, and as far below 0
+   it is -0. */
 FZ_INLINE vec vgelu_tanh(vec x) {
     const vec limit = vsplat(FZ_PER_T(12, 22)), within = vsmaller(limit, vlarger(-limit, x));
     const vec linear = vsplat(FZ_PER_T(0x1.9884540000000p+0, 0x1.9884533d43651p+0)),
@@ -41,7 +68,7 @@ FZ_INLINE vec vgelu_tanh(vec x) {
     const vec slope_low =
         slope.low + (part.low + vfma(cubic, square.low, vfma(cubic_low, square.high, linear_low)));
     const vpair y = vproduct(within, slope.high);
-    return times_sigmoid(x, within, y.high, vfma(within, slope_low, y.low));
+    return times_sigmoid_of_any(x, within, y.high, vfma(within, slope_low, y.low));
 }
 
 /* x + log(1 + e^(y + low)) for y <= 0: 0.97 ULP unless the sum cancels. */
@@ -59,7 +86,8 @@ FZ_INLINE vec vsoftplus(vec x) {
     return plus_log1p_exp(vlarger(vsplat(0), x), vlarger(least, -vabsolute(x)), vsplat(0));
 }
 
-/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
+/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x
+ * + e^y - 1 needs more digits. */
 static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
                                                                     vec result) {
     vec sum = vsplat(0), low = vsplat(0);
@@ -73,7 +101,8 @@ static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, 
     return vselect(near, log1p_sum(sum, low), result);
 }
 
-/* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of the difference counts. */
+/* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of
+ * the difference counts. */
 FZ_INLINE vec vlogaddexp(vec x, vec y) {
     const vec larger = vmaximum(x, y), smaller = vminimum(x, y), one = vsplat(1);
     const vec least = vsplat(FZ_PER_T(-104.5, -746));
@@ -85,8 +114,9 @@ FZ_INLINE vec vlogaddexp(vec x, vec y) {
     return vany(near) ? logaddexp_near_0(larger, smaller, near, result) : result;
 }
 
-/* x, below 0 alpha (e^x - 1): 0.8 ULP. alpha's exponent joins e^x's, so that the product is rounded at
-   the end only; where e^x - 1 is x the product is that of two numbers. */
+/* x, below 0 alpha (e^x - 1): 0.8 ULP. alpha's exponent joins e^x's, so that
+   the product is rounded at the end only; where e^x - 1 is x the product is
+   that of two numbers. */
 FZ_INLINE vec velu(vec x, vec alpha) {
     const exp_parts e = exp_split(vlarger(vsplat(FZ_PER_T(-20, -40)), vsmaller(x, vsplat(0))), vsplat(0));
     const vpair less = exp_less_1(e);
