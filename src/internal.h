@@ -112,8 +112,7 @@ fz_status fz__scheduler_init(void);
 
 typedef struct fz__reduction fz__reduction;
 
-/* A reducer makes partial results of elements, and one of several; reduce_joins.c and reduce_moments.c have one
-   each. Partial results stand side by side without gaps. */
+/* A reducer makes partial results of elements, and one of several; reduce_joins.c and reduce_moments.c have them. Partial results stand side by side without gaps. */
 #define FZ_MAX_PARTIAL 32 /* bytes */
 typedef struct fz__reducer {
     /* partials[i] = that of x[i][0], x[i][1], ... for i < count: rows of n >= 1 contiguous elements. */
@@ -131,7 +130,7 @@ typedef struct fz__reducer {
     /* What remains to be done to n of them; then they go to out at a stride. */
     void (*store)(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride);
 } fz__reducer;
-extern const fz__reducer fz__joins, fz__moments;
+extern const fz__reducer fz__joins, fz__counts, fz__moments;
 
 typedef enum fz__family {
     FZ_TOTAL,
@@ -170,13 +169,13 @@ enum { FZ_NEST_OUT, FZ_NEST_WHERE, FZ_NEST_X }; /* operands of `kept`; `reduced`
 struct fz__reduction {
     const char *name;
     const fz__reducer *reducer;
-    const fz_kernels *kernels; /* of the dtype computed in */
+    const fz_kernels *kernels; /* of the dtype computed in: that of elements as the reducer takes them */
+    const fz_kernels *joiner;  /* of partial results that are numbers, one each */
     fz__family family;
     fz_join join;
     fz_dtype dtype, result; /* computed in; out's */
-    fz_cast *truth;         /* NULL, or: elements become bools first */
     fz_cast *copy;          /* of elements to the dtype computed in */
-    fz_cast *store;         /* from that to out's */
+    fz_cast *store;         /* from what the reducer gives to out's */
     fz_cast *where;         /* NULL, or: to bool, of what says which elements count */
     bool in_place;          /* a contiguous run of elements can be read where it is */
     bool skips_nan;

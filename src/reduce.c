@@ -53,25 +53,49 @@ static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype resul
 }
 
 /* Sums and products of integers are computed in int64: to as many bits as the result has they are the same in all
-   dtypes. Those of bools count truths. */
-static void choose_casts(fz__reduction *r, fz_dtype own) {
-    const bool counts = r->family == FZ_COUNT || (r->family == FZ_TOTAL && r->result == FZ_BOOL);
-    const bool unsigned_total = r->family == FZ_TOTAL && r->result == FZ_UINT64;
-    r->dtype = r->result == FZ_FLOAT16 || r->result == FZ_BFLOAT16                        ? FZ_FLOAT32
-               : (r->family == FZ_TOTAL || r->family == FZ_COUNT) && !is_float(r->result) ? FZ_INT64
-                                                                                          : r->result;
-    r->kernels = fz__kernels(r->dtype);
-    r->element = (ptrdiff_t)fz_dtype_size(r->dtype);
-    r->truth = counts ? fz__kernels(FZ_BOOL)->elementwise->cast_from[own] : NULL;
-    r->copy =
-        fz__kernels(unsigned_total ? FZ_UINT64 : r->dtype)->elementwise->cast_from[counts ? FZ_BOOL : own];
-    r->in_place = !counts && (own == r->dtype || (own == FZ_UINT64 && unsigned_total));
+   dtypes. A sum of bools is how many are true. */
+static fz_dtype choose_dtype(const fz__reduction *r, fz_dtype own) {
+    const bool counts = r->family == FZ_COUNT || (r->join == FZ_JOIN_add && own == FZ_BOOL);
+    if (r->result == FZ_FLOAT16 || r->result == FZ_BFLOAT16) return FZ_FLOAT32;
+    if ((r->family != FZ_TOTAL && r->family != FZ_COUNT) || is_float(r->result) || r->result == FZ_BOOL)
+        return r->result;
+    return counts ? FZ_BOOL : FZ_INT64;
 }
 
-/* What is asked for, and so how elements become partial results. */
-static void choose_reducer(fz__reduction *r, fz_reduction reduction, const fz_array *x,
-                           const fz_reduce_options *options) {
-    const bool is_variance = r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
+/* A sum or product that is a bool is whether any or every element is true. */
+static fz_join choose_join(const fz__reduction *r, fz_join own) {
+    if (r->family == FZ_TOTAL && r->result == FZ_BOOL)
+        return own == FZ_JOIN_add ? FZ_JOIN_maximum : FZ_JOIN_minimum;
+    if (!is_float(r->dtype) && own == FZ_JOIN_fmax) return FZ_JOIN_maximum;
+    if (!is_float(r->dtype) && own == FZ_JOIN_fmin) return FZ_JOIN_minimum;
+    return own;
+}
+
+static void choose_casts(fz__reduction *r, fz_dtype own) {
+    const bool unsigned_total = r->family == FZ_TOTAL && r->result == FZ_UINT64 && r->dtype == FZ_INT64;
+    r->kernels = fz__kernels(r->dtype);
+    r->element = (ptrdiff_t)fz_dtype_size(r->dtype);
+    r->copy = fz__kernels(unsigned_total ? FZ_UINT64 : r->dtype)->elementwise->cast_from[own];
+    r->in_place = own == r->dtype || (own == FZ_UINT64 && unsigned_total);
+}
+
+/* How elements become partial results, and of which dtype these are. */
+static void choose_reducer(fz__reduction *r) {
+    const bool counts = r->join == FZ_JOIN_add && r->dtype == FZ_BOOL;
+    const bool moments = r->compacts || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
+    const fz_dtype given = moments ? FZ_FLOAT64 : counts ? FZ_INT64 : r->dtype;
+    r->reducer = moments ? &fz__moments : counts ? &fz__counts : &fz__joins;
+    r->joiner = fz__kernels(given);
+    r->partial = moments ? FZ_MAX_PARTIAL : (ptrdiff_t)fz_dtype_size(given);
+    r->store = fz__kernels(r->result)->elementwise->cast_from[given];
+}
+
+static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
+                   const fz_reduce_options *options) {
+    const bool averages = r->family == FZ_AVERAGE || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
+    r->join = rows[reduction].join;
+    r->dtype = choose_dtype(r, x->dtype);
+    r->join = choose_join(r, r->join);
     choose_casts(r, x->dtype);
     r->skips_nan = rows[reduction].skips_nan && is_float(x->dtype);
     r->where = options && options->where ? fz__kernels(FZ_BOOL)->elementwise->cast_from[options->where->dtype]
@@ -79,15 +103,9 @@ static void choose_reducer(fz__reduction *r, fz_reduction reduction, const fz_ar
     r->initial = options ? options->initial : NULL;
     r->correction = options ? options->correction : 0;
     r->in_place = r->in_place && !r->where && !r->skips_nan;
-    r->compacts = (r->where || r->skips_nan) && (is_variance || r->family == FZ_AVERAGE);
-    r->join = rows[reduction].join;
-    if (!is_float(r->dtype) && r->join == FZ_JOIN_fmax) r->join = FZ_JOIN_maximum;
-    if (!is_float(r->dtype) && r->join == FZ_JOIN_fmin) r->join = FZ_JOIN_minimum;
+    r->compacts = (r->where || r->skips_nan) && averages;
     r->decisive = r->family != FZ_TRUTH ? -1 : r->join == FZ_JOIN_maximum;
-    r->reducer = is_variance || r->compacts ? &fz__moments : &fz__joins;
-    r->partial = r->reducer == &fz__moments ? FZ_MAX_PARTIAL : r->element;
-    const fz_dtype given = r->reducer == &fz__moments ? FZ_FLOAT64 : r->dtype;
-    r->store = fz__kernels(r->result)->elementwise->cast_from[given];
+    choose_reducer(r);
 }
 
 /* ---- axes ------------------------------------------------------------------------------------------------- */
@@ -306,7 +324,7 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     r.family = rows[reduction].family;
     r.result = out->dtype;
     r.computed = computed;
-    choose_reducer(&r, reduction, x, options);
+    choose(&r, reduction, x, options);
     return run(&r, x, where, out, &s);
 }
 

@@ -103,28 +103,18 @@ static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, co
 
 /* ---- blocks ----------------------------------------------------------------------------------------------- */
 
-static void convert(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff_t step, char *block) {
-    if (r->truth) {
-        unsigned char truths[FZ_BLOCK];
-        r->truth((size_t)n, x, step, truths, 1);
-        r->copy((size_t)n, truths, 1, block, r->element);
-    } else {
-        r->copy((size_t)n, x, step, block, r->element);
-    }
-}
-
 static __attribute__((noinline)) void convert_computed(const fz__reduction *r, ptrdiff_t n, const char *x,
                                                        ptrdiff_t step, char *block) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char computed[FZ_BLOCK * sizeof(double)];
     compute(r, n, 1, x, step, computed);
-    convert(r, n, computed, r->computed->size, block);
+    r->copy((size_t)n, computed, r->computed->size, block, r->element);
 }
 
 ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
     if (r->computed)
         convert_computed(r, n, at.x, step.x, block);
     else
-        convert(r, n, at.x, step.x, block);
+        r->copy((size_t)n, at.x, step.x, block, r->element);
     return r->where || r->skips_nan ? sort_out(r, n, at.where, step.where, block) : n;
 }
 
@@ -171,11 +161,25 @@ static void reduce_short_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t
     }
 }
 
+/* A run of truths as far as it must be read, each time eight times as far; what does not decide says nothing. */
+static void reduce_until_decided(const fz__reduction *r, ptrdiff_t n, const char *x, char *partial) {
+    for (ptrdiff_t i = 0, length = FZ_BLOCK; i < n;
+         i += length, length = fz__min(8 * length, 64 * FZ_BLOCK)) {
+        reduce_rows(r, 1, fz__min(length, n - i), x + i, 0, partial);
+        if (fz__is_decided(r, partial)) return;
+    }
+}
+
 void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
                      char *partials) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
     if (r->in_place && (n == 1 || r->run_step.x == r->element)) {
-        reduce_rows(r, count, n, at.x, row.x, partials);
+        if (r->decisive < 0 || n <= 2 * FZ_BLOCK) {
+            reduce_rows(r, count, n, at.x, row.x, partials);
+            return;
+        }
+        for (ptrdiff_t i = 0; i < count; i++)
+            reduce_until_decided(r, n, at.x + i * row.x, partials + i * r->partial);
     } else if (n <= FZ_BLOCK && !r->compacts) {
         reduce_short_runs(r, count, n, at, row, block, partials);
     } else {

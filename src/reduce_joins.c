@@ -1,4 +1,7 @@
-/* Reductions whose partial results are elements, joined by a binary operation: sums, products, extremes, truths. */
+/* Reductions whose partial results are numbers, joined by a binary operation: sums, products, extremes, truths of
+   elements, and how many of them are true. */
+#include <string.h>
+
 #include "internal.h"
 
 static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
@@ -11,18 +14,29 @@ static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, 
     r->kernels->reduce->join_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
 }
 
+/* Of truths. */
+static void count_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                       ptrdiff_t row_stride, char *partials) {
+    r->kernels->count->rows((size_t)count, (size_t)n, x, row_stride, (int64_t *)(void *)partials);
+}
+
+static void count_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                          ptrdiff_t row_stride, char *partials) {
+    r->kernels->count->columns((size_t)rows, (size_t)n, x, row_stride, (int64_t *)(void *)partials);
+}
+
 static void join(const fz__reduction *r, ptrdiff_t n, const char *partials, char *partial) {
-    reduce_rows(r, 1, n, partials, 0, partial);
+    r->joiner->reduce->join_rows[r->join](1, (size_t)n, partials, 0, partial);
 }
 
 static void join_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *partials,
                          char *result) {
-    reduce_columns(r, rows, n, partials, n * r->element, result);
+    r->joiner->reduce->join_columns[r->join]((size_t)rows, (size_t)n, partials, n * r->partial, result);
 }
 
 static void nothing(const fz__reduction *r, char *partial) {
-    const char *neutral = (const char *)r->kernels->reduce->neutral + r->join * r->element;
-    r->kernels->elementwise->cast_from[r->dtype](1, neutral, 0, partial, 0);
+    const char *neutral = (const char *)r->joiner->reduce->neutral + r->join * r->partial;
+    memcpy(partial, neutral, (size_t)r->partial);
 }
 
 /* partials[i] = partials[i] op value, for n of them. */
@@ -30,8 +44,8 @@ static void apply_scalar(const fz__reduction *r, fz_op op, const void *value, fz
                          char *partials) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
     const void *const in[] = {partials, splat};
-    cast(sizeof splat / (size_t)r->element, value, 0, splat, r->element);
-    r->kernels->elementwise->loops[op]((size_t)n, in, (const unsigned char[]){1, 0}, partials);
+    cast(sizeof splat / (size_t)r->partial, value, 0, splat, r->partial);
+    r->joiner->elementwise->loops[op]((size_t)n, in, (const unsigned char[]){1, 0}, partials);
 }
 
 /* The initial value has out's dtype before it has the one that is computed in. */
@@ -42,18 +56,18 @@ static void join_initial(const fz__reduction *r, ptrdiff_t n, char *partials) {
     };
     double value[1];
     fz__kernels(r->result)->elementwise->cast_from[r->initial->dtype](1, r->initial->data, 0, value, 0);
-    apply_scalar(r, ops[r->join], value, r->kernels->elementwise->cast_from[r->result], n, partials);
+    apply_scalar(r, ops[r->join], value, r->joiner->elementwise->cast_from[r->result], n, partials);
 }
 
 static void store(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride) {
-    fz_cast *from_double = r->kernels->elementwise->cast_from[FZ_FLOAT64];
+    fz_cast *from_double = r->joiner->elementwise->cast_from[FZ_FLOAT64];
     const double count = (double)r->count, zero = 0;
-    const bool is_float = fz__is_full_float(r->dtype);
-    if (is_float && r->join == FZ_JOIN_add) /* a sum of -0 is 0, as NumPy's */
+    if (fz__is_full_float(r->dtype) && r->join == FZ_JOIN_add) /* a sum of -0 is 0, as NumPy's */
         apply_scalar(r, FZ_OP_add, &zero, from_double, n, partials);
     if (r->family == FZ_AVERAGE) apply_scalar(r, FZ_OP_divide, &count, from_double, n, partials);
     if (r->initial) join_initial(r, n, partials);
-    r->store((size_t)n, partials, r->element, out, stride);
+    r->store((size_t)n, partials, r->partial, out, stride);
 }
 
 const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
+const fz__reducer fz__counts = {count_rows, count_columns, join, join_columns, nothing, store};

@@ -41,6 +41,7 @@ typedef struct job {
     ptrdiff_t runs;     /* of a segment: more than one, or ... */
     ptrdiff_t pieces;   /* ... of a run: more than one */
     ptrdiff_t segments; /* of a result */
+    ptrdiff_t done;     /* of the first result's, so many */
     char *partials;     /* [result][segment] */
 } job;
 
@@ -101,6 +102,7 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
     (void)participant;
     const job *j = context;
     const fz__reduction *r = j->reduction;
+    begin += j->done, end += j->done;
     for (ptrdiff_t item = begin; item < end; item++) {
         char *pointers[FZ_MAX_OPERANDS], *partial = j->partials + item * r->partial;
         ptrdiff_t coordinates[FZ_MAX_NDIM];
@@ -130,7 +132,14 @@ static fz_status reduce_in_segments(const fz__reduction *r) {
     const ptrdiff_t items = r->kept.size * j.segments;
     j.partials = fz__workspace_acquire(r->name, (size_t)(items * r->partial));
     if (!j.partials) return FZ_ERROR_MEMORY;
-    fz__reduce_items(items, fz__reduction_work(r, fz__min(r->count, SEGMENT)), reduce_segments, &j);
+    if (r->decisive >= 0 && r->kept.size == 1) { /* the first may decide, before other threads are asked */
+        reduce_segments(&j, 0, 1, 0);
+        j.done = 1;
+        if (fz__is_decided(r, j.partials)) j.segments = 1;
+    }
+    if (j.done < j.segments)
+        fz__reduce_items(items - j.done, fz__reduction_work(r, fz__min(r->count, SEGMENT)), reduce_segments,
+                         &j);
     join_segments(&j);
     fz__workspace_release(j.partials);
     return FZ_OK;

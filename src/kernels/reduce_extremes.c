@@ -3,7 +3,7 @@
 
 enum {
     UNROLL = 4,
-    BLOCK = 2048 / sizeof(T), /* elements that are looked through again if the extreme is among them */
+    BLOCK = 4096 / sizeof(T), /* elements that are looked through again if the extreme is among them */
 };
 
 /* Does x go before y? */
@@ -12,8 +12,8 @@ typedef mask order(vec x, vec y);
 typedef vec choice(vec x, vec y);
 
 #if defined(FZ_T_IS_FLOAT)
-FZ_INLINE mask larger(vec x, vec y) { return (x > y) | ((x != x) & (y == y)); }
-FZ_INLINE mask smaller(vec x, vec y) { return (x < y) | ((x != x) & (y == y)); }
+FZ_INLINE mask larger(vec x, vec y) { return ~(x <= y) & (y == y); }
+FZ_INLINE mask smaller(vec x, vec y) { return ~(x >= y) & (y == y); }
 #else
 FZ_INLINE mask larger(vec x, vec y) { return (mask)(x > y); }
 FZ_INLINE mask smaller(vec x, vec y) { return (mask)(x < y); }
@@ -25,7 +25,8 @@ FZ_INLINE vec load_filled(const char *x, size_t n) {
     return n >= W ? vload(x) : vload_part(x, n, load_one(x));
 }
 
-/* n elements lane by lane: each lane's first of all, in vectors that begin at x. */
+/* n elements lane by lane: each lane's first of all, in vectors that begin at x. The newcomer is the operand that a
+   choice compares with itself: so the accumulators wait for one instruction only. */
 FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
     vec best[UNROLL];
     size_t i = 0;
@@ -36,7 +37,7 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
 #pragma GCC unroll 4
             for (size_t u = 0; u < UNROLL; u++) {
                 const vec v = vload(x + i * sizeof(T) + u * sizeof(vec));
-                best[u] = choose(best[u], v);
+                best[u] = choose(v, best[u]);
             }
         }
 #pragma GCC unroll 4
@@ -47,45 +48,54 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
     }
     for (; i < n; i += W) {
         const vec v = load_filled(x + i * sizeof(T), n - i);
-        best[0] = choose(best[0], v);
+        best[0] = choose(v, best[0]);
     }
     return best[0];
 }
 
-/* The place of the first of n elements before which no other goes; one of `lanes` is there. */
-FZ_INLINE size_t find_first(size_t n, const char *x, vec lanes, order *before, choice *choose, T *extreme) {
+#if defined(FZ_T_IS_FLOAT)
+FZ_INLINE T join_lanes(vec lanes, choice *choose) {
+#pragma GCC unroll 4
+    for (int left = W; left > 1; left /= 2)
+        lanes = choose(vinterleave_low(lanes, lanes), vinterleave_high(lanes, lanes));
+    return lanes[0];
+}
+#else
+FZ_INLINE T join_lanes(vec lanes, choice *choose) {
     char halves[2 * sizeof(vec)] = {0};
     for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
         vstore(halves, lanes);
         lanes = choose(lanes, vload(halves + half));
     }
-    const vec best = vsplat(lanes[0]);
-    *extreme = best[0];
+    return lanes[0];
+}
+#endif
+
+/* The place of the first of n elements that is `value`, which is there; any NaN is NaN. */
+FZ_INLINE size_t find_value(size_t n, const char *x, T value) {
+    const vec wanted = vsplat(value);
+    const mask any_nan = visnan(wanted);
     for (size_t i = 0; i < n; i += W) {
         const vec v = load_filled(x + i * sizeof(T), n - i);
-        const mask same = ~(before(v, best) | before(best, v));
-        if (!vany(same)) continue;
-        size_t lane = 0;
-        while (!same[lane]) lane++;
-        return i + lane;
+        const mask same = (v == wanted) | (visnan(v) & any_nan);
+        if (vany(same)) return i + vfirst(same);
     }
     return 0;
 }
 
+/* Of the blocks only the last whose extreme goes before all others' is remembered, and looked through at the end. */
 FZ_INLINE void find_in_row(size_t n, const char *x, int64_t first, char *best, int64_t *index, order *before,
                            choice *choose) {
-    while (n) {
-        const size_t count = n < BLOCK ? n : BLOCK;
-        const vec lanes = find_extremes(count, x, choose);
-        if (*index < 0 || vany(before(lanes, vsplat(load_one(best))))) {
-            T extreme;
-            *index = first + (int64_t)find_first(count, x, lanes, before, choose, &extreme);
-            store_one(best, extreme);
-        }
-        n -= count;
-        first += (int64_t)count;
-        x += count * sizeof(T);
+    size_t found = n;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        const vec lanes = find_extremes(n - i < BLOCK ? n - i : BLOCK, x + i * sizeof(T), choose);
+        if (*index >= 0 && !vany(before(lanes, vsplat(load_one(best))))) continue;
+        store_one(best, join_lanes(lanes, choose));
+        *index = first;
+        found = i;
     }
+    if (found < n)
+        *index = first + (int64_t)(found + find_value(n - found, x + found * sizeof(T), load_one(best)));
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */

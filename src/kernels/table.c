@@ -10,6 +10,9 @@ extern const fz_extreme_kernels FZ_KERNEL(extreme);
 #if FZ_T_IS_MULTIPLIED
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 #endif
+#if defined(FZ_T_boolean)
+extern const fz_count_kernels FZ_KERNEL(count);
+#endif
 #if defined(FZ_T_IS_FLOAT)
 extern const fz_moment_kernels FZ_KERNEL(moment);
 extern const fz_pack_kernels FZ_KERNEL(pack);
@@ -31,6 +34,9 @@ const fz_kernels FZ_KERNEL(kernels) = {
 #endif
 #if FZ_T_IS_MULTIPLIED
     .matmul = &FZ_KERNEL(matmul),
+#endif
+#if defined(FZ_T_boolean)
+    .count = &FZ_KERNEL(count),
 #endif
 #if defined(FZ_T_IS_FLOAT)
     .moment = &FZ_KERNEL(moment),

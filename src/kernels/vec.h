@@ -244,14 +244,28 @@ FZ_INLINE void vstore_part(void *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(
 /* m ? a : b by bits; C has no ?: on vectors. */
 FZ_INLINE vec vselect(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
 
-/* Is any lane set? */
+/* Is any lane set, and which is the first that is? */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE bool vany(mask m) { return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0; }
+FZ_INLINE size_t vfirst(mask m) {
+    return (size_t)__builtin_ctzll(_mm512_movepi8_mask((__m512i)m)) / sizeof(T);
+}
 #elif defined(FZ_SIMD_avx2)
 FZ_INLINE bool vany(mask m) { return _mm256_movemask_epi8((__m256i)m) != 0; }
+FZ_INLINE size_t vfirst(mask m) {
+    return (size_t)__builtin_ctz((unsigned)_mm256_movemask_epi8((__m256i)m)) / sizeof(T);
+}
 #elif defined(FZ_SIMD_sse2)
 FZ_INLINE bool vany(mask m) { return _mm_movemask_epi8((__m128i)m) != 0; }
+FZ_INLINE size_t vfirst(mask m) {
+    return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8((__m128i)m)) / sizeof(T);
+}
 #else
+FZ_INLINE size_t vfirst(mask m) {
+    size_t lane = 0;
+    while (!m[lane]) lane++;
+    return lane;
+}
 FZ_INLINE bool vany(mask m) {
     bits any = 0;
     for (int lane = 0; lane < W; lane++) any |= m[lane];

@@ -305,3 +305,56 @@ def test_sums_of_negative_zeros(name, dtype, shape, axes):
         for options in ({}, {"keepdims": True}, {"dtype": "float32"}, {"dtype": "float64"}):
             want = numpys(name, x, axis=axis, **options)
             assert_same(getattr(forzium, name)(x, axis=axis, **options), want)
+
+
+# ---- truths and places -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 1, 63, 64, 511, 512, 5000, 32767, 32768, 70_000, 199_999])
+def test_one_element_decides_wherever_it_stands(place):
+    x = np.zeros(200_000, bool)
+    x[place] = True
+    assert forzium.any(x)
+    assert not forzium.all(~x)
+    assert forzium.count_nonzero(x) == forzium.sum(x) == 1
+    assert forzium.argmax(x) == forzium.argmin(~x) == place
+    assert not forzium.any(x[:place])
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "count_nonzero", "any", "all", "max", "min", "argmax", "argmin", "prod"]
+)
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "u8"])
+@given(data=st.data())
+def test_integers_are_numpys(name, dtype, data):
+    shape = data.draw(st.sampled_from([(300, 7), (3, 700), (70, 129)]))
+    values = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 3, shape).astype(dtype)
+    x = data.draw(layouts(shape)).place(values)
+    for axis in (None, 0, -1):
+        assert_same(getattr(forzium, name)(x, axis=axis), getattr(np, name)(x, axis=axis))
+
+
+@pytest.mark.parametrize("name", ["sum", "prod"])
+@pytest.mark.parametrize("dtype", ["?", "i4", "f4"])
+def test_totals_as_bools(name, dtype):
+    x = np.random.default_rng(4).integers(0, 2, (40, 5)).astype(dtype)
+    for axis in (None, 0, 1):
+        assert_same(
+            getattr(forzium, name)(x, axis=axis, dtype=bool), getattr(np, name)(x, axis=axis, dtype=bool)
+        )
+
+
+def test_bools_of_other_bytes_count_once():
+    x = np.full(700, 2, np.uint8).view(bool)
+    assert forzium.count_nonzero(x) == forzium.sum(x) == 700
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", [5, 64, 1023, 1024, 1025, 70_001])
+def test_the_first_nan_is_the_extreme(name, dtype, length):
+    x = np.random.default_rng(6).random(length).astype(dtype)
+    for place in {0, 1, length // 2, length - 1}:
+        y = x.copy()
+        y[place] = y[-1] = np.nan
+        assert getattr(forzium, name)(y) == place
