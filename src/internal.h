@@ -177,6 +177,7 @@ struct fz__reduction {
     fz_cast *copy;          /* of elements to the dtype computed in */
     fz_cast *store;         /* from what the reducer gives to out's */
     fz_cast *where;         /* NULL, or: to bool, of what says which elements count */
+    fz_cast *widen;         /* NULL, or: to float64, to find NaN where the dtype computed in has none */
     bool in_place;          /* a contiguous run of elements can be read where it is */
     bool skips_nan;
     bool compacts;                /* elements that do not count are left out; else they become neutral */

@@ -98,6 +98,8 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
     r->join = choose_join(r, r->join);
     choose_casts(r, x->dtype);
     r->skips_nan = rows[reduction].skips_nan && is_float(x->dtype);
+    r->widen = r->skips_nan && !is_float(r->dtype) ? fz__kernels(FZ_FLOAT64)->elementwise->cast_from[x->dtype]
+                                                   : NULL;
     r->where = options && options->where ? fz__kernels(FZ_BOOL)->elementwise->cast_from[options->where->dtype]
                                          : NULL;
     r->initial = options ? options->initial : NULL;

@@ -23,15 +23,23 @@ static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned c
     return kept;
 }
 
+/* Which are NaN. An integer block cannot tell: what was NaN is some number there. */
+static void find_nan(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff_t stride, const char *block,
+                     unsigned char *found) {
+    double wide[FZ_BLOCK];
+    if (r->widen) r->widen((size_t)n, x, stride, wide, sizeof *wide);
+    const fz_kernels *kernels = r->widen ? fz__kernels(FZ_FLOAT64) : r->kernels;
+    kernels->elementwise->loops[FZ_OP_isnan]((size_t)n,
+                                             (const void *const[]){r->widen ? wide : (const void *)block},
+                                             (const unsigned char[]){1}, found);
+}
+
 /* Elements that do not count become neutral, or are left out. */
-static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, const char *where, ptrdiff_t stride,
-                          char *block) {
+static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
     unsigned char out[FZ_BLOCK] = {0}, counts[FZ_BLOCK];
-    if (r->skips_nan)
-        r->kernels->elementwise->loops[FZ_OP_isnan]((size_t)n, (const void *const[]){block},
-                                                    (const unsigned char[]){1}, out);
+    if (r->skips_nan) find_nan(r, n, at.x, step.x, block, out);
     if (r->where) {
-        r->where((size_t)n, where, stride, counts, 1);
+        r->where((size_t)n, at.where, step.where, counts, 1);
         for (ptrdiff_t i = 0; i < n; i++) out[i] |= !counts[i];
     }
     if (r->compacts) return leave_out(r, n, out, block);
@@ -115,7 +123,7 @@ ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__st
         convert_computed(r, n, at.x, step.x, block);
     else
         r->copy((size_t)n, at.x, step.x, block, r->element);
-    return r->where || r->skips_nan ? sort_out(r, n, at.where, step.where, block) : n;
+    return r->where || r->skips_nan ? sort_out(r, n, at, step, block) : n;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------- */

@@ -358,3 +358,16 @@ def test_the_first_nan_is_the_extreme(name, dtype, length):
         y = x.copy()
         y[place] = y[-1] = np.nan
         assert getattr(forzium, name)(y) == place
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint64", "bool"])
+@pytest.mark.parametrize(("name", "identity"), [("nansum", 0), ("nanprod", 1)])
+def test_nan_does_not_count_where_the_result_is_an_integer(name, identity, dtype):
+    x = np.random.default_rng(0).integers(0, 3, (60, 70)).astype(np.float32)
+    x[::3, ::2] = np.nan
+    expected = np.where(np.isnan(x), identity, x).astype(dtype)
+    for axis in (None, 0, 1):
+        np.testing.assert_array_equal(
+            getattr(forzium, name)(x, axis, dtype),
+            getattr(np, name[3:])(expected, axis, dtype),
+        )
