@@ -117,15 +117,18 @@ static fz_dtype converted(unsigned mask, fz_dtype dtype) {
     return integral && mask & INTEGERS_AS_FLOATS ? float_for_integer(dtype) : dtype;
 }
 
-/* Integers are converted before dtypes meet: int8 with uint8 is float16 to copysign, though together they are int16. */
+/* Integers are converted before dtypes meet: int8 with uint8 is float16 to copysign, though together they are int16.
+   With bfloat16 they meet as they are: 8 bits become bfloat16, not the float32 that holds float16 too. */
 fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result) {
     const unsigned mask = ops[op].dtypes;
     const int first = ops[op].takes_condition;
     fz_dtype common = FZ_BOOL;
+    bool convert_first = mask & INTEGERS_AS_FLOATS;
+    for (int k = first; k < ops[op].arity; k++) convert_first &= inputs[k] != FZ_BFLOAT16;
     for (int k = first; k < ops[op].arity; k++) {
         if ((unsigned)inputs[k] >= FZ_DTYPE_COUNT)
             return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", ops[op].name, (int)inputs[k]);
-        common = fz_promote(common, mask & INTEGERS_AS_FLOATS ? converted(mask, inputs[k]) : inputs[k]);
+        common = fz_promote(common, convert_first ? converted(mask, inputs[k]) : inputs[k]);
     }
     const fz_dtype wanted = converted(mask, common);
     *compute = wanted == FZ_FLOAT16 || wanted == FZ_BFLOAT16 ? FZ_FLOAT32 : wanted;

@@ -143,6 +143,13 @@ static void settle_truth(fzpy_view *view) {
     view->array.dtype = FZ_BOOL;
 }
 
+/* Of a Python integer. */
+static bool is_negative(const fzpy_view *view) {
+    return view->array.dtype == FZ_INT64     ? view->scalar.integer < 0
+           : view->array.dtype == FZ_FLOAT64 ? view->scalar.real < 0
+                                             : false;
+}
+
 /* Comparisons with an integer beyond the dtype have an answer all the same: that of an infinity. */
 static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *views, plan *p) {
     const bool compares = p->result == FZ_BOOL;
@@ -158,10 +165,7 @@ static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *view
                          row->signature.function, row->signature.names[k], fz_dtype_name(target));
             return -1;
         }
-        const bool is_negative = views[k].array.dtype == FZ_INT64     ? views[k].scalar.integer < 0
-                                 : views[k].array.dtype == FZ_FLOAT64 ? views[k].scalar.real < 0
-                                                                      : false;
-        views[k].scalar.real = is_negative ? -Py_HUGE_VAL : Py_HUGE_VAL;
+        views[k].scalar.real = is_negative(&views[k]) ? -Py_HUGE_VAL : Py_HUGE_VAL;
         views[k].array.dtype = FZ_FLOAT64;
         views[k].weak = FZPY_WEAK_FLOAT;
         p->compute = FZ_FLOAT64;
@@ -265,9 +269,8 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     return compute_inputs(row, inputs, values, values[inputs], values[inputs + 1]);
 }
 
-/* clip(x, min, max), where either bound may be absent. */
-static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
-    PyObject *low = values[1] == Py_None ? NULL : values[1], *high = values[2] == Py_None ? NULL : values[2];
+/* min and max, or NULL. */
+static PyObject *clip_to(const fzpy_operation *row, PyObject *const *values, PyObject *low, PyObject *high) {
     if (low && high) return compute_inputs(row, 3, values, values[3], values[4]);
     fzpy_operation one_bound = *row;
     one_bound.id = low ? FZ_OP_maximum : FZ_OP_minimum;
@@ -277,6 +280,33 @@ static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values
                                                          : high ? high
                                                                 : values[0]},
                           values[3], values[4]);
+}
+
+/* A Python integer below all that x's dtype holds, or above it. */
+static bool is_beyond(PyObject *bound, fz_dtype dtype, bool below) {
+    fzpy_view view;
+    if (!bound || !PyLong_CheckExact(bound)) return false;
+    if (fzpy_view_input(&view, "clip", below ? "min" : "max", bound, FZPY_ANY) < 0) {
+        PyErr_Clear(); /* to be raised where it is used */
+        return false;
+    }
+    const bool beyond = is_negative(&view) == below && !fzpy_view_settle(&view, dtype);
+    fzpy_view_clear(&view);
+    return beyond;
+}
+
+/* clip(x, min, max), where either bound may be absent; as NumPy's, bounds beyond x's dtype are none. */
+static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
+    PyObject *low = values[1] == Py_None ? NULL : values[1], *high = values[2] == Py_None ? NULL : values[2];
+    PyObject *result = clip_to(row, values, low, high);
+    if (result || !PyErr_ExceptionMatches(PyExc_OverflowError)) return result;
+    PyErr_Clear();
+    fzpy_view x;
+    if (fzpy_view_input(&x, "clip", "x", values[0], FZPY_ANY) < 0) return NULL;
+    if (is_beyond(low, x.array.dtype, true)) low = NULL;
+    if (is_beyond(high, x.array.dtype, false)) high = NULL;
+    fzpy_view_clear(&x);
+    return clip_to(row, values, low, high);
 }
 
 static PyObject *compute_with_alpha(const fzpy_operation *row, PyObject *const *values, double alpha) {

@@ -89,7 +89,7 @@ static int open_output(output *o, const char *name, PyObject *out, fz_dtype dtyp
         o->target = &o->given;
         return 0;
     }
-    if (fzpy_view_new(&o->fresh, name, dtype, ndim, shape) == 0) return 0;
+    if (fzpy_view_new(&o->fresh, name, may & CONVERTS ? array->dtype : dtype, ndim, shape) == 0) return 0;
     fzpy_view_clear(&o->given);
     return -1;
 }

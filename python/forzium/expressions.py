@@ -123,7 +123,10 @@ class Builder:
     def constant(self, value: Number, weak: bool = True) -> int:
         """A Python number is weak (NEP 50), a bool and a NumPy scalar are not."""
         if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            value = float(value)
+            try:
+                value = float(value)
+            except OverflowError:
+                raise ValueError("an integer constant is too large") from None
         kind = type(value).__name__
         return self.add(
             "constant", kind, value if value == value else None, str(value), weak and kind != "bool"
@@ -274,7 +277,9 @@ def _parse_tree(text: str) -> _ast.Expression:
         tree = compile(text.strip(), "<expression>", "eval", _ast.PyCF_ONLY_AST)
     except SyntaxError as error:
         column = max(error.offset or 0, 1)
-        raise BadSyntax(f"expression: column {column}: {error.msg}", error.args[1]) from None
+        raise BadSyntax(f"expression: column {column}: {error.msg}", *error.args[1:2]) from None
+    except ValueError as error:  # a lone surrogate; in some versions a zero byte
+        raise BadSyntax(f"expression: column {getattr(error, 'start', 0) + 1}: {error}") from None
     except (RecursionError, MemoryError):
         raise ValueError("expression: it is nested too deeply for Python's parser; split it") from None
     assert isinstance(tree, _ast.Expression)

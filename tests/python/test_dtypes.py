@@ -211,3 +211,21 @@ def test_activations_take_their_parameters():
         forzium.gelu(x, approximate="erf")
     with pytest.raises(TypeError, match="gelu: approximate is True"):
         forzium.gelu(x, approximate=True)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8"])
+@pytest.mark.parametrize("name", ["add", "arctan2", "copysign", "hypot", "logaddexp"])
+def test_eight_bits_with_bfloat16_are_bfloat16(name, dtype):
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x, y = np.ones(3, dtype), np.ones(3, bfloat16)
+    assert getattr(forzium, name)(x, y).dtype == getattr(forzium, name)(y, x).dtype == bfloat16
+
+
+@pytest.mark.parametrize("bounds", [(-1, 300), (-(2**70), 7), (3, 2**70), (-1, None), (None, 256)])
+def test_clip_takes_bounds_beyond_the_dtype(bounds):
+    x = np.arange(10, dtype=np.uint8)
+    result = forzium.clip(x, *bounds)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, np.clip(x, *bounds))
+    with pytest.raises(OverflowError, match="clip: min is a Python integer out of bounds for uint8"):
+        forzium.clip(x, 300, 400)

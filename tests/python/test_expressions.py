@@ -634,3 +634,14 @@ def test_memory_that_cannot_be_executed(run_python):
     if refused.strip() == "unknown":
         pytest.skip("this kernel has no PR_SET_MDWE")
     assert refused == run_python(COMPUTE).stdout
+
+
+@pytest.mark.parametrize("text", ["a + b\0", "a + \ud800", "a +\0b"])
+def test_text_that_python_cannot_read_is_a_syntax_error(text):
+    with pytest.raises(SyntaxError, match=r"^expression: column \d+: "):
+        forzium.evaluate(text, {"a": 1.0, "b": 1.0})
+
+
+def test_constants_beyond_every_float_name_their_column():
+    with pytest.raises(ValueError, match="expression: column 5: an integer constant is too large"):
+        forzium.evaluate("a + " + "9" * 400, {"a": np.ones(3)})

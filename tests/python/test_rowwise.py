@@ -324,3 +324,11 @@ def test_threads_do_not_change_bits(name, dtype):
     finally:
         forzium.set_num_threads(before)
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "normalize", "layer_norm", "rms_norm"])
+def test_an_overlapping_out_gets_the_bits_of_another(name):
+    memory = np.random.default_rng(0).standard_normal(40).astype(np.float16)
+    x, out = memory[:18], memory.view(np.float32)[2:]
+    expected = getattr(forzium, name)(x.copy(), out=np.empty(18, np.float32))
+    np.testing.assert_array_equal(getattr(forzium, name)(x, out=out), expected)
