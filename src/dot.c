@@ -6,26 +6,33 @@
 
 /* ---- what is computed ------------------------------------------------------------------------------------- */
 
-static void compute_dot(fz__row *row) {
-    const fz__row_step step = {FZ_ROW_DOT, {1, 0, 0, 1}};
-    row->result = fz__row_run(row, 1, &step, false);
+static void compute_dot(fz__row_group *group) {
+    fz__row_step step;
+    step.pass = FZ_ROW_DOT;
+    for (int i = 0; i < group->count; i++) step.values[i] = (fz_row_values){.scale = 1};
+    fz__row_run(group, 1, &step, false);
 }
 
 /* Integers of 64 bits, signed or not: they wrap. Memory need not be aligned. */
-static void dot_integers(size_t n, const fz_row_operands *operands, const fz_row_values *values,
-                         fz_row_result *result) {
-    const char *from_x = operands->x, *from_y = operands->y;
+static uint64_t dot_integers(size_t n, const char *from_x, const char *from_y) {
     uint64_t sum = 0, x, y;
-    (void)values;
     for (size_t i = 0; i < n * sizeof x; i += sizeof x) {
         memcpy(&x, from_x + i, sizeof x);
         memcpy(&y, from_y + i, sizeof y);
         sum += x * y;
     }
-    result->whole = sum;
+    return sum;
 }
 
-static fz_row_function *const integer_passes[FZ_ROW_PASSES] = {[FZ_ROW_DOT] = dot_integers};
+static void dot_rows_of_integers(size_t count, size_t n, const fz_row_operands *o,
+                                 const fz_row_values values[], fz_row_result results[]) {
+    const char *x = o->x, *y = o->y;
+    (void)values;
+    for (size_t i = 0; i < count; i++, x += o->x_stride, y += o->y_stride)
+        results[i].whole = dot_integers(n, x, y);
+}
+
+static fz_row_function *const integer_passes[FZ_ROW_PASSES] = {[FZ_ROW_DOT] = dot_rows_of_integers};
 
 static bool is_float(fz_dtype dtype) {
     return fz__is_full_float(dtype) || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
@@ -56,10 +63,11 @@ static bool run_plain(const fz_array *a, const fz_array *b, const fz_array *out)
         a->dtype != out->dtype || !fz__is_full_float(a->dtype))
         return false;
     const fz_kernels *kernels = fz__kernels(a->dtype);
-    const fz_row_operands operands = {a->data, b->data, NULL, NULL};
+    const fz_row_operands operands = {.x = a->data, .y = b->data};
+    const fz_row_values values = {.scale = 1};
     fz_row_result result;
     const fz__float_environment environment = fz__save_float_environment();
-    kernels->rowwise->passes[FZ_ROW_DOT]((size_t)n, &operands, NULL, &result);
+    kernels->rowwise->passes[FZ_ROW_DOT](1, (size_t)n, &operands, &values, &result);
     kernels->elementwise->cast_from[FZ_FLOAT64](1, &result.sum, 0, out->data, 0);
     fz__restore_float_environment(environment);
     return true;

@@ -241,46 +241,53 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
 
 /* A row is what some axes of an array hold where the other axes stand still. */
 #define FZ_ROW_INPUTS 3
+#define FZ_ROW_GROUP 16 /* rows that a pass gets together, at most: as many as a vector has lanes */
 
-typedef struct fz__row fz__row;
+typedef struct fz__row_group fz__row_group;
 
 typedef struct fz__rows {
     /* Set before fz__rows_run: */
     const char *operation;
     fz_dtype dtype; /* computed in: float32, float64, or a 64-bit integer with passes of its own */
     fz_row_function *const *passes; /* [fz_row_pass]; of dtype */
-    void (*compute)(fz__row *row);
+    void (*compute)(fz__row_group *group);
     double parameter; /* compute's own */
     double nothing;   /* the number that a row of no elements gives */
-    bool full;        /* the results are a row, too; else one number, row->result */
+    bool full;        /* the results are rows, too; else numbers, group->results */
     /* Set by it: */
     int inputs;
-    ptrdiff_t n;    /* elements of a row, >= 1 */
-    ptrdiff_t size; /* bytes of an element of dtype */
-    ptrdiff_t tile; /* rows that are worked on together */
-    bool in_tiles;  /* rows that cannot be read in place are copied whole */
+    ptrdiff_t n;     /* elements of a row, >= 1 */
+    ptrdiff_t size;  /* bytes of an element of dtype */
+    ptrdiff_t tile;  /* rows that are worked on together */
+    ptrdiff_t group; /* rows that a pass gets together */
+    bool in_tiles;   /* rows that cannot be read in place are copied whole */
     bool direct[FZ_ROW_INPUTS + 1];
     fz_cast *cast[FZ_ROW_INPUTS + 1]; /* own dtype -> dtype; of the output, back */
     ptrdiff_t offset[FZ_ROW_INPUTS + 1];
     fz__nest kept, reduced; /* inputs, output; the latter without the output if it has no row */
 } fz__rows;
 
-struct fz__row {
+struct fz__row_group {
     const fz__rows *rows;
-    const char *in[FZ_ROW_INPUTS]; /* NULL where there are fewer */
-    char *out;
+    int count; /* 1 unless whole */
+    fz_row_operands operands;
     bool whole; /* all of these are contiguous and of rows->dtype */
-    fz_row_result result;
+    fz_row_result results[FZ_ROW_GROUP];
 };
 
 typedef struct fz__row_step {
     fz_row_pass pass;
-    fz_row_values values;
+    fz_row_values values[FZ_ROW_GROUP]; /* of each row */
 } fz__row_step;
 
-/* The first step reads in[0], the others what the one before has written. Only if `write` are results kept. Gives the
-   first step's sums, whose order n fixes; long rows are split over the threads. */
-fz_row_result fz__row_run(const fz__row *row, int count, const fz__row_step steps[], bool write);
+/* The first step reads x, the others what the one before has written. Only if `write` are results kept. Sets the
+   group's results to the first step's sums, whose order n fixes; long rows are split over the threads. */
+void fz__row_run(fz__row_group *group, int count, const fz__row_step steps[], bool write);
+
+/* `count` rows further on in all operands. */
+fz_row_operands fz__skip_rows(const fz_row_operands *operands, ptrdiff_t count);
+/* x[0] of a row of the group, of floats. */
+double fz__row_first(const fz__row_group *group, int row);
 
 /* arrays: inputs, of one shape (strides of 0 repeat), and the output, whose axes are those of that shape, or if
    the results are numbers perhaps only those not reduced. The output may be an input; otherwise they share nothing. */

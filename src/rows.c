@@ -70,13 +70,16 @@ static void store_run(void *context, ptrdiff_t n, char *const pointers[], const 
     s->memory[out] += n * s->rows->size;
 }
 
+static const char *input_of(const fz_row_operands *o, int k) { return k == 0 ? o->x : k == 1 ? o->y : o->z; }
+
 /* Elements [begin, begin + n) of one row between memory and slots. */
-static void visit_elements(const fz__row *row, ptrdiff_t begin, ptrdiff_t n, fz__visit_row *visit, slots s) {
-    const fz__rows *r = row->rows;
+static void visit_elements(const fz_row_operands *row, ptrdiff_t begin, ptrdiff_t n, fz__visit_row *visit,
+                           slots s) {
+    const fz__rows *r = s.rows;
     char *pointers[FZ_ROW_INPUTS + 1];
     ptrdiff_t strides[FZ_ROW_INPUTS + 1];
     for (int k = 0; k < r->reduced.operands; k++)
-        pointers[k] = k < r->inputs ? (char *)(uintptr_t)row->in[k] : row->out;
+        pointers[k] = k < r->inputs ? (char *)(uintptr_t)input_of(row, k) : row->out;
     if (r->reduced.ndim <= 1) {
         for (int k = 0; k < r->reduced.operands; k++) {
             strides[k] = r->reduced.ndim ? r->reduced.strides[k][0] : 0;
@@ -91,10 +94,39 @@ static void visit_elements(const fz__row *row, ptrdiff_t begin, ptrdiff_t n, fz_
     fz__nest_walk(&nest, begin, begin + n, visit, &s);
 }
 
-/* ---- a pass over a row ------------------------------------------------------------------------------------ */
+/* The inputs and, last, the output. */
+static fz_row_operands as_operands(int inputs, char *const at[], const ptrdiff_t strides[]) {
+    fz_row_operands o = {
+        .x = at[0], .x_stride = strides[0], .out = at[inputs], .out_stride = strides[inputs]};
+    if (inputs > 1) o.y = at[1], o.y_stride = strides[1];
+    if (inputs > 2) o.z = at[2], o.z_stride = strides[2];
+    return o;
+}
+
+fz_row_operands fz__skip_rows(const fz_row_operands *o, ptrdiff_t count) {
+    fz_row_operands next = *o;
+    next.x = (const char *)o->x + count * o->x_stride;
+    if (o->y) next.y = (const char *)o->y + count * o->y_stride;
+    if (o->z) next.z = (const char *)o->z + count * o->z_stride;
+    next.out = (char *)o->out + count * o->out_stride;
+    return next;
+}
+
+double fz__row_first(const fz__row_group *group, int row) {
+    const fz__rows *r = group->rows;
+    const fz_row_operands first = fz__skip_rows(&group->operands, row);
+    char value[sizeof(double)];
+    double number;
+    fz_cast *load = group->whole ? fz__kernels(r->dtype)->elementwise->cast_from[r->dtype] : r->cast[0];
+    load(1, first.x, 0, value, 0);
+    fz__kernels(FZ_FLOAT64)->elementwise->cast_from[r->dtype](1, value, 0, &number, 0);
+    return number;
+}
+
+/* ---- a pass over rows ------------------------------------------------------------------------------------- */
 
 typedef struct pass_job {
-    const fz__row *row;
+    const fz__row_group *group;
     const fz__row_step *steps;
     int count;
     bool write;
@@ -121,44 +153,52 @@ static void gather(gathered *g, fz_row_pass pass, fz_dtype dtype, fz_row_result 
         g->low += (g->high - (sum - taken)) + (part.sum - taken);
         g->high = sum;
         g->result.sum = isfinite(sum) ? sum + g->low : sum;
-        g->result.top += part.top;
+        g->result.other += part.other;
     }
     g->any = true;
 }
 
-static fz_row_result run_steps(const pass_job *j, ptrdiff_t n, fz_row_operands operands) {
-    fz_row_result first = {{0}, 0}, other;
-    for (int i = 0; i < j->count; i++) {
-        j->row->rows->passes[j->steps[i].pass]((size_t)n, &operands, &j->steps[i].values,
-                                               i ? &other : &first);
+static void run_steps(const fz__rows *rows, int count, const fz__row_step steps[], size_t group, ptrdiff_t n,
+                      fz_row_operands operands, fz_row_result results[]) {
+    fz_row_result others[FZ_ROW_GROUP];
+    for (int i = 0; i < count; i++) {
+        rows->passes[steps[i].pass](group, (size_t)n, &operands, steps[i].values, i ? others : results);
         operands.x = operands.out;
+        operands.x_stride = operands.out_stride;
     }
-    return first;
 }
 
 static fz_row_result run_whole(const pass_job *j, ptrdiff_t begin, ptrdiff_t n) {
-    const fz__row *row = j->row;
-    const ptrdiff_t skip = begin * row->rows->size;
-    return run_steps(j, n,
-                     (fz_row_operands){row->in[0] + skip, row->in[1] ? row->in[1] + skip : NULL,
-                                       row->in[2] ? row->in[2] + skip : NULL,
-                                       j->write ? row->out + skip : NULL});
+    const fz__rows *rows = j->group->rows;
+    const ptrdiff_t skip = begin * rows->size;
+    fz_row_operands o = j->group->operands;
+    fz_row_result result;
+    o.x = (const char *)o.x + skip;
+    if (o.y) o.y = (const char *)o.y + skip;
+    if (o.z) o.z = (const char *)o.z + skip;
+    o.out = j->write ? (char *)o.out + skip : NULL;
+    run_steps(rows, j->count, j->steps, 1, n, o, &result);
+    return result;
 }
 
 static fz_row_result run_in_blocks(const pass_job *j, ptrdiff_t begin, ptrdiff_t end) {
-    const fz__row *row = j->row;
-    const fz__rows *rows = row->rows;
+    const fz_row_operands *row = &j->group->operands;
+    const fz__rows *rows = j->group->rows;
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_ROW_INPUTS + 1][FZ_BLOCK * sizeof(double)];
     gathered g = {0};
     for (; begin < end; begin += FZ_BLOCK) {
         const ptrdiff_t n = fz__min(FZ_BLOCK, end - begin);
         slots s = {.rows = rows};
+        fz_row_result part;
         for (int k = 0; k < rows->inputs; k++) s.memory[k] = block[k];
         char *out = s.memory[rows->inputs] = block[rows->inputs];
         visit_elements(row, begin, n, load_run, s);
-        const fz_row_operands operands = {block[0], row->in[1] ? block[1] : NULL,
-                                          row->in[2] ? block[2] : NULL, j->write ? out : NULL};
-        gather(&g, j->steps[0].pass, rows->dtype, run_steps(j, n, operands));
+        const fz_row_operands operands = {.x = block[0],
+                                          .y = row->y ? block[1] : NULL,
+                                          .z = row->z ? block[2] : NULL,
+                                          .out = j->write ? out : NULL};
+        run_steps(rows, j->count, j->steps, 1, n, operands, &part);
+        gather(&g, j->steps[0].pass, rows->dtype, part);
         if (j->write) visit_elements(row, begin, n, store_run, s);
     }
     return g.result;
@@ -168,25 +208,36 @@ static void run_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int part
     (void)participant;
     pass_job *j = context;
     for (ptrdiff_t i = begin; i < end; i++) {
-        const ptrdiff_t first = i * j->length, last = fz__min(first + j->length, j->row->rows->n);
-        j->partial[i] = j->row->whole ? run_whole(j, first, last - first) : run_in_blocks(j, first, last);
+        const ptrdiff_t first = i * j->length, last = fz__min(first + j->length, j->group->rows->n);
+        j->partial[i] = j->group->whole ? run_whole(j, first, last - first) : run_in_blocks(j, first, last);
     }
 }
 
-fz_row_result fz__row_run(const fz__row *row, int count, const fz__row_step steps[], bool write) {
-    const ptrdiff_t n = row->rows->n;
+static fz_row_result run_long(const fz__row_group *group, int count, const fz__row_step steps[], bool write) {
+    const ptrdiff_t n = group->rows->n;
     pass_job j;
-    j.row = row;
+    j.group = group;
     j.steps = steps;
     j.count = count;
     j.write = write;
-    if (n <= SEGMENT) return row->whole ? run_whole(&j, 0, n) : run_in_blocks(&j, 0, n);
+    if (n <= SEGMENT) return run_in_blocks(&j, 0, n);
     j.length = fz__max(SEGMENT, fz__ceil_div(fz__ceil_div(n, MOST_SEGMENTS), FZ_BLOCK) * FZ_BLOCK);
     const ptrdiff_t segments = fz__ceil_div(n, j.length);
     fz__parallel_for(n < PARALLEL_FROM ? 1 : fz__participants(segments, 1), segments, 1, run_segments, &j);
     gathered g = {0};
-    for (ptrdiff_t i = 0; i < segments; i++) gather(&g, steps[0].pass, row->rows->dtype, j.partial[i]);
+    for (ptrdiff_t i = 0; i < segments; i++) gather(&g, steps[0].pass, group->rows->dtype, j.partial[i]);
     return g.result;
+}
+
+void fz__row_run(fz__row_group *group, int count, const fz__row_step steps[], bool write) {
+    const fz__rows *rows = group->rows;
+    if (!group->whole || rows->n > SEGMENT) {
+        group->results[0] = run_long(group, count, steps, write);
+        return;
+    }
+    fz_row_operands operands = group->operands;
+    if (!write) operands.out = NULL;
+    run_steps(rows, count, steps, (size_t)group->count, rows->n, operands, group->results);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
@@ -210,38 +261,53 @@ static bool lie_side_by_side(const fz__rows *r, int k, ptrdiff_t row_stride) {
            r->cast[k] == kernels->elementwise->cast_from[r->dtype];
 }
 
-static void load_tile(const visit *v, ptrdiff_t count, const fz__row rows_in[], const ptrdiff_t strides[],
-                      char *const memory[]) {
-    const fz__rows *r = v->job->rows;
+static void load_tile(const fz__rows *r, ptrdiff_t count, const fz_row_operands *tile,
+                      const ptrdiff_t strides[], char *const memory[]) {
     slots s = {.rows = r};
     bool any = false;
     for (int k = 0; k < r->inputs; k++) {
         if (!memory[k]) continue;
         if (count > 1 && lie_side_by_side(r, k, strides[k]))
-            fz__kernels(r->dtype)->transpose((size_t)r->n, (size_t)count, rows_in[0].in[k],
+            fz__kernels(r->dtype)->transpose((size_t)r->n, (size_t)count, input_of(tile, k),
                                              r->reduced.strides[k][0], memory[k], r->n * r->size);
         else
             any = (s.memory[k] = memory[k]) != NULL;
     }
     for (ptrdiff_t i = 0; any && i < count; i++) {
-        visit_elements(&rows_in[i], 0, r->n, load_run, s);
+        const fz_row_operands row = fz__skip_rows(tile, i);
+        visit_elements(&row, 0, r->n, load_run, s);
         for (int k = 0; k < r->inputs; k++) s.memory[k] += s.memory[k] ? r->n * r->size : 0;
     }
 }
 
-static void store_tile(const visit *v, ptrdiff_t count, const fz__row rows_in[], ptrdiff_t stride,
-                       char *memory) {
-    const fz__rows *r = v->job->rows;
+static void store_tile(const fz__rows *r, ptrdiff_t count, const fz_row_operands *tile, char *memory) {
     const int out = r->inputs;
-    if (count > 1 && lie_side_by_side(r, out, stride)) {
-        fz__kernels(r->dtype)->transpose((size_t)count, (size_t)r->n, memory, r->n * r->size, rows_in[0].out,
+    if (count > 1 && lie_side_by_side(r, out, tile->out_stride)) {
+        fz__kernels(r->dtype)->transpose((size_t)count, (size_t)r->n, memory, r->n * r->size, tile->out,
                                          r->reduced.strides[out][0]);
         return;
     }
     slots s = {.rows = r};
     for (ptrdiff_t i = 0; i < count; i++) {
+        const fz_row_operands row = fz__skip_rows(tile, i);
         s.memory[out] = memory + i * r->n * r->size;
-        visit_elements(&rows_in[i], 0, r->n, store_run, s);
+        visit_elements(&row, 0, r->n, store_run, s);
+    }
+}
+
+/* The rows of a tile, as they lie now, in groups; `out` is where their numbers go, if these are the results. */
+static void compute_groups(const fz__rows *r, ptrdiff_t count, const fz_row_operands *tile, char *out,
+                           ptrdiff_t out_stride) {
+    fz__row_group group;
+    group.rows = r;
+    group.whole = r->in_tiles;
+    for (ptrdiff_t i = 0; i < count; i += group.count) {
+        group.count = (int)fz__min(r->group, count - i);
+        group.operands = fz__skip_rows(tile, i);
+        r->compute(&group);
+        if (!r->full)
+            r->cast[r->inputs]((size_t)group.count, group.results, sizeof group.results[0],
+                               out + i * out_stride, out_stride);
     }
 }
 
@@ -249,26 +315,18 @@ static void store_tile(const visit *v, ptrdiff_t count, const fz__row rows_in[],
 static void compute_tile(const visit *v, ptrdiff_t count, char *const pointers[], const ptrdiff_t strides[]) {
     const fz__rows *r = v->job->rows;
     const int out = r->inputs;
-    const bool scattered = r->full && !r->direct[out];
-    char *memory[FZ_ROW_INPUTS + 1];
-    fz__row where[MOST_TILED];
-    for (int k = 0; k <= r->inputs; k++)
-        memory[k] = r->direct[k] || !r->in_tiles ? NULL : v->scratch + k * v->job->slot;
-    for (ptrdiff_t i = 0; i < count; i++) {
-        where[i] = (fz__row){.rows = r, .out = pointers[out] + i * strides[out], .whole = true};
-        for (int k = 0; k < r->inputs; k++) where[i].in[k] = pointers[k] + i * strides[k];
-        where[i].whole = r->in_tiles;
+    const ptrdiff_t row_bytes = r->n * r->size;
+    char *memory[FZ_ROW_INPUTS + 1] = {NULL}, *at[FZ_ROW_INPUTS + 1] = {NULL};
+    ptrdiff_t steps[FZ_ROW_INPUTS + 1] = {0};
+    for (int k = 0; k <= out; k++) {
+        if (!r->direct[k] && r->in_tiles) memory[k] = v->scratch + k * v->job->slot;
+        at[k] = memory[k] ? memory[k] : pointers[k];
+        steps[k] = memory[k] ? row_bytes : strides[k];
     }
-    if (r->in_tiles) load_tile(v, count, where, strides, memory);
-    for (ptrdiff_t i = 0; i < count; i++) {
-        fz__row row = where[i];
-        for (int k = 0; k < r->inputs; k++)
-            if (memory[k]) row.in[k] = memory[k] + i * r->n * r->size;
-        if (scattered && memory[out]) row.out = memory[out] + i * r->n * r->size;
-        r->compute(&row);
-        if (!r->full) r->cast[out](1, &row.result, sizeof row.result.sum, where[i].out, 0);
-    }
-    if (scattered && r->in_tiles) store_tile(v, count, where, strides[out], memory[out]);
+    const fz_row_operands given = as_operands(out, pointers, strides), tile = as_operands(out, at, steps);
+    if (r->in_tiles) load_tile(r, count, &given, strides, memory);
+    compute_groups(r, count, &tile, pointers[out], strides[out]);
+    if (memory[out]) store_tile(r, count, &given, memory[out]);
 }
 
 static void visit_rows(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
@@ -341,6 +399,8 @@ static void plan_tiles(fz__rows *r) {
     const ptrdiff_t bytes = copied * r->n * r->size, room = (ptrdiff_t)fz__cpu_caches()->l2 / 2;
     r->in_tiles = bytes <= room;
     r->tile = copied == 0 ? MOST_TILED : 1;
+    r->group = fz__max(1, fz__min(FZ_ROW_GROUP, (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (r->n * r->size)));
+    if (!r->in_tiles || r->n > SEGMENT) r->group = 1;
     if (r->in_tiles && together) r->tile = fz__min(MOST_TILED, fz__max(1, room / bytes));
 }
 

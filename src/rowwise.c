@@ -1,143 +1,212 @@
 /* Row-wise operations: what each does with a row, in passes that rows.c runs. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "float_environment.h"
 #include "internal.h"
 
-/* ---- softmax --------------------------------------------------------------------------------------------- */
-
-static fz__row_step largest_step(void) { return (fz__row_step){FZ_ROW_MAX, {1, 0, 0, 1}}; }
-static fz__row_step power_step(double shift) { return (fz__row_step){FZ_ROW_EXP, {1, shift, 0, 1}}; }
-static fz__row_step affine_step(double scale, double shift, double low, double factor) {
-    return (fz__row_step){FZ_ROW_AFFINE, {scale, shift, low, factor}};
+/* x * scale - shift, times factor, plus added. */
+static fz_row_values affine_values(double scale, double shift, double factor, double added) {
+    return (fz_row_values){scale, shift, factor, added};
 }
 
-static double find_largest(const fz__row *row) {
-    const fz__row_step step = largest_step();
-    return fz__row_run(row, 1, &step, false).sum;
+static fz_row_values scaled_by(double scale) { return affine_values(scale, 0, 1, 0); }
+static fz_row_values shifted_by(double shift) { return affine_values(1, shift, 1, 0); }
+
+/* One pass that only reads. */
+static void read_rows(fz__row_group *g, fz__row_step *step, fz_row_pass pass) {
+    step->pass = pass;
+    fz__row_run(g, 1, step, false);
+}
+
+static void write_rows(fz__row_group *g, fz__row_step *step) {
+    step->pass = FZ_ROW_AFFINE;
+    fz__row_run(g, 1, step, true);
+}
+
+/* ---- softmax --------------------------------------------------------------------------------------------- */
+
+/* Makes the rows' largest elements the step's shifts. */
+static void shift_by_largest(fz__row_group *g, fz__row_step *step) {
+    read_rows(g, step, FZ_ROW_MAX);
+    for (int i = 0; i < g->count; i++) step->values[i] = shifted_by(g->results[i].sum);
 }
 
 /* e^(x - max) is written once and scaled where it lies; where it would not keep its precision there, it is computed
    again. */
-static void compute_softmax(fz__row *row) {
-    fz__row_step steps[2] = {power_step(find_largest(row))};
-    const fz_row_result powers = fz__row_run(row, 1, steps, row->whole);
-    steps[1] = affine_step(1, 0, 0, 1 / (powers.top + powers.sum));
-    if (!row->whole) {
-        fz__row_run(row, 2, steps, true);
+static void compute_softmax(fz__row_group *g) {
+    fz__row_step steps[2];
+    shift_by_largest(g, &steps[0]);
+    steps[0].pass = FZ_ROW_EXP;
+    steps[1].pass = FZ_ROW_AFFINE;
+    fz__row_run(g, 1, steps, g->whole);
+    for (int i = 0; i < g->count; i++)
+        steps[1].values[i] = affine_values(1, 0, 1 / (g->results[i].other + g->results[i].sum), 0);
+    if (!g->whole) {
+        fz__row_run(g, 2, steps, true);
         return;
     }
-    fz__row written = *row;
-    written.in[0] = row->out;
-    fz__row_run(&written, 1, &steps[1], true);
+    g->operands.x = g->operands.out;
+    g->operands.x_stride = g->operands.out_stride;
+    fz__row_run(g, 1, &steps[1], true);
 }
 
-/* log(sum of e^(x - max)): the largest element's own term, which is 1, is not rounded into the sum. */
-static double log_of_sum(const fz__row *row, double max) {
-    const fz__row_step step = power_step(max);
-    const fz_row_result powers = fz__row_run(row, 1, &step, false);
-    return powers.top == 1 ? log1p(powers.sum) : log(powers.top + powers.sum);
+/* logs[i] = log(sum of e^(x - max)): the largest elements' own terms, which are 1, are not rounded into the sum. */
+static void log_of_sums(fz__row_group *g, fz__row_step *step, double logs[]) {
+    read_rows(g, step, FZ_ROW_EXP);
+    for (int i = 0; i < g->count; i++) logs[i] = (g->results[i].other - 1) + g->results[i].sum;
+    const fz_elementwise_kernels *kernels = fz__kernels(FZ_FLOAT64)->elementwise;
+    kernels->loops[FZ_OP_log1p]((size_t)g->count, (const void *const[]){logs}, (const unsigned char[]){1},
+                                logs);
 }
 
-static void compute_log_softmax(fz__row *row) {
-    const double max = find_largest(row);
-    const fz__row_step step = affine_step(1, max, log_of_sum(row, max), 1);
-    fz__row_run(row, 1, &step, true);
+static void compute_log_softmax(fz__row_group *g) {
+    fz__row_step step;
+    double logs[FZ_ROW_GROUP];
+    shift_by_largest(g, &step);
+    log_of_sums(g, &step, logs);
+    for (int i = 0; i < g->count; i++) step.values[i].added = -logs[i];
+    write_rows(g, &step);
 }
 
-static void compute_logsumexp(fz__row *row) {
-    const double max = find_largest(row);
-    row->result.sum = isfinite(max) ? max + log_of_sum(row, max) : max;
+static void compute_logsumexp(fz__row_group *g) {
+    fz__row_step step;
+    double logs[FZ_ROW_GROUP];
+    shift_by_largest(g, &step);
+    log_of_sums(g, &step, logs);
+    for (int i = 0; i < g->count; i++) {
+        const double max = step.values[i].shift;
+        g->results[i].sum = isfinite(max) ? max + logs[i] : max;
+    }
 }
 
 /* ---- squares --------------------------------------------------------------------------------------------- */
 
-/* Sum of squares, at least `floor` a term, of x * scale: is it neither infinite by overflow nor inexact by underflow? */
+/* Is a mean of squares neither infinite by overflow nor inexact by underflow? */
 static bool is_in_range(fz_dtype dtype, double mean) {
     const double largest = dtype == FZ_FLOAT32 ? FLT_MAX : DBL_MAX;
     const double least = dtype == FZ_FLOAT32 ? FLT_MIN / FLT_EPSILON : DBL_MIN / DBL_EPSILON;
-    return isnan(mean) || (mean >= least && mean <= largest);
+    return mean >= least && mean <= largest;
 }
 
-/* A power of two that brings the row's largest element near 1, as far as the dtype has it; 1 where no element is
+/* The rows one by one. */
+static void compute_each(fz__row_group *g) {
+    fz__row_group one = *g;
+    one.count = 1;
+    for (int i = 0; i < g->count; i++) {
+        g->rows->compute(&one);
+        g->results[i] = one.results[0];
+        one.operands = fz__skip_rows(&one.operands, 1);
+    }
+}
+
+/* A power of two that brings a lone row's largest element near 1, as far as the dtype has it; 1 where no element is
    between 0 and infinity. */
-static double find_scale(const fz__row *row) {
-    const fz__row_step step = {FZ_ROW_SIZE, {1, 0, 0, 1}};
-    const double size = fz__row_run(row, 1, &step, false).sum;
-    const int most = row->rows->dtype == FZ_FLOAT32 ? FLT_MAX_EXP - 2 : DBL_MAX_EXP - 2;
+static double find_scale(fz__row_group *g) {
+    fz__row_step step;
+    read_rows(g, &step, FZ_ROW_SIZE);
+    const double size = g->results[0].sum;
+    const int most = g->rows->dtype == FZ_FLOAT32 ? FLT_MAX_EXP - 2 : DBL_MAX_EXP - 2;
     int exponent;
     if (size == 0 || !isfinite(size)) return 1;
     frexp(size, &exponent);
     return ldexp(1, (int)-fz__max(-most, fz__min(most, exponent)));
 }
 
-static double sum_squares(const fz__row *row, double scale) {
-    fz__row same = *row;
-    same.in[1] = row->in[0];
-    const fz__row_step plain = {FZ_ROW_DOT, {1, 0, 0, 1}}, scaled = {FZ_ROW_SQUARES, {scale, 0, 0, 1}};
-    if (scale == 1 && row->whole) return fz__row_run(&same, 1, &plain, false).sum;
-    return fz__row_run(row, 1, &scaled, false).sum;
-}
-
-/* The sum of squares of x * *scale, where *scale is 1 unless overflow or underflow asks for another, and underflow
-   does so only if what is added to the mean square does not hide it. */
-static double sum_squares_in_range(const fz__row *row, double added, double *scale) {
-    const double squares = sum_squares(row, *scale = 1);
-    if (is_in_range(row->rows->dtype, squares / (double)row->rows->n + added)) return squares;
-    *scale = find_scale(row);
-    return *scale == 1 ? squares : sum_squares(row, *scale);
-}
-
-static void compute_norm(fz__row *row) {
-    double scale;
-    const double squares = sum_squares_in_range(row, 0, &scale);
-    row->result.sum = sqrt(squares) / scale;
-}
-
-static void compute_normalize(fz__row *row) {
-    double scale;
-    const double squares = sum_squares_in_range(row, 0, &scale);
-    const fz__row_step step = affine_step(scale, 0, 0, 1 / sqrt(squares));
-    fz__row_run(row, 1, &step, true);
-}
-
-static void compute_rms_norm(fz__row *row) {
-    double scale;
-    const double squares = sum_squares_in_range(row, row->rows->parameter, &scale);
-    const double mean = squares / (double)row->rows->n + row->rows->parameter * scale * scale;
-    const fz__row_step step = affine_step(scale, 0, 0, 1 / sqrt(mean));
-    fz__row_run(row, 1, &step, true);
-}
-
-typedef struct moments {
-    double scale, mean, mean_low, variance;
-} moments;
-
-/* The mean in two parts: `mean` as the dtype has it, and what the elements' mean less that is, where rounding errors
-   are those of small numbers (Chan, Golub & LeVeque, "Algorithms for computing the sample variance", 1983). */
-static moments find_moments(const fz__row *row, double scale) {
-    const double n = (double)row->rows->n;
-    fz__row_step step = {FZ_ROW_SUM, {scale, 0, 0, 1}};
-    moments m = {.scale = scale, .mean = fz__row_run(row, 1, &step, false).sum / n};
-    step.values.shift = m.mean;
-    m.mean_low = fz__row_run(row, 1, &step, false).sum / n;
-    step.pass = FZ_ROW_SQUARES;
-    step.values.low = m.mean_low;
-    m.variance = fz__row_run(row, 1, &step, false).sum / n;
-    return m;
-}
-
-static void compute_layer_norm(fz__row *row) {
-    const double eps = row->rows->parameter;
-    moments m = find_moments(row, 1);
-    if (isnan(m.variance) || !is_in_range(row->rows->dtype, m.variance + eps)) {
-        const double scale = find_scale(row);
-        if (scale != 1) m = find_moments(row, scale);
+static void sum_squares(fz__row_group *g, double scale) {
+    fz__row_step step;
+    for (int i = 0; i < g->count; i++) step.values[i] = scaled_by(scale);
+    if (scale != 1 || !g->whole) {
+        read_rows(g, &step, FZ_ROW_SQUARES);
+        return;
     }
-    const double spread = sqrt(m.variance + eps * m.scale * m.scale);
-    const fz__row_step step = affine_step(m.scale, m.mean, m.mean_low, 1 / spread);
-    fz__row_run(row, 1, &step, true);
+    fz__row_group same = *g;
+    same.operands.y = g->operands.x;
+    same.operands.y_stride = g->operands.x_stride;
+    read_rows(&same, &step, FZ_ROW_DOT);
+    memcpy(g->results, same.results, (size_t)g->count * sizeof *g->results);
+}
+
+/* The sums of squares of x * scale, which is 1 unless overflow or underflow asks for another, and underflow does so
+   only if what is added to the mean square does not hide it. 0 where rows ask for scales of their own. */
+static double sum_squares_in_range(fz__row_group *g, double added) {
+    const double n = (double)g->rows->n;
+    bool fits = true;
+    sum_squares(g, 1);
+    for (int i = 0; i < g->count; i++) fits &= is_in_range(g->rows->dtype, g->results[i].sum / n + added);
+    if (fits) return 1;
+    if (g->count > 1) return 0;
+    const double scale = find_scale(g);
+    sum_squares(g, scale);
+    return scale;
+}
+
+static void compute_norm(fz__row_group *g) {
+    const double scale = sum_squares_in_range(g, 0);
+    if (scale == 0) {
+        compute_each(g);
+        return;
+    }
+    for (int i = 0; i < g->count; i++) g->results[i].sum = sqrt(g->results[i].sum) / scale;
+}
+
+/* x over the root of its sum of squares / n + eps. */
+static void divide_by_root(fz__row_group *g, double n, double eps) {
+    const double scale = sum_squares_in_range(g, eps);
+    fz__row_step step;
+    if (scale == 0) {
+        compute_each(g);
+        return;
+    }
+    for (int i = 0; i < g->count; i++) {
+        const double mean = g->results[i].sum / n + eps * scale * scale;
+        step.values[i] = affine_values(scale, 0, 1 / sqrt(mean), 0);
+    }
+    write_rows(g, &step);
+}
+
+static void compute_normalize(fz__row_group *g) { divide_by_root(g, 1, 0); }
+
+static void compute_rms_norm(fz__row_group *g) { divide_by_root(g, (double)g->rows->n, g->rows->parameter); }
+
+/* Means, as the step's shifts, and variances, as its factors; what a mean as the dtype has it misses, as added. The
+   mean counts from the first element, and the variance from the mean, so that rounding errors are those of small
+   numbers (Chan, Golub & LeVeque, "Algorithms for computing the sample variance", 1983): the mean as the dtype has it
+   is then the nearest where a row's elements are so near to each other that its error is no small part of the
+   variance. */
+static void find_moments(fz__row_group *g, double scale, fz__row_step *step) {
+    const double n = (double)g->rows->n;
+    for (int i = 0; i < g->count; i++)
+        step->values[i] = affine_values(scale, fz__row_first(g, i) * scale, 1, 0);
+    read_rows(g, step, FZ_ROW_SUM);
+    for (int i = 0; i < g->count; i++) step->values[i].shift += g->results[i].sum / n;
+    read_rows(g, step, FZ_ROW_SQUARES);
+    for (int i = 0; i < g->count; i++) {
+        const double missed = g->results[i].other / n;
+        step->values[i].factor = g->results[i].sum / n - missed * missed;
+        step->values[i].added = missed;
+    }
+}
+
+static void compute_layer_norm(fz__row_group *g) {
+    const double eps = g->rows->parameter;
+    double scale = 1;
+    bool fits = true;
+    fz__row_step step;
+    find_moments(g, 1, &step);
+    for (int i = 0; i < g->count; i++) fits &= is_in_range(g->rows->dtype, step.values[i].factor + eps);
+    if (!fits && g->count > 1) {
+        compute_each(g);
+        return;
+    }
+    if (!fits && (scale = find_scale(g)) != 1) find_moments(g, scale, &step);
+    for (int i = 0; i < g->count; i++) {
+        fz_row_values *v = &step.values[i];
+        v->factor = 1 / sqrt(v->factor + eps * scale * scale);
+        v->added *= -v->factor;
+    }
+    write_rows(g, &step);
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------ */
@@ -159,7 +228,7 @@ static fz_status check_input(const char *name, const fz_array *x, int naxes, con
     return status ? status : fz__mark_row_axes(name, x, naxes, axes, reduced);
 }
 
-static fz_status map_rows(const char *name, void (*compute)(fz__row *), const fz_array *x, int naxes,
+static fz_status map_rows(const char *name, void (*compute)(fz__row_group *), const fz_array *x, int naxes,
                           const int axes[], fz_array *out) {
     bool reduced[FZ_MAX_NDIM];
     fz_status status = check_input(name, x, naxes, axes, reduced);
@@ -192,8 +261,8 @@ static fz_status shape_of_numbers(const char *name, const fz_array *x, int naxes
     return status;
 }
 
-static fz_status reduce_rows(const char *name, void (*compute)(fz__row *), double nothing, const fz_array *x,
-                             int naxes, const int axes[], fz_array *out) {
+static fz_status reduce_rows(const char *name, void (*compute)(fz__row_group *), double nothing,
+                             const fz_array *x, int naxes, const int axes[], fz_array *out) {
     bool reduced[FZ_MAX_NDIM];
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
@@ -282,9 +351,9 @@ static fz_status make_parameter(const char *name, const fz_array *given, const f
 }
 
 /* A bias needs a weight beside it. */
-static fz_status map_weighted(const char *name, void (*compute)(fz__row *), const fz_array *x, int naxes,
-                              const int axes[], const fz_array *weight, const fz_array *bias, double eps,
-                              fz_array *out) {
+static fz_status map_weighted(const char *name, void (*compute)(fz__row_group *), const fz_array *x,
+                              int naxes, const int axes[], const fz_array *weight, const fz_array *bias,
+                              double eps, fz_array *out) {
     static const char *const arguments[] = {"weight", "bias"};
     const fz_array *given[] = {weight, bias}, *arrays[FZ_ROW_INPUTS + 1] = {x};
     const int parameters = bias ? 2 : weight ? 1 : 0;

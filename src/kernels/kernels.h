@@ -168,26 +168,30 @@ typedef struct fz_image_kernels {
     void (*max_windows)(size_t n, size_t window, size_t stride, const void *x, void *out);
 } fz_image_kernels;
 
-/* Passes over a row of n >= 1 contiguous elements. t[i] stands for (x[i] * scale - shift) - low, each step rounded.
-   Sums join as rowwise.c says. */
+/* Passes over rows of n >= 1 contiguous elements. t[i] stands for x[i] * scale - shift, each step rounded. Sums join
+   as rowwise.c says. */
 typedef enum fz_row_pass {
     FZ_ROW_MAX,     /* sum = the largest x[i]; NaN where there is one */
     FZ_ROW_SIZE,    /* sum = the largest |x[i]|; NaN where there is one */
     FZ_ROW_SUM,     /* sum = sum of t[i] */
-    FZ_ROW_SQUARES, /* sum = sum of t[i]^2 */
+    FZ_ROW_SQUARES, /* sum = sum of t[i]^2; other = sum of t[i], with more roundings */
     FZ_ROW_DOT,     /* sum = sum of x[i] * y[i] */
-    FZ_ROW_EXP, /* out[i] = e^(x[i] - shift); sum = sum of those that x[i] != shift, top = how many others */
-    FZ_ROW_AFFINE, /* out[i] = t[i] * factor [* y[i]] [+ z[i]] */
+    /* out[i] = e^(x[i] - shift); sum = their sum. Without out: sum = sum of those that x[i] != shift, other = how many
+       others. */
+    FZ_ROW_EXP,
+    FZ_ROW_AFFINE, /* out[i] = (t[i] * factor + added) [* y[i]] [+ z[i]] */
     FZ_ROW_PASSES,
 } fz_row_pass;
 
+/* The first row's elements, and how many bytes further on the next row's are. */
 typedef struct fz_row_operands {
     const void *x, *y, *z; /* y and z only where a pass has them; NULL in an affine pass: 1 and 0 */
     void *out;             /* may be x; of an exponential pass NULL, too: nothing is written then */
+    ptrdiff_t x_stride, y_stride, z_stride, out_stride;
 } fz_row_operands;
 
 typedef struct fz_row_values {
-    double scale, shift, low, factor; /* rounded to T */
+    double scale, shift, factor, added; /* rounded to T */
 } fz_row_values;
 
 typedef struct fz_row_result {
@@ -195,11 +199,12 @@ typedef struct fz_row_result {
         double sum;
         uint64_t whole; /* of integers */
     };
-    double top;
+    double other;
 } fz_row_result;
 
-typedef void fz_row_function(size_t n, const fz_row_operands *operands, const fz_row_values *values,
-                             fz_row_result *result);
+/* `count` rows, each with values and a result of its own. */
+typedef void fz_row_function(size_t count, size_t n, const fz_row_operands *operands,
+                             const fz_row_values values[], fz_row_result results[]);
 
 typedef struct fz_rowwise_kernels {
     fz_row_function *passes[FZ_ROW_PASSES];

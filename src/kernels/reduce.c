@@ -12,8 +12,6 @@ enum {
     LEVELS = 48,            /* of the tree over blocks: more than addresses allow */
 };
 
-typedef vec lane_function(vec x, vec y);
-
 #if defined(FZ_T_IS_FLOAT)
 #define FZ_LEAST (-INFINITY)
 #define FZ_MOST INFINITY
@@ -37,21 +35,6 @@ typedef vec lane_function(vec x, vec y);
 #if defined(FZ_T_IS_FLOAT)
 
 enum { BATCH = W }; /* rows whose lanes join together */
-
-/* Joins the lanes of `count` vectors (a power of two, at most W) as trees, each step the lower half of the lanes
-   with the upper. Lane i is then vector i's result, repeated over the lanes i, i + count, ... A vector's result
-   does not depend on the others. */
-FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
-#pragma GCC unroll 4
-    for (int lanes = W; lanes > 1; lanes /= 2) {
-        count /= 2;
-#pragma GCC unroll 16
-        for (int i = 0; i < count; i++)
-            v[i] = lane(vinterleave_low(v[i], v[i + count]), vinterleave_high(v[i], v[i + count]));
-        if (count == 0) v[0] = lane(vinterleave_low(v[0], v[0]), vinterleave_high(v[0], v[0]));
-    }
-    return v[0];
-}
 
 #else
 

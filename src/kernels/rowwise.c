@@ -1,21 +1,29 @@
-/* Passes over a row: what softmax, the normalisations, norms and inner products are made of.
+/* Passes over rows: what softmax, the normalisations, norms and inner products are made of.
 
-   A sum is of blocks of ACCUMULATORS chains of LINKS terms, whose results add to a pair of numbers without rounding
-   (Knuth's two-sum), and then of the lanes as a tree. So a result of n terms of one sign, however many, has at most
-   LINKS + 3 + log2(W) + ACCUMULATORS roundings behind it. Its order is fixed by n alone. */
+   A sum is of blocks of ACCUMULATORS chains of at most `links` terms, whose results add to a pair of numbers without
+   rounding (Knuth's two-sum), and then of the lanes as a tree. So a result of n terms of one sign, however many, has
+   at most links + 3 + log2(W) + ACCUMULATORS roundings behind it. Its order is fixed by n alone: rows that are given
+   together share only the instructions that join their lanes. */
 #include "functions.h"
 
-enum { LINKS = 4, MOST_ACCUMULATORS = 8 };
+enum { MOST_ACCUMULATORS = 8 };
 
 typedef struct terms {
     const char *x, *y;
     char *out;
-    vec scale, shift, low;
-    vec top; /* of an exponential pass: how many terms were 1 */
+    vec scale, shift;
+    vec other; /* a second sum, in single steps */
 } terms;
 
 /* sum + the terms of the first `lanes` elements at a byte offset. */
 typedef vec term_function(terms *t, vec sum, size_t at, size_t lanes);
+
+/* How the terms of a row are added, and which of their sums are asked for. */
+typedef struct sum_plan {
+    term_function *term;
+    size_t accumulators, links;
+    bool two; /* the other one, too */
+} sum_plan;
 
 FZ_INLINE vec load(const char *p, size_t lanes, T fill) {
     return lanes == W ? vload(p) : vload_part(p, lanes, fill);
@@ -28,14 +36,19 @@ FZ_INLINE void store(char *p, vec v, size_t lanes) {
         vstore_part(p, v, lanes);
 }
 
-/* ---- joining --------------------------------------------------------------------------------------------- */
-
-typedef vec lane_function(vec x, vec y);
-
-FZ_INLINE T join_lanes(vec v, lane_function *lane) {
-    for (int lanes = W; lanes > 1; lanes /= 2) v = lane(vinterleave_low(v, v), vinterleave_high(v, v));
-    return v[0];
+FZ_INLINE terms make_terms(const fz_row_operands *o, const fz_row_values *v, size_t row) {
+    const ptrdiff_t i = (ptrdiff_t)row;
+    return (terms){
+        .x = (const char *)o->x + i * o->x_stride,
+        .y = o->y ? (const char *)o->y + i * o->y_stride : NULL,
+        .out = o->out ? (char *)o->out + i * o->out_stride : NULL,
+        .scale = vsplat((T)v->scale),
+        .shift = vsplat((T)v->shift),
+        .other = vsplat(0),
+    };
 }
+
+/* ---- sums ------------------------------------------------------------------------------------------------ */
 
 FZ_INLINE vpair add_block(vpair total, vec block) {
     const vpair sum = vsum(total.high, block);
@@ -43,44 +56,64 @@ FZ_INLINE vpair add_block(vpair total, vec block) {
 }
 
 /* Where the sum is not finite, its rounding errors are no numbers. */
-FZ_INLINE T join_total(vpair total) {
+FZ_INLINE vec close_total(vpair total) {
     const mask finite = total.high - total.high == 0;
-    return join_lanes(total.high + vselect(finite, total.low, vsplat(0)), vadd);
+    return total.high + vselect(finite, total.low, vsplat(0));
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------ */
-
-FZ_INLINE vec sum_block(terms *t, size_t at, size_t links, int accumulators, term_function *term) {
+FZ_INLINE vec sum_block(sum_plan plan, terms *t, size_t at, size_t links) {
     vec sum[MOST_ACCUMULATORS];
-    for (int u = 0; u < accumulators; u++) sum[u] = vsplat(0);
+    for (size_t u = 0; u < plan.accumulators; u++) sum[u] = vsplat(0);
     for (size_t i = 0; i < links; i++) {
-        for (int u = 0; u < accumulators; u++, at += sizeof(vec)) sum[u] = term(t, sum[u], at, W);
+        for (size_t u = 0; u < plan.accumulators; u++, at += sizeof(vec))
+            sum[u] = plan.term(t, sum[u], at, W);
     }
-    for (int pair = 1; pair < accumulators; pair *= 2) {
-        for (int u = 0; u < accumulators; u += 2 * pair) sum[u] = sum[u] + sum[u + pair];
+    for (size_t pair = 1; pair < plan.accumulators; pair *= 2) {
+        for (size_t u = 0; u < plan.accumulators; u += 2 * pair) sum[u] = sum[u] + sum[u + pair];
     }
     return sum[0];
 }
 
-FZ_INLINE T sum_terms(size_t n, terms *t, int accumulators, term_function *term) {
+FZ_INLINE vec sum_row(sum_plan plan, size_t n, terms *t) {
     vpair total = {vsplat(0), vsplat(0)};
     vec last = vsplat(0);
     size_t at = 0;
-    const size_t step = (size_t)accumulators * sizeof(vec);
-    for (size_t links = n / W / (size_t)accumulators; links;) {
-        const size_t count = links < LINKS ? links : LINKS;
-        total = add_block(total, sum_block(t, at, count, accumulators, term));
+    const size_t step = plan.accumulators * sizeof(vec);
+    for (size_t links = n / W / plan.accumulators; links;) {
+        const size_t count = links < plan.links ? links : plan.links;
+        total = add_block(total, sum_block(plan, t, at, count));
         at += count * step;
         links -= count;
     }
-    for (n -= at / sizeof(T); n >= W; n -= W, at += sizeof(vec)) last = term(t, last, at, W);
-    if (n) last = term(t, last, at, n);
-    return join_total(add_block(total, last));
+    for (n -= at / sizeof(T); n >= W; n -= W, at += sizeof(vec)) last = plan.term(t, last, at, W);
+    if (n) last = plan.term(t, last, at, n);
+    return close_total(add_block(total, last));
 }
 
-/* t[i]; 0 beyond the row. */
+/* As many rows together as a vector has lanes, where there are that many. */
+FZ_INLINE void sum_rows(sum_plan plan, size_t count, size_t n, const fz_row_operands *o,
+                        const fz_row_values values[], fz_row_result results[]) {
+    vec sums[W], others[W];
+    T sum[W], other[W];
+    for (size_t row = 0; row < count;) {
+        const size_t rows = count - row < W ? 1 : W;
+        for (size_t i = 0; i < rows; i++) {
+            terms t = make_terms(o, &values[row + i], row + i);
+            sums[i] = sum_row(plan, n, &t);
+            others[i] = t.other;
+        }
+        vstore(sum, join_lanes(sums, (int)rows, vadd));
+        if (plan.two) vstore(other, join_lanes(others, (int)rows, vadd));
+        for (size_t i = 0; i < rows; i++, row++) {
+            results[row].sum = sum[i];
+            results[row].other = plan.two ? other[i] : 0;
+        }
+    }
+}
+
+/* x * scale - shift; 0 beyond the row. */
 FZ_INLINE vec load_centred(const terms *t, size_t at, size_t lanes) {
-    const vec v = (load(t->x + at, lanes, 0) * t->scale - t->shift) - t->low;
+    const vec v = load(t->x + at, lanes, 0) * t->scale - t->shift;
     if (lanes == W) return v;
     T memory[W];
     vstore(memory, v);
@@ -93,6 +126,7 @@ FZ_INLINE vec add_centred(terms *t, vec sum, size_t at, size_t lanes) {
 
 FZ_INLINE vec add_square(terms *t, vec sum, size_t at, size_t lanes) {
     const vec v = load_centred(t, at, lanes);
+    t->other = t->other + v;
     return vfma(v, v, sum);
 }
 
@@ -102,101 +136,130 @@ FZ_INLINE vec add_product(terms *t, vec sum, size_t at, size_t lanes) {
 
 /* e^(d + low) is e^d (1 + low), where low is what rounding took from the difference: 1.5 ULP in all. Long before d is
    infinite, and low no number, the power is 0. */
-FZ_INLINE vec add_power(terms *t, vec sum, size_t at, size_t lanes) {
-    const vpair d = vsum(load(t->x + at, lanes, -(T)INFINITY), -t->shift);
+FZ_INLINE vec power_of_e(const terms *t, vec x) {
+    const vpair d = vsum(x, -t->shift);
     const vec power = vexp(d.high), low = vselect(d.high > -1000, d.low, vsplat(0));
-    const vec exact = vfma(power, low, power);
-    const mask is_top = d.high == 0;
-    if (t->out) store(t->out + at, exact, lanes);
-    t->top = t->top + vselect(is_top, vsplat(1), vsplat(0));
-    return sum + vselect(is_top, vsplat(0), exact);
+    return vfma(power, low, power);
 }
 
-static terms make_terms(const fz_row_operands *o, const fz_row_values *v) {
-    return (terms){o->x,     o->y, o->out, vsplat((T)v->scale), vsplat((T)v->shift), vsplat((T)v->low),
-                   vsplat(0)};
+FZ_INLINE vec write_power(terms *t, vec sum, size_t at, size_t lanes) {
+    const vec power = power_of_e(t, load(t->x + at, lanes, -(T)INFINITY));
+    store(t->out + at, power, lanes);
+    return sum + power;
 }
 
-static void sum(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    terms t = make_terms(o, v);
-    result->sum = sum_terms(n, &t, 8, add_centred);
+/* The largest elements' powers are counted, so that what the others add to 1 keeps its digits. */
+FZ_INLINE vec add_power(terms *t, vec sum, size_t at, size_t lanes) {
+    const vec x = load(t->x + at, lanes, -(T)INFINITY), power = power_of_e(t, x);
+    const mask is_largest = x - t->shift == 0; /* infinities are not */
+    t->other = t->other + vselect(is_largest, vsplat(1), vsplat(0));
+    return sum + vselect(is_largest, vsplat(0), power);
 }
 
-static void squares(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    terms t = make_terms(o, v);
-    result->sum = sum_terms(n, &t, 8, add_square);
+static void sum(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                fz_row_result results[]) {
+    sum_rows((sum_plan){add_centred, 8, 4, false}, count, n, o, values, results);
 }
 
-static void dot(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    (void)v;
-    terms t = {.x = o->x, .y = o->y};
-    result->sum = sum_terms(n, &t, 8, add_product);
+static void squares(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                    fz_row_result results[]) {
+    sum_rows((sum_plan){add_square, 8, 4, true}, count, n, o, values, results);
 }
 
-static void powers(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    terms t = make_terms(o, v);
-    result->sum = t.out ? sum_terms(n, &t, 2, add_power) : sum_terms(n, &t, 2, add_power);
-    result->top = join_lanes(t.top, vadd);
+static void dot(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                fz_row_result results[]) {
+    sum_rows((sum_plan){add_product, 8, 16, false}, count, n, o, values, results);
+}
+
+static void powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                   fz_row_result results[]) {
+    if (o->out)
+        sum_rows((sum_plan){write_power, 2, 4, false}, count, n, o, values, results);
+    else
+        sum_rows((sum_plan){add_power, 2, 4, true}, count, n, o, values, results);
 }
 
 /* ---- extremes -------------------------------------------------------------------------------------------- */
 
-FZ_INLINE T find_largest(size_t n, const char *x, vec sign_bit) {
+FZ_INLINE vec without_sign(vec x, vec sign_bit) { return (vec)((mask)x & ~(mask)sign_bit); }
+
+FZ_INLINE vec find_largest(size_t n, const char *x, vec sign_bit) {
     vec largest[4];
-    const vec lowest = vsplat(-(T)INFINITY);
-    for (int u = 0; u < 4; u++) largest[u] = lowest;
+    for (int u = 0; u < 4; u++) largest[u] = vsplat(-(T)INFINITY);
     for (; n >= 4 * W; n -= 4 * W) {
         for (int u = 0; u < 4; u++, x += sizeof(vec))
-            largest[u] = vmaximum(largest[u], (vec)((mask)vload(x) & ~(mask)sign_bit));
+            largest[u] = vmaximum(largest[u], without_sign(vload(x), sign_bit));
     }
     for (; n >= W; n -= W, x += sizeof(vec))
-        largest[0] = vmaximum(largest[0], (vec)((mask)vload(x) & ~(mask)sign_bit));
-    if (n) largest[1] = vmaximum(largest[1], (vec)((mask)vload_part(x, n, load_one(x)) & ~(mask)sign_bit));
-    return join_lanes(vmaximum(vmaximum(largest[0], largest[1]), vmaximum(largest[2], largest[3])), vmaximum);
+        largest[0] = vmaximum(largest[0], without_sign(vload(x), sign_bit));
+    if (n) largest[1] = vmaximum(largest[1], without_sign(vload_part(x, n, load_one(x)), sign_bit));
+    return vmaximum(vmaximum(largest[0], largest[1]), vmaximum(largest[2], largest[3]));
 }
 
-static void largest(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    (void)v;
-    result->sum = find_largest(n, o->x, vsplat(0));
+FZ_INLINE void find_largest_of_rows(size_t count, size_t n, const fz_row_operands *o, vec sign_bit,
+                                    fz_row_result results[]) {
+    vec largest[W];
+    T joined[W];
+    const char *x = o->x;
+    for (size_t row = 0; row < count;) {
+        const size_t rows = count - row < W ? 1 : W;
+        for (size_t i = 0; i < rows; i++, x += o->x_stride) largest[i] = find_largest(n, x, sign_bit);
+        vstore(joined, join_lanes(largest, (int)rows, vmaximum));
+        for (size_t i = 0; i < rows; i++, row++) results[row].sum = joined[i];
+    }
 }
 
-static void largest_size(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    (void)v;
-    result->sum = find_largest(n, o->x, vsplat((T)-0.0));
+static void largest(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                    fz_row_result results[]) {
+    (void)values;
+    find_largest_of_rows(count, n, o, vsplat(0), results);
+}
+
+static void largest_size(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                         fz_row_result results[]) {
+    (void)values;
+    find_largest_of_rows(count, n, o, vsplat((T)-0.0), results);
 }
 
 /* ---- the last pass --------------------------------------------------------------------------------------- */
 
 typedef struct affine_map {
     terms t;
-    const char *y, *z;
-    size_t y_step, z_step; /* 0: one vector of the neutral value, read again and again */
-    vec factor;
+    const char *z;
+    vec factor, added;
 } affine_map;
 
 FZ_INLINE void map_lanes(const affine_map *m, size_t at, size_t lanes) {
-    const vec x = load(m->t.x + at, lanes, 0);
-    const vec scaled = ((x * m->t.scale - m->t.shift) - m->t.low) * m->factor;
-    const vec y = load(m->y + at * m->y_step, lanes, 0), z = load(m->z + at * m->z_step, lanes, 0);
-    store(m->t.out + at, vfma(scaled, y, z), lanes);
+    vec v = load(m->t.x + at, lanes, 0) * m->t.scale - m->t.shift;
+    v = vfma(v, m->factor, m->added);
+    if (m->t.y) v = v * load(m->t.y + at, lanes, 0);
+    if (m->z) v = v + load(m->z + at, lanes, 0);
+    store(m->t.out + at, v, lanes);
 }
 
-static void affine(size_t n, const fz_row_operands *o, const fz_row_values *v, fz_row_result *result) {
-    (void)result;
-    T ones[W], zeros[W];
-    vstore(ones, vsplat(1));
-    vstore(zeros, vsplat((T)-0.0));
-    const affine_map m = {
-        .t = make_terms(o, v),
-        .y = o->y ? o->y : (const char *)ones,
-        .z = o->z ? o->z : (const char *)zeros,
-        .y_step = o->y != NULL,
-        .z_step = o->z != NULL,
-        .factor = vsplat((T)v->factor),
-    };
+FZ_INLINE void map_row(size_t n, const affine_map *m) {
     size_t at = 0;
-    for (; n >= W; n -= W, at += sizeof(vec)) map_lanes(&m, at, W);
-    if (n) map_lanes(&m, at, n);
+    for (; n >= W; n -= W, at += sizeof(vec)) map_lanes(m, at, W);
+    if (n) map_lanes(m, at, n);
+}
+
+static void affine(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                   fz_row_result results[]) {
+    (void)results;
+    for (size_t row = 0; row < count; row++) {
+        affine_map m = {
+            .t = make_terms(o, &values[row], row),
+            .z = o->z ? (const char *)o->z + (ptrdiff_t)row * o->z_stride : NULL,
+            .factor = vsplat((T)values[row].factor),
+            .added = vsplat((T)values[row].added),
+        };
+        if (o->y || o->z) {
+            map_row(n, &m);
+        } else {
+            m.t.y = m.z = NULL;
+            map_row(n, &m);
+        }
+    }
 }
 
 extern const fz_rowwise_kernels FZ_KERNEL(rowwise);

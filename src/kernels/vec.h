@@ -170,6 +170,7 @@ enum { W = FZ_VECTOR_BYTES / sizeof(T) };
 
 typedef T vec __attribute__((vector_size(FZ_VECTOR_BYTES)));
 typedef bits mask __attribute__((vector_size(FZ_VECTOR_BYTES))); /* lanes of 0 or -1 */
+typedef vec lane_function(vec x, vec y);
 
 /* ---- memory: unaligned, and free of aliasing rules ------------------------------------------------------ */
 
@@ -474,6 +475,21 @@ FZ_INLINE mask vlow_bits(wide x) { return __builtin_convertvector((wide_mask)x, 
 #endif
 FZ_INLINE vec vinterleave_low(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_LOW); }
 FZ_INLINE vec vinterleave_high(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_HIGH); }
+
+/* Joins the lanes of `count` vectors (a power of two, at most W) as trees, each step the lower half of the lanes
+   with the upper. Lane i is then vector i's result, repeated over the lanes i, i + count, ... A vector's result
+   does not depend on the others. */
+FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
+#pragma GCC unroll 4
+    for (int lanes = W; lanes > 1; lanes /= 2) {
+        count /= 2;
+#pragma GCC unroll 16
+        for (int i = 0; i < count; i++)
+            v[i] = lane(vinterleave_low(v[i], v[i + count]), vinterleave_high(v[i], v[i + count]));
+        if (count == 0) v[0] = lane(vinterleave_low(v[0], v[0]), vinterleave_high(v[0], v[0]));
+    }
+    return v[0];
+}
 
 /* Lanes moved up by `places`; the lowest come from fill. */
 #if FZ_VECTOR_BYTES == 64 && defined(FZ_T_float32)
