@@ -54,14 +54,14 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
 }
 
 #if defined(FZ_T_IS_FLOAT)
-FZ_INLINE T join_lanes(vec lanes, choice *choose) {
+FZ_INLINE T join_vector(vec lanes, choice *choose) {
 #pragma GCC unroll 4
     for (int left = W; left > 1; left /= 2)
         lanes = choose(vinterleave_low(lanes, lanes), vinterleave_high(lanes, lanes));
     return lanes[0];
 }
 #else
-FZ_INLINE T join_lanes(vec lanes, choice *choose) {
+FZ_INLINE T join_vector(vec lanes, choice *choose) {
     char halves[2 * sizeof(vec)] = {0};
     for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
         vstore(halves, lanes);
@@ -90,7 +90,7 @@ FZ_INLINE void find_in_row(size_t n, const char *x, int64_t first, char *best, i
     for (size_t i = 0; i < n; i += BLOCK) {
         const vec lanes = find_extremes(n - i < BLOCK ? n - i : BLOCK, x + i * sizeof(T), choose);
         if (*index >= 0 && !vany(before(lanes, vsplat(load_one(best))))) continue;
-        store_one(best, join_lanes(lanes, choose));
+        store_one(best, join_vector(lanes, choose));
         *index = first;
         found = i;
     }

@@ -166,7 +166,8 @@ static void test_reduction_and_threads(fz_dtype dtype) {
         CHECK(fz_expression_run(e, in, (fz_array *const[]){&x[INPUTS]}) == FZ_OK);
         if (threads == 1) memcpy(first, x[INPUTS].data, (size_t)(n * size));
         CHECK(memcmp(first, x[INPUTS].data, (size_t)(n * size)) == 0);
-        CHECK(fz_expression_reduce(e, FZ_REDUCTION_sum, in, 0, NULL, &got) == FZ_OK, "%s", fz_error_message());
+        CHECK(fz_expression_reduce(e, FZ_REDUCTION_sum, in, 0, NULL, &got) == FZ_OK, "%s",
+              fz_error_message());
         CHECK(fz_sum(&x[INPUTS], 0, NULL, &expected) == FZ_OK);
         CHECK(sum == want);
     }
