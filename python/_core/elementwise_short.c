@@ -1,8 +1,8 @@
-/* Element-wise calls on a few elements, whose plan would cost more than the work: arrays without gaps, of one shape and
-   one dtype, and Python floats. Whatever is otherwise goes the long way, by views. */
+/* Element-wise calls whose plan would cost a good part of the work: arrays without gaps, of one shape and one dtype, and
+   Python floats; so few elements that the GIL is kept. Whatever is otherwise goes the long way, by views. */
 #include "numpy_api.h"
 
-enum { MAX_INPUTS = 3, MAX_ELEMENTS = 512 };
+enum { MAX_INPUTS = 3 };
 
 typedef struct call {
     PyArrayObject *model; /* an array among the inputs, or NULL: all arrays have its dtype and shape */
@@ -25,9 +25,9 @@ static npy_intp count_elements(PyArrayObject *array) {
     npy_intp n = PyArray_NDIM(array) > 0;
     for (int d = 0; d < PyArray_NDIM(array); d++) {
         const npy_intp length = PyArray_DIMS(array)[d];
-        if (length > MAX_ELEMENTS) return 0;
+        if (length >= FZPY_KEEP_GIL_BELOW) return 0;
         n *= length;
-        if (n > MAX_ELEMENTS) return 0;
+        if (n >= FZPY_KEEP_GIL_BELOW) return 0;
     }
     return n;
 }
