@@ -52,8 +52,10 @@ FZ_INLINE vec compute(const operands *o, const form *f, size_t first, row_lane *
 FZ_INLINE void do_group(const operands *o, const form *f, row_lane *lane) {
     vec v[UNROLL];
     FOR_UNROLLED(u) v[u] = compute(o, f, u * W, lane);
+    mask m[UNROLL];
+    FOR_UNROLLED(u) m[u] = (mask)v[u];
     if (f->tests)
-        vstore_masks(o->out, (const mask *)v);
+        vstore_masks(o->out, m);
     else if (o->streams)
         FOR_UNROLLED(u) vstream(o->out + u * sizeof(vec), v[u]);
     else
