@@ -394,26 +394,90 @@ FZ_API fz_status fz_linear_shape(const fz_array *x, const fz_array *weight, cons
 FZ_API fz_status fz_copy(const fz_array *x, fz_array *out);
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
-    reverses them. A copy in tiles that fit the cache. x and out have one dtype and share no memory.
+    reverses them. A copy in tiles that fit the cache. x and out have one dtype, any, and share no memory.
     FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
 FZ_API fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out);
 FZ_API fz_status fz_transpose_shape(const fz_array *x, const int axes[], ptrdiff_t shape[FZ_MAX_NDIM]);
 
-/** out[i][j] = sum over p, q of x[i + p][j + q] * weight[p][q]     (valid cross-correlation)
-    x is (h, w), weight (kh, kw), out (h - kh + 1, w - kw + 1); a weight that is empty or larger than
-    x is an error. One dtype; out must not share memory with x or weight. FZ_ERROR_SHAPE,
-    FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
-FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out);
-FZ_API fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]);
+typedef struct fz_conv2d_options {
+    ptrdiff_t stride[2], dilation[2]; /* of rows and of columns, >= 1 */
+    ptrdiff_t padding[2][2];          /* zeros above and below, left and right, >= 0 */
+    int same;                         /* padding is what gives out x's size; stride is 1 then */
+    ptrdiff_t groups;
+    int channels_last; /* x and out are (n, h, w, c) */
+    fz_op activation;  /* of one operand, applied to each output; FZ_OP_COUNT: none */
+} fz_conv2d_options;
+#define FZ_CONV2D_DEFAULTS {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1, .activation = FZ_OP_COUNT}
 
-/** out[i][j] = max over p < window, q < window of x[i * stride + p][j * stride + q]
-    x is (h, w); out is ((h - window) / stride + 1, (w - window) / stride + 1), rounded down. window
-    and stride are >= 1 and window at most h and w. NaN where a NaN is met. One dtype; out must not
-    share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
+/** out[n][o][i][j] = activation(bias[o] + sum over c, p, q of
+        x[n][g * cg + c][i * stride + p * dilation - padding][j * stride + q * dilation - padding] * weight[o][c][p][q])
+    x is (n, c, h, w) and 0 beyond its edges; weight (o, cg, kh, kw) with cg = c / groups; g = o / (outputs of a
+    group). Or x is (h, w) and weight (kh, kw), as if n, c and o were 1. bias is (o,) or NULL; options NULL: the
+    defaults. A window larger than the padded x is an error. Floats of any width with any numbers give what NumPy
+    promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, exact but
+    for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
+    at most (taps) * eps * (|x| * |weight|); windows from about 11 x 11 on, on one channel, by Fourier
+    transforms of tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the outputs
+    that see them and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+    FZ_ERROR_OVERLAP, FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
+FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                           const fz_conv2d_options *options, fz_array *out);
+FZ_API fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                                 const fz_conv2d_options *options, fz_dtype *dtype, int *ndim,
+                                 ptrdiff_t shape[4]);
+
+/** The same along one axis: x is (n, c, l), weight (o, cg, k); or (l,) and (k,). Of the options those of columns count. */
+FZ_API fz_status fz_conv1d(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                           const fz_conv2d_options *options, fz_array *out);
+FZ_API fz_status fz_conv1d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                                 const fz_conv2d_options *options, fz_dtype *dtype, int *ndim,
+                                 ptrdiff_t shape[4]);
+
+/* Which outputs there are: all that see an element of in1; as many as in1 has, from the middle; those that see nothing
+   else. */
+typedef enum fz_mode { FZ_MODE_FULL, FZ_MODE_SAME, FZ_MODE_VALID } fz_mode;
+
+/* What is beyond the edges: a value; in1 again; in1 mirrored, with its edge twice. */
+typedef enum fz_boundary { FZ_BOUNDARY_FILL, FZ_BOUNDARY_WRAP, FZ_BOUNDARY_SYMM } fz_boundary;
+
+/** scipy.signal.convolve2d(in1, in2, mode, boundary, fill), or correlate2d where flip is 0. in1 and in2 are matrices,
+    and not empty; for FZ_MODE_VALID one is at least as large as the other in both axes. Dtypes, errors of rounding and
+    error codes as of fz_conv2d. */
+FZ_API fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
+                               double fill, int flip, fz_array *out);
+FZ_API fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode mode, int flip,
+                                     fz_dtype *dtype, ptrdiff_t shape[2]);
+
+typedef enum fz_pooling { FZ_POOLING_MAX, FZ_POOLING_MEAN } fz_pooling;
+
+typedef struct fz_pool2d_options {
+    ptrdiff_t window[2];              /* rows and columns, >= 1 */
+    ptrdiff_t stride[2], dilation[2]; /* >= 1 */
+    ptrdiff_t padding[2];             /* on either side, 0 to half the window */
+    int ceil_mode;                    /* a last window may reach beyond the padding, if it begins before it */
+    int count_padding; /* a mean is over the window with its padding, not over the elements of x in it */
+    int channels_last; /* x and out are (n, h, w, c) */
+} fz_pool2d_options;
+
+/** out[n][c][i][j] = the largest, or the mean, over p < window[0], q < window[1], of
+        x[n][c][i * stride + p * dilation - padding][j * stride + q * dilation - padding]
+    x is (n, c, h, w), (c, h, w) or (h, w), and beyond its edges there is nothing to take the largest of, and zeros in
+    a mean. The number of outputs is PyTorch's. The largest is NaN where there is one, the dtype's least
+    value where dilation lets a window see padding alone, and of x's dtype, which
+    may be any; means are float64 of integers and bool, else of x's dtype, summed in pairs (float16, bfloat16 in
+    float32). out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
     FZ_ERROR_MEMORY. */
-FZ_API fz_status fz_max_pool2d(const fz_array *x, ptrdiff_t window, ptrdiff_t stride, fz_array *out);
-FZ_API fz_status fz_max_pool2d_shape(const fz_array *x, ptrdiff_t window, ptrdiff_t stride,
-                                     ptrdiff_t shape[2]);
+FZ_API fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options,
+                           fz_array *out);
+FZ_API fz_status fz_pool2d_shape(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options,
+                                 fz_dtype *dtype, ptrdiff_t shape[4]);
+
+/** out[..., i, j] = mean of x[..., floor(i h / oh) : ceil((i + 1) h / oh), floor(j w / ow) : ceil((j + 1) w / ow)]
+    x has 2 to 4 axes, the last two (h, w), none empty; size is (oh, ow), >= 1. Dtypes and errors as of
+    fz_pool2d. */
+FZ_API fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], fz_array *out);
+FZ_API fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], fz_dtype *dtype,
+                                          ptrdiff_t shape[4]);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 

@@ -139,6 +139,21 @@ fz_status fz__check_output(const char *operation, const fz_array *out, int ndim,
     return FZ_OK;
 }
 
+fz_status fz__check_result(const char *operation, const fz_array *out, fz_dtype dtype, int ndim,
+                           const ptrdiff_t *shape, int inputs, const fz_array *const arrays[]) {
+    const fz_status status = fz__check_output(operation, out, ndim, shape, 0, NULL);
+    if (status) return status;
+    if (out->dtype != dtype)
+        return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s; it must be %s", operation, fz_dtype_name(out->dtype),
+                        fz_dtype_name(dtype));
+    for (int k = 0; k < inputs; k++) {
+        if (fz_may_overlap(arrays[k], out))
+            return fz__fail(FZ_ERROR_OVERLAP,
+                            "%s: out shares memory with an input; a separate array would do", operation);
+    }
+    return FZ_OK;
+}
+
 /* ---- plain arrays ---------------------------------------------------------------------------------------- */
 
 ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most) {

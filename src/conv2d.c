@@ -1,102 +1,288 @@
-/* Convolution of a one-channel image: rows of the output in ranges; an image without gapless rows is
-   copied band by band into scratch of the participant. */
-#include "internal.h"
+/* Convolution: what the arguments mean, and which way is the fastest. */
+#include "conv2d.h"
+#include "float_environment.h"
 
-enum { BAND_ELEMENTS = 32768 }; /* outputs of a task */
+/* ---- shapes ---------------------------------------------------------------------------------------------------------- */
 
-typedef struct job {
-    const fz_kernels *kernels;
-    const fz_array *x, *out;
-    ptrdiff_t kh, kw, element;
-    const char *weight; /* gapless */
-    ptrdiff_t band;     /* rows of a task */
-    bool x_gapless, out_gapless;
-    char *scratch; /* per participant: a band of x, a band of out; NULL where neither is needed */
-    ptrdiff_t scratch_bytes, x_bytes;
-} job;
+/* One convolution as it was asked for. */
+typedef struct request {
+    const char *operation;
+    int spatial; /* axes: 1 or 2 */
+    const fz_array *x, *weight, *bias;
+    const fz_conv2d_options *options;
+    fz__shape_text x_text, weight_text;
+} request;
 
-static const char *row_of(const fz_array *array, ptrdiff_t row) {
-    return (const char *)array->data + row * array->strides[0];
+/* Axes that are not there have length 1. */
+static fz__image as_image(const fz_array *a, int spatial, bool channels_last) {
+    fz__image image = {.data = a->data, .dtype = a->dtype, .shape = {1, 1, 1, 1}};
+    const bool plain = a->ndim == spatial;
+    for (int d = 0; d < a->ndim; d++) {
+        int axis = d;
+        if (!plain && channels_last) axis = d == 0 ? 0 : d == a->ndim - 1 ? 1 : d + 1;
+        const int to = plain || axis >= 2 ? axis + 4 - (plain ? spatial : spatial + 2) : axis;
+        image.shape[to] = a->shape[d];
+        image.strides[to] = a->strides[d];
+    }
+    return image;
 }
 
-/* Rows [begin, end) of the output. */
-static void convolve_band(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
-    const job *j = context;
-    fz_cast *copy = j->kernels->elementwise->cast_from[j->x->dtype];
-    const ptrdiff_t rows = end - begin, w = j->out->shape[1], x_w = j->x->shape[1];
-    char *scratch = j->scratch + participant * j->scratch_bytes, *result = (char *)row_of(j->out, begin);
-    const char *x = row_of(j->x, begin);
-    ptrdiff_t x_stride = j->x->strides[0], out_stride = j->out->strides[0];
-    if (!j->x_gapless) {
-        for (ptrdiff_t i = 0; i < rows + j->kh - 1; i++)
-            copy((size_t)x_w, x + i * x_stride, j->x->strides[1], scratch + i * x_w * j->element, j->element);
-        x = scratch;
-        x_stride = x_w * j->element;
-    }
-    if (!j->out_gapless) {
-        result = scratch + j->x_bytes;
-        out_stride = w * j->element;
-    }
-    j->kernels->image->conv2d((size_t)rows, (size_t)w, x, x_stride, (size_t)j->kh, (size_t)j->kw, j->weight,
-                              result, out_stride);
-    for (ptrdiff_t i = 0; !j->out_gapless && i < rows; i++)
-        copy((size_t)w, result + i * out_stride, j->element, (char *)row_of(j->out, begin + i),
-             j->out->strides[1]);
-}
+static const fz_conv2d_options defaults = FZ_CONV2D_DEFAULTS;
 
-fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, ptrdiff_t shape[2]) {
-    fz_status status = fz__check_array("conv2d", "x", x);
-    if (!status) status = fz__check_array("conv2d", "weight", weight);
-    if (!status) status = fz__check_full_float("conv2d", "x", x);
+static fz_status begin(request *r, const char *operation, int spatial, const fz_array *x,
+                       const fz_array *weight, const fz_array *bias, const fz_conv2d_options *options) {
+    *r = (request){operation, spatial, x, weight, bias, options ? options : &defaults, {""}, {""}};
+    fz_status status = fz__check_array(operation, "x", x);
+    if (!status) status = fz__check_array(operation, "weight", weight);
+    if (!status && bias) status = fz__check_array(operation, "bias", bias);
     if (status) return status;
-    fz__shape_text tx, tw;
-    fz__format_shape(&tx, x->ndim, x->shape);
-    fz__format_shape(&tw, weight->ndim, weight->shape);
-    if (x->ndim != 2 || weight->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "conv2d: x is %s and weight is %s; each must have 2 axes", tx.text,
-                        tw.text);
-    for (int d = 0; d < 2; d++) {
-        if (weight->shape[d] == 0 || weight->shape[d] > x->shape[d])
-            return fz__fail(FZ_ERROR_SHAPE,
-                            "conv2d: weight is %s and x is %s; weight must not be empty nor larger than x",
-                            tw.text, tx.text);
-        shape[d] = x->shape[d] - weight->shape[d] + 1;
+    fz__format_shape(&r->x_text, x->ndim, x->shape);
+    fz__format_shape(&r->weight_text, weight->ndim, weight->shape);
+    if (x->ndim != weight->ndim || (x->ndim != spatial && x->ndim != spatial + 2))
+        return fz__fail(FZ_ERROR_SHAPE, "%s: x is %s and weight is %s; both must have %d axes, or both %d",
+                        operation, r->x_text.text, r->weight_text.text, spatial, spatial + 2);
+    if (fz__array_size(weight) == 0)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: weight is %s; it must not be empty", operation,
+                        r->weight_text.text);
+    return FZ_OK;
+}
+
+static bool is_activation(fz_op op) {
+    if (op == FZ_OP_COUNT) return true;
+    return (unsigned)op < FZ_OP_COUNT && fz_op_arity(op) == 1 &&
+           fz__op_result(op, FZ_FLOAT32) == FZ_FLOAT32 && fz__kernels(FZ_FLOAT32)->elementwise->loops[op];
+}
+
+static fz_status check_numbers(const request *r) {
+    const fz_conv2d_options *o = r->options;
+    for (int d = 2 - r->spatial; d < 2; d++) {
+        if (o->stride[d] < 1 || o->dilation[d] < 1)
+            return fz__fail(FZ_ERROR_VALUE, "%s: stride is %td and dilation is %td; each must be at least 1",
+                            r->operation, o->stride[d], o->dilation[d]);
+        if (o->padding[d][0] < 0 || o->padding[d][1] < 0)
+            return fz__fail(FZ_ERROR_VALUE, "%s: padding is (%td, %td); it must not be negative",
+                            r->operation, o->padding[d][0], o->padding[d][1]);
+        if (o->same && o->stride[d] != 1)
+            return fz__fail(FZ_ERROR_VALUE,
+                            "%s: padding is \"same\" and stride is %td; a stride of 1 would do", r->operation,
+                            o->stride[d]);
+    }
+    if (!is_activation(o->activation))
+        return fz__fail(FZ_ERROR_VALUE, "%s: activation is no function of one array", r->operation);
+    return FZ_OK;
+}
+
+static fz_status check_channels(const request *r, const fz__image *x, const fz__image *weight) {
+    const ptrdiff_t groups = r->options->groups;
+    if (groups < 1 || x->shape[1] % groups || weight->shape[0] % groups)
+        return fz__fail(
+            FZ_ERROR_SHAPE,
+            "%s: groups is %td, x has %td channels and weight is %s; groups must divide x's channels "
+            "and weight's first axis",
+            r->operation, groups, x->shape[1], r->weight_text.text);
+    if (weight->shape[1] != x->shape[1] / groups)
+        return fz__fail(
+            FZ_ERROR_SHAPE,
+            "%s: x is %s and weight is %s; weight's second axis must be x's channels by groups (%td)",
+            r->operation, r->x_text.text, r->weight_text.text, x->shape[1] / groups);
+    if (r->bias && (r->bias->ndim != 1 || r->bias->shape[0] != weight->shape[0])) {
+        fz__shape_text text;
+        return fz__fail(FZ_ERROR_SHAPE, "%s: bias is %s and weight is %s; bias must be (%td,)", r->operation,
+                        fz__format_shape(&text, r->bias->ndim, r->bias->shape), r->weight_text.text,
+                        weight->shape[0]);
     }
     return FZ_OK;
 }
 
-/* One workspace holds the gapless weight and, where needed, the participants' bands. */
-fz_status fz_conv2d(const fz_array *x, const fz_array *weight, fz_array *out) {
-    ptrdiff_t shape[2];
+/* Of one axis: the window with its gaps, the padding before x, and how many outputs there are. */
+static fz_status count_outputs(const request *r, int d, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *before,
+                               ptrdiff_t *outputs) {
+    const fz_conv2d_options *o = r->options;
+    ptrdiff_t span, padded = n, after = o->padding[d][1];
+    bool fits = !__builtin_mul_overflow(k - 1, o->dilation[d], &span);
+    *before = o->padding[d][0];
+    if (fits && o->same) {
+        *before = span / 2;
+        after = span - *before;
+    }
+    fits = fits && !__builtin_add_overflow(padded, *before, &padded) &&
+           !__builtin_add_overflow(padded, after, &padded);
+    if (!fits || n == 0 || span >= padded)
+        return fz__fail(FZ_ERROR_SHAPE,
+                        "%s: weight is %s and x is %s; the window must not be larger than the padded x",
+                        r->operation, r->weight_text.text, r->x_text.text);
+    *outputs = (padded - span - 1) / o->stride[d] + 1;
+    return FZ_OK;
+}
+
+fz_status fz__conv_dtypes(const char *operation, const char *x_name, fz_dtype x, const char *weight_name,
+                          fz_dtype weight, fz_dtype *result) {
+    const bool has_bool = x == FZ_BOOL || weight == FZ_BOOL;
+    *result = fz_promote(x, weight);
+    if (!has_bool && fz__is_float(*result)) return FZ_OK;
+    *result = FZ_INT32;
+    if (!has_bool && fz_dtype_size(x) <= 2 && fz_dtype_size(weight) <= 2) return FZ_OK;
+    return fz__fail(
+        FZ_ERROR_DTYPE,
+        "%s: %s is %s and %s is %s; a float with any number, or integers of at most 16 bits, would do",
+        operation, x_name, fz_dtype_name(x), weight_name, fz_dtype_name(weight));
+}
+
+/* Narrow floats are summed in float32; products of 16 bits, exactly, in float64. */
+void fz__conv_set_dtype(fz__conv *conv, fz_dtype result) {
+    conv->integral = !fz__is_float(result);
+    conv->dtype = conv->integral || result == FZ_FLOAT64 ? FZ_FLOAT64 : FZ_FLOAT32;
+    conv->element = (ptrdiff_t)fz_dtype_size(conv->dtype);
+}
+
+static fz_status check_integral(const request *r) {
+    if (r->options->activation == FZ_OP_COUNT && !(r->bias && fz__is_float(r->bias->dtype))) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE,
+                    "%s: x and weight are integers; no activation and a bias of integers would do",
+                    r->operation);
+}
+
+/* From the images' order of axes to the caller's. */
+static void arrange(const request *r, const ptrdiff_t image[4], int *ndim, ptrdiff_t shape[4]) {
+    *ndim = 0;
+    const bool plain = r->x->ndim == r->spatial, last = r->options->channels_last;
+    if (!plain) shape[(*ndim)++] = image[0];
+    if (!plain && !last) shape[(*ndim)++] = image[1];
+    for (int d = 4 - r->spatial; d < 4; d++) shape[(*ndim)++] = image[d];
+    if (!plain && last) shape[(*ndim)++] = image[1];
+}
+
+/* Checks all and fills conv but for out. */
+static fz_status plan(request *r, fz__conv *conv, fz_dtype *result, int *ndim, ptrdiff_t shape[4]) {
+    const fz_conv2d_options *o = r->options;
+    fz_status status = check_numbers(r);
+    if (status) return status;
+    *conv = (fz__conv){.operation = r->operation,
+                       .x = as_image(r->x, r->spatial, o->channels_last),
+                       .weight = as_image(r->weight, r->spatial, false),
+                       .bias = r->bias,
+                       .groups = o->groups,
+                       .stride = {1, 1},
+                       .dilation = {1, 1}};
+    status = check_channels(r, &conv->x, &conv->weight);
+    ptrdiff_t image[4] = {conv->x.shape[0], conv->weight.shape[0], 1, 1};
+    for (int d = 2 - r->spatial; d < 2 && !status; d++) {
+        conv->stride[d] = o->stride[d];
+        conv->dilation[d] = o->dilation[d];
+        status = count_outputs(r, d, conv->x.shape[2 + d], conv->weight.shape[2 + d], &conv->before[d],
+                               &image[2 + d]);
+    }
+    if (!status) status = fz__conv_dtypes(r->operation, "x", r->x->dtype, "weight", r->weight->dtype, result);
+    if (status) return status;
+    fz__conv_set_dtype(conv, *result);
+    if (conv->integral && (status = check_integral(r))) return status;
+    arrange(r, image, ndim, shape);
+    return FZ_OK;
+}
+
+/* ---- ways ------------------------------------------------------------------------------------------------------------ */
+
+ptrdiff_t fz__conv_span(const fz__conv *conv, int axis, ptrdiff_t n) {
+    return (n - 1) * conv->stride[axis] + (conv->weight.shape[2 + axis] - 1) * conv->dilation[axis] + 1;
+}
+
+static bool rows_follow(const fz__image *image) {
+    return image->shape[2] == 1 || image->strides[2] == image->shape[3] * image->strides[3];
+}
+
+/* Rows of x that no output sees are left out. */
+static void skip_rows(fz__conv *conv) {
+    if (conv->weight.shape[2] > 1 || conv->before[0] > 0 ||
+        fz__conv_span(conv, 0, conv->out.shape[2]) > conv->x.shape[2])
+        return;
+    conv->x.strides[2] *= conv->stride[0];
+    conv->x.shape[2] = conv->out.shape[2];
+    conv->stride[0] = 1;
+}
+
+/* Where each output sees one pixel, an image is one row. */
+static void join_rows(fz__conv *conv) {
+    bool alone = true;
+    for (int d = 0; d < 2; d++)
+        alone &= conv->weight.shape[2 + d] == 1 && conv->stride[d] == 1 && conv->before[d] == 0 &&
+                 conv->x.shape[2 + d] == conv->out.shape[2 + d];
+    if (!alone || !rows_follow(&conv->x) || !rows_follow(&conv->out)) return;
+    fz__image *const images[] = {&conv->x, &conv->out};
+    for (int k = 0; k < 2; k++) {
+        images[k]->shape[3] *= images[k]->shape[2];
+        images[k]->shape[2] = 1;
+        if (images[k]->shape[3] > 1 && images[k]->strides[3] == 0)
+            images[k]->strides[3] = images[k]->strides[2];
+    }
+}
+
+static fz_status run_best(const fz__conv *conv) {
+    const ptrdiff_t outputs = conv->weight.shape[0] / conv->groups;
+    if (fz__conv_prefers_fft(conv)) return fz__conv_fft(conv);
+    return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : fz__conv_direct(conv);
+}
+
+fz_status fz__conv_run(const fz__conv *given) {
+    const fz__float_environment environment = fz__save_float_environment();
+    fz__conv conv = *given;
+    conv.kernels = fz__kernels(conv.dtype);
+    skip_rows(&conv);
+    join_rows(&conv);
+    const fz_status status = run_best(&conv);
+    fz__restore_float_environment(environment);
+    return status;
+}
+
+/* ---- the operations ---------------------------------------------------------------------------------------------------- */
+
+static fz_status shape_of(request *r, fz_dtype *dtype, int *ndim, ptrdiff_t shape[4]) {
+    fz__conv conv;
+    return plan(r, &conv, dtype, ndim, shape);
+}
+
+static fz_status compute(request *r, fz_array *out) {
+    fz__conv conv;
+    fz_dtype dtype;
+    int ndim;
+    ptrdiff_t shape[4];
+    fz_status status = plan(r, &conv, &dtype, &ndim, shape);
+    const fz_array *const inputs[] = {r->x, r->weight, r->bias};
+    if (!status) status = fz__check_result(r->operation, out, dtype, ndim, shape, r->bias ? 3 : 2, inputs);
+    if (status || fz__array_size(out) == 0) return status;
+    if (r->options->activation != FZ_OP_COUNT)
+        conv.activation = fz__kernels(conv.dtype)->elementwise->loops[r->options->activation];
+    conv.out = as_image(out, r->spatial, r->options->channels_last);
+    return fz__conv_run(&conv);
+}
+
+fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                          const fz_conv2d_options *options, fz_dtype *dtype, int *ndim, ptrdiff_t shape[4]) {
+    request r;
     fz_status status = fz_init();
-    if (!status) status = fz_conv2d_shape(x, weight, shape);
-    if (!status) status = fz__check_output("conv2d", out, 2, shape, 2, (const fz_array *const[]){x, weight});
-    if (status) return status;
-    job j = {
-        .kernels = fz__kernels(x->dtype), .x = x, .out = out, .kh = weight->shape[0], .kw = weight->shape[1]};
-    const ptrdiff_t h = out->shape[0], w = out->shape[1];
-    j.element = (ptrdiff_t)fz_dtype_size(x->dtype);
-    j.band = fz__max(1, BAND_ELEMENTS / w);
-    j.x_gapless = x->strides[1] == j.element || x->shape[1] == 1;
-    j.out_gapless = out->strides[1] == j.element || w == 1;
-    const int participants = fz__participants(h, j.band);
-    const ptrdiff_t line = FZ_CACHE_LINE, weight_bytes = fz__ceil_div(j.kh * j.kw * j.element, line) * line;
-    if (!j.x_gapless)
-        j.x_bytes = fz__ceil_div((fz__min(j.band, h) + j.kh - 1) * x->shape[1] * j.element, line) * line;
-    j.scratch_bytes = j.x_bytes;
-    if (!j.out_gapless) j.scratch_bytes += fz__ceil_div(fz__min(j.band, h) * w * j.element, line) * line;
-    ptrdiff_t bytes;
-    if (__builtin_mul_overflow(j.scratch_bytes, participants, &bytes) ||
-        __builtin_add_overflow(bytes, weight_bytes, &bytes))
-        bytes = PTRDIFF_MAX; /* more than there is */
-    char *workspace = fz__workspace_acquire("conv2d", (size_t)bytes);
-    if (!workspace) return FZ_ERROR_MEMORY;
-    ptrdiff_t strides[2];
-    fz_contiguous_strides(weight->dtype, 2, weight->shape, strides);
-    fz__copy(weight, &(fz_array){workspace, weight->dtype, 2, weight->shape, strides});
-    j.weight = workspace;
-    j.scratch = workspace + weight_bytes;
-    fz__parallel_for(participants, h, j.band, convolve_band, &j);
-    fz__workspace_release(workspace);
-    return FZ_OK;
+    if (!status) status = begin(&r, "conv2d", 2, x, weight, bias, options);
+    return status ? status : shape_of(&r, dtype, ndim, shape);
+}
+
+fz_status fz_conv2d(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                    const fz_conv2d_options *options, fz_array *out) {
+    request r;
+    fz_status status = fz_init();
+    if (!status) status = begin(&r, "conv2d", 2, x, weight, bias, options);
+    return status ? status : compute(&r, out);
+}
+
+fz_status fz_conv1d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                          const fz_conv2d_options *options, fz_dtype *dtype, int *ndim, ptrdiff_t shape[4]) {
+    request r;
+    fz_status status = fz_init();
+    if (!status) status = begin(&r, "conv1d", 1, x, weight, bias, options);
+    return status ? status : shape_of(&r, dtype, ndim, shape);
+}
+
+fz_status fz_conv1d(const fz_array *x, const fz_array *weight, const fz_array *bias,
+                    const fz_conv2d_options *options, fz_array *out) {
+    request r;
+    fz_status status = fz_init();
+    if (!status) status = begin(&r, "conv1d", 1, x, weight, bias, options);
+    return status ? status : compute(&r, out);
 }

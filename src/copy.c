@@ -1,5 +1,7 @@
 /* Strided copies. Where source and destination run fastest along different axes, that plane is
    copied in transposed tiles, so that both sides are read and written in whole cache lines. */
+#include <limits.h>
+
 #include "internal.h"
 
 enum {
@@ -10,7 +12,7 @@ enum {
 typedef struct job {
     fz__nest nest; /* source, destination; without the plane's two axes where a plane is transposed */
     fz_cast *copy_row;
-    fz_transpose_tile *transpose; /* NULL where the dtype has none */
+    fz_transpose_tile *transpose;
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
     ptrdiff_t row_tiles, column_tiles;
@@ -65,22 +67,35 @@ static bool extract_plane(job *j) {
     return true;
 }
 
-void fz__copy(const fz_array *src, const fz_array *dst) {
+/* Tiles are of bits: one dtype of each size has them. */
+static fz_transpose_tile *transpose_of(ptrdiff_t element) {
+    const fz_dtype dtype = element == 1   ? FZ_UINT8
+                           : element == 2 ? FZ_UINT16
+                           : element == 4 ? FZ_FLOAT32
+                                          : FZ_FLOAT64;
+    return fz__kernels(dtype)->transpose;
+}
+
+static void copy(const fz_array *src, const fz_array *dst, int threads) {
     const fz_kernels *kernels = fz__kernels(dst->dtype);
     job j = {.copy_row = kernels->elementwise->cast_from[src->dtype],
-             .transpose = kernels->transpose,
              .element = (ptrdiff_t)fz_dtype_size(dst->dtype)};
+    j.transpose = transpose_of(j.element);
     fz__nest_init(&j.nest, "copy", 2, (const fz_array *const[]){src, dst}); /* equal shapes always fit */
     const ptrdiff_t size = j.nest.size;
     if (size == 0) return;
-    if (src->dtype == dst->dtype && j.transpose && extract_plane(&j)) {
+    if (src->dtype == dst->dtype && extract_plane(&j)) {
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
         const ptrdiff_t grain = fz__max(1, GRAIN / (TILE * TILE));
-        fz__parallel_for(fz__participants(tiles, grain), tiles, grain, copy_tiles, &j);
+        fz__parallel_for((int)fz__min(threads, fz__participants(tiles, grain)), tiles, grain, copy_tiles, &j);
     } else {
-        fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_rows, &j);
+        fz__parallel_for((int)fz__min(threads, fz__participants(size, GRAIN)), size, GRAIN, copy_rows, &j);
     }
 }
+
+void fz__copy(const fz_array *src, const fz_array *dst) { copy(src, dst, INT_MAX); }
+
+void fz__copy_alone(const fz_array *src, const fz_array *dst) { copy(src, dst, 1); }
 
 fz_status fz_copy(const fz_array *x, fz_array *out) {
     fz_status status = fz_init();

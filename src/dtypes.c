@@ -22,6 +22,8 @@ const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
 
 bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
 
+bool fz__is_float(fz_dtype dtype) { return dtypes[dtype].kind == FLOATING; }
+
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {
     if (fz__is_full_float(x->dtype)) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s; float32 and float64 would do", operation, argument,

@@ -35,6 +35,8 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 
 /* float32 or float64: the dtypes of linear algebra. */
 bool fz__is_full_float(fz_dtype dtype);
+/* Of any width. */
+bool fz__is_float(fz_dtype dtype);
 /* FZ_ERROR_DTYPE for any other. */
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x);
 /* What a loop of op that computes in this dtype writes. */
@@ -61,6 +63,9 @@ fz_status fz__check_array(const char *operation, const char *argument, const fz_
 /* An output beside its inputs: the shape it must have, their dtype, no memory in common. */
 fz_status fz__check_output(const char *operation, const fz_array *out, int ndim, const ptrdiff_t *shape,
                            int inputs, const fz_array *const arrays[]);
+/* The same where the dtype of the output is not the inputs': it must be this one. */
+fz_status fz__check_result(const char *operation, const fz_array *out, fz_dtype dtype, int ndim,
+                           const ptrdiff_t *shape, int inputs, const fz_array *const arrays[]);
 ptrdiff_t fz__array_size(const fz_array *x);
 bool fz__is_contiguous(const fz_array *x);
 /* Same memory, shape and strides: element i of one is element i of the other. */
@@ -85,6 +90,8 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 
 /* dst[i] = src[i], converted to dst's dtype, for two views of one shape without common memory. */
 void fz__copy(const fz_array *src, const fz_array *dst);
+/* The same on the calling thread alone: inside of a task. */
+void fz__copy_alone(const fz_array *src, const fz_array *dst);
 
 /* ---- elementwise.c -------------------------------------------------------------------------------------- */
 

@@ -53,7 +53,7 @@ static void *blur(void *argument) {
     fz_array x = view_square(p->pixels, (ptrdiff_t[]){SIDE, SIDE}, x_strides);
     fz_array weight = view_square(weights, (ptrdiff_t[]){WINDOW, WINDOW}, weight_strides);
     fz_array out = view_square(p->blurred, (ptrdiff_t[]){BLURRED, BLURRED}, out_strides);
-    p->status = fz_conv2d(&x, &weight, &out);
+    p->status = fz_conv2d(&x, &weight, NULL, NULL, &out);
     snprintf(p->message, sizeof p->message, "%s", fz_error_message());
     return NULL;
 }

@@ -176,7 +176,7 @@ struct fzpy_operation {
 /* Adds an object for each to the module. 0, or -1 with an exception. */
 int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t count);
 
-/* ---- elementwise.c, reductions.c, matmul.c, arrays.c: the operations ----------------------------------------------------- */
+/* ---- elementwise.c, reductions.c, matmul.c, arrays.c, image.c: the operations ---------------------------------------- */
 
 int fzpy_init_elementwise(PyObject *core);
 /* Does op see only whether its operands are 0? */
@@ -189,7 +189,8 @@ bool fzpy_is_same_kind(fz_dtype from, fz_dtype to);
 int fzpy_init_reductions(PyObject *core);
 int fzpy_init_rowwise(PyObject *core); /* rowwise.c */
 int fzpy_init_matmul(PyObject *core);  /* matmul, linear, pack */
-int fzpy_init_arrays(PyObject *core);  /* transpose, conv2d, max_pool2d */
+int fzpy_init_arrays(PyObject *core);  /* transpose */
+int fzpy_init_image(PyObject *core);   /* convolution, pooling */
 
 /* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
 

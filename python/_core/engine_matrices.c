@@ -242,7 +242,7 @@ static PyObject *convolve(const fzpy_signature *signature, const fzpy_doubles *x
                          x->shape[1] - kernel->shape[1] + 1))
         return NULL;
     PyThreadState *released = fzpy_release_gil((double)size_of(&out) * (double)size_of(kernel));
-    fz_status status = fz_conv2d(&x->array, &kernel->array, &out.array);
+    fz_status status = fz_conv2d(&x->array, &kernel->array, NULL, NULL, &out.array);
     fzpy_retake_gil(released);
     return finish(status, &out);
 }
@@ -312,7 +312,9 @@ static PyObject *max_pool2d(PyObject *core, PyObject *const *args, Py_ssize_t na
     if (!check_windows(&x, size) &&
         !fzpy_doubles_new(&out, "max_pool2d", 2, x.shape[0] / size, x.shape[1] / size)) {
         PyThreadState *released = fzpy_release_gil((double)size_of(&x));
-        fz_status status = fz_max_pool2d(&x.array, size, size, &out.array);
+        const fz_pool2d_options windows = {
+            .window = {size, size}, .stride = {size, size}, .dilation = {1, 1}, .count_padding = 1};
+        fz_status status = fz_pool2d(FZ_POOLING_MAX, &x.array, &windows, &out.array);
         fzpy_retake_gil(released);
         lists = finish(status, &out);
     }

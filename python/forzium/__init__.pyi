@@ -578,38 +578,97 @@ class _Transpose(_Operation):
     @overload
     def __call__(self, x: _Input, axes: Sequence[SupportsIndex] | None = None, out: None = None) -> Any: ...
 
+_Pair: TypeAlias = SupportsIndex | Sequence[SupportsIndex]
+_Layout: TypeAlias = Literal["NCHW", "NHWC"]
+
 @final
 @type_check_only
 class _Conv2d(_Operation):
-    @overload
-    def __call__(self, x: _Input, weight: _Input, *, out: _Out) -> _Out: ...
-    @overload
     def __call__(
-        self, x: NDArray[_Scalar], weight: NDArray[_Scalar], *, out: None = None
-    ) -> NDArray[_Scalar]: ...
-    @overload
-    def __call__(self, x: _Input, weight: _Input, *, out: None = None) -> NDArray[Any]: ...
+        self,
+        x: _Input,
+        weight: _Input,
+        bias: _Input | None = None,
+        *,
+        stride: _Pair = 1,
+        padding: _Pair | Sequence[_Pair] | Literal["same", "valid"] = 0,
+        dilation: _Pair = 1,
+        groups: SupportsIndex = 1,
+        layout: _Layout = "NCHW",
+        activation: str | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _Conv1d(_Operation):
+    def __call__(
+        self,
+        x: _Input,
+        weight: _Input,
+        bias: _Input | None = None,
+        *,
+        stride: SupportsIndex = 1,
+        padding: _Pair | Literal["same", "valid"] = 0,
+        dilation: SupportsIndex = 1,
+        groups: SupportsIndex = 1,
+        activation: str | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _Convolve2d(_Operation):
+    def __call__(
+        self,
+        in1: _Input,
+        in2: _Input,
+        mode: Literal["full", "same", "valid"] = "full",
+        boundary: Literal["fill", "wrap", "symm"] = "fill",
+        fillvalue: float = 0,
+    ) -> NDArray[Any]: ...
 
 @final
 @type_check_only
 class _MaxPool2d(_Operation):
-    @overload
-    def __call__(
-        self, x: _Input, window: SupportsIndex, *, stride: SupportsIndex | None = None, out: _Out
-    ) -> _Out: ...
-    @overload
     def __call__(
         self,
-        x: NDArray[_Scalar],
-        window: SupportsIndex,
+        x: _Input,
+        window: _Pair,
         *,
-        stride: SupportsIndex | None = None,
-        out: None = None,
-    ) -> NDArray[_Scalar]: ...
-    @overload
-    def __call__(
-        self, x: _Input, window: SupportsIndex, *, stride: SupportsIndex | None = None, out: None = None
+        stride: _Pair | None = None,
+        padding: _Pair = 0,
+        dilation: _Pair = 1,
+        ceil_mode: bool = False,
+        layout: _Layout = "NCHW",
+        out: NDArray[Any] | None = None,
     ) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _AvgPool2d(_Operation):
+    def __call__(
+        self,
+        x: _Input,
+        window: _Pair,
+        *,
+        stride: _Pair | None = None,
+        padding: _Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        layout: _Layout = "NCHW",
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _GlobalPool2d(_Operation):
+    def __call__(self, x: _Input) -> NDArray[Any]: ...
+
+@final
+@type_check_only
+class _AdaptivePool2d(_Operation):
+    def __call__(self, x: _Input, size: _Pair) -> NDArray[Any]: ...
 
 add: Final[_Binary]
 subtract: Final[_Binary]
@@ -732,7 +791,14 @@ matmul: Final[_Matmul]
 linear: Final[_Linear]
 transpose: Final[_Transpose]
 conv2d: Final[_Conv2d]
+conv1d: Final[_Conv1d]
+convolve2d: Final[_Convolve2d]
+correlate2d: Final[_Convolve2d]
 max_pool2d: Final[_MaxPool2d]
+avg_pool2d: Final[_AvgPool2d]
+global_max_pool2d: Final[_GlobalPool2d]
+global_avg_pool2d: Final[_GlobalPool2d]
+adaptive_avg_pool2d: Final[_AdaptivePool2d]
 
 def pack(b: _Input) -> PackedMatrix: ...
 

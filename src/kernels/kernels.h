@@ -159,14 +159,60 @@ typedef struct fz_matvec_kernels {
                     bool accumulate);
 } fz_matvec_kernels;
 
-typedef struct fz_image_kernels {
-    /* out[i][j] = sum over p < kh, q < kw of x[i + p][j + q] * weight[p * kw + q] for i < h, j < w. Columns
-       contiguous, row strides in bytes. */
-    void (*conv2d)(size_t h, size_t w, const void *x, ptrdiff_t x_stride, size_t kh, size_t kw,
-                   const void *weight, void *out, ptrdiff_t out_stride);
-    /* out[j] = max over q < window of x[j * stride + q] for j < n. */
-    void (*max_windows)(size_t n, size_t window, size_t stride, const void *x, void *out);
-} fz_image_kernels;
+/* A column of a window: `height` weights for elements of x that lie x_stride apart, the first `offset` bytes from the
+   output's place in x. */
+typedef struct fz_window_column {
+    ptrdiff_t offset;
+    size_t height; /* >= 1 */
+} fz_window_column;
+
+typedef struct fz_window {
+    size_t count;
+    const fz_window_column *columns;
+    const void *weights;            /* one column after the other; aligned */
+    const void *initial;            /* what is added to every sum */
+    ptrdiff_t x_stride, out_stride; /* bytes from one output row to the next */
+} fz_window;
+
+/* out[i][j] = initial + sum over columns c and p < height of weights[c][p] * x[i + p][j] (c's offset away), for i < h,
+   j < w. Rows contiguous. */
+typedef void fz_conv2d_direct(const fz_window *window, size_t h, size_t w, const void *x, void *out);
+
+/* evens[i] = x[2 * i], odds[i] = x[2 * i + 1] for i < n, all contiguous. */
+typedef void fz_split(size_t n, const void *x, void *evens, void *odds);
+
+typedef struct fz_conv2d_tile {
+    int group; /* pixels */
+    int lanes; /* W */
+    /* out[g][i][c] = initial[c] + sum over p < k of x[g][i] (offsets[p] away) * panel[p][c], for both groups g, i < group,
+       and as many channels c as fill one vector (two where channels > W). Pixels of a group and all but x contiguous;
+       panel, initial and out aligned. */
+    void (*tile)(size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
+                 const void *panel, const void *initial, void *const out[2]);
+} fz_conv2d_tile;
+
+/* n complex rows of W columns. n is a power of two, at least W; addresses and stride are aligned. */
+typedef struct fz_fft_columns {
+    size_t n;
+    void *re, *im;
+    ptrdiff_t stride; /* bytes from row to row */
+} fz_fft_columns;
+
+typedef struct fz_fft_kernels {
+    int lanes; /* W */
+    /* In place, to an order of frequencies of its own and, times n, back from it. roots: exp(-2 pi i k / n), k < n, as
+       pairs. */
+    void (*forward)(const fz_fft_columns *columns, const void *roots);
+    void (*backward)(const fz_fft_columns *columns, const void *roots);
+    /* W rows of n elements to columns and back. */
+    void (*rows_to_columns)(const fz_fft_columns *rows, const fz_fft_columns *columns);
+    void (*columns_to_rows)(const fz_fft_columns *columns, const fz_fft_columns *rows);
+    /* By the conjugate of another spectrum; by a number. */
+    void (*multiply)(const fz_fft_columns *columns, const fz_fft_columns *by);
+    void (*scale)(const fz_fft_columns *columns, double by);
+    /* |x[i]| <= limit for all i < n; false where one is NaN. */
+    bool (*all_below)(size_t n, const void *x, double limit);
+} fz_fft_kernels;
 
 /* Passes over rows of n >= 1 contiguous elements. t[i] stands for x[i] * scale - shift, each step rounded. Sums join
    as rowwise.c says. */
@@ -239,8 +285,11 @@ typedef struct fz_kernels {
     const fz_moment_kernels *moment;
     const fz_pack_kernels *pack; /* for all dtypes of the size */
     const fz_matvec_kernels *matvec;
-    const fz_image_kernels *image;
-    fz_transpose_tile *transpose;
+    fz_conv2d_direct *conv2d_direct;
+    fz_split *split;
+    const fz_conv2d_tile *conv2d_tile;
+    const fz_fft_kernels *fft;
+    fz_transpose_tile *transpose; /* of uint8 and uint16, too: for all dtypes of the size */
     const fz_rowwise_kernels *rowwise;
     const fz_scan_kernels *scan;
 } fz_kernels;

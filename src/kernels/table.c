@@ -17,10 +17,15 @@ extern const fz_count_kernels FZ_KERNEL(count);
 extern const fz_moment_kernels FZ_KERNEL(moment);
 extern const fz_pack_kernels FZ_KERNEL(pack);
 extern const fz_matvec_kernels FZ_KERNEL(matvec);
-extern const fz_image_kernels FZ_KERNEL(image);
-extern fz_transpose_tile FZ_KERNEL(transpose);
+extern fz_conv2d_direct FZ_KERNEL(conv2d_direct);
+extern fz_split FZ_KERNEL(split);
+extern const fz_conv2d_tile FZ_KERNEL(conv2d_tile);
+extern const fz_fft_kernels FZ_KERNEL(fft);
 extern const fz_rowwise_kernels FZ_KERNEL(rowwise);
 extern const fz_scan_kernels FZ_KERNEL(scan);
+#endif
+#if FZ_T_IS_TRANSPOSED
+extern fz_transpose_tile FZ_KERNEL(transpose);
 #endif
 
 extern const fz_kernels FZ_KERNEL(kernels);
@@ -42,9 +47,14 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .moment = &FZ_KERNEL(moment),
     .pack = &FZ_KERNEL(pack),
     .matvec = &FZ_KERNEL(matvec),
-    .image = &FZ_KERNEL(image),
-    .transpose = FZ_KERNEL(transpose),
+    .conv2d_direct = FZ_KERNEL(conv2d_direct),
+    .split = FZ_KERNEL(split),
+    .conv2d_tile = &FZ_KERNEL(conv2d_tile),
+    .fft = &FZ_KERNEL(fft),
     .rowwise = &FZ_KERNEL(rowwise),
     .scan = &FZ_KERNEL(scan),
+#endif
+#if FZ_T_IS_TRANSPOSED
+    .transpose = FZ_KERNEL(transpose),
 #endif
 };

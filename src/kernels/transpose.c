@@ -1,11 +1,11 @@
-/* Transposes a tile in register blocks of W x W. */
+/* Transposes a tile in blocks of SIDE x SIDE in registers. */
 #include "vec.h"
 
 static void transpose_block(const char *src, ptrdiff_t src_stride, char *dst, ptrdiff_t dst_stride) {
-    vec rows[W];
-    for (int i = 0; i < W; i++) rows[i] = vload(src + i * src_stride);
-    vtranspose(rows, W);
-    for (int i = 0; i < W; i++) vstore(dst + i * dst_stride, rows[i]);
+    square_row rows[SIDE];
+    for (int i = 0; i < SIDE; i++) memcpy(&rows[i], src + i * src_stride, sizeof rows[i]);
+    vtranspose_square(rows);
+    for (int i = 0; i < SIDE; i++) memcpy(dst + i * dst_stride, &rows[i], sizeof rows[i]);
 }
 
 static void transpose_edge(size_t rows, size_t columns, const char *src, ptrdiff_t src_stride, char *dst,
@@ -22,9 +22,9 @@ void FZ_KERNEL(transpose)(size_t rows, size_t columns, const void *src, ptrdiff_
                           ptrdiff_t dst_stride) {
     const char *from = src;
     char *to = dst;
-    const size_t whole_rows = rows - rows % W, whole_columns = columns - columns % W;
-    for (size_t j = 0; j < whole_columns; j += W) {
-        for (size_t i = 0; i < whole_rows; i += W)
+    const size_t whole_rows = rows - rows % SIDE, whole_columns = columns - columns % SIDE;
+    for (size_t j = 0; j < whole_columns; j += SIDE) {
+        for (size_t i = 0; i < whole_rows; i += SIDE)
             transpose_block(from + (ptrdiff_t)i * src_stride + j * sizeof(T), src_stride,
                             to + (ptrdiff_t)j * dst_stride + i * sizeof(T), dst_stride);
     }

@@ -108,6 +108,13 @@ typedef int16_t bits;
 #define FZ_T_IS_MULTIPLIED 0
 #endif
 
+/* The dtypes whose kernels transpose matrices of their size. */
+#if defined(FZ_T_IS_FLOAT) || defined(FZ_T_uint8) || defined(FZ_T_uint16)
+#define FZ_T_IS_TRANSPOSED 1
+#else
+#define FZ_T_IS_TRANSPOSED 0
+#endif
+
 /* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec. */
 #define FZ_INTRINSIC_(prefix, name, suffix) prefix##name##suffix
 #define FZ_INTRINSIC(prefix, name, suffix) FZ_INTRINSIC_(prefix, name, suffix)
@@ -528,6 +535,28 @@ FZ_INLINE void vtranspose(vec rows[], int count) {
         for (int i = 0; i < count; i++) rows[i] = next[i];
     }
 }
+
+/* Every other lane of a and b side by side: the first, third ... and the second, fourth ... */
+#if FZ_VECTOR_BYTES == 64 && defined(FZ_T_float32)
+#define FZ_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define FZ_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif FZ_VECTOR_BYTES == 64 || (FZ_VECTOR_BYTES == 32 && defined(FZ_T_float32))
+#define FZ_EVEN 0, 2, 4, 6, 8, 10, 12, 14
+#define FZ_ODD 1, 3, 5, 7, 9, 11, 13, 15
+#elif FZ_VECTOR_BYTES == 32 || defined(FZ_T_float32)
+#define FZ_EVEN 0, 2, 4, 6
+#define FZ_ODD 1, 3, 5, 7
+#else
+#define FZ_EVEN 0, 2
+#define FZ_ODD 1, 3
+#endif
+FZ_INLINE vec vevens(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EVEN); }
+FZ_INLINE vec vodds(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_ODD); }
+
+/* Square blocks that transpose.c moves. */
+typedef vec square_row;
+enum { SIDE = W };
+FZ_INLINE void vtranspose_square(square_row rows[SIDE]) { vtranspose(rows, W); }
 
 #elif !defined(FZ_T_IS_STORED)
 #include "vec_integer.h"

@@ -92,7 +92,7 @@ NARROW = {
 }
 NARROW |= {f"byte-swapped {code}" for code in ("i2", "i4", "i8", "u4", "f2")}
 TABLE = [*ELEMENTWISE, "where", "fma", "clip"]
-ANY_DTYPE = [*TABLE, *REDUCTIONS, "matmul"]
+ANY_DTYPE = [*TABLE, *REDUCTIONS, "matmul", "transpose", "conv2d", "max_pool2d"]
 
 WRONG_KINDS = {
     "None": None,

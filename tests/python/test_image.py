@@ -72,7 +72,11 @@ def test_conv2d_sizes(dtype, kernel, shape):
     x, weight = (random.integers(-8, 9, s).astype(dtype) for s in (shape, kernel))
     got = forzium.conv2d(x, weight)
     assert got.dtype == dtype
-    np.testing.assert_array_equal(got, convolved_exactly(x, weight))
+    want = convolved_exactly(x, weight)
+    if weight.size < 196:
+        np.testing.assert_array_equal(got, want)
+    else:  # by way of Fourier transforms
+        assert_within(got, want, np.full(want.shape, weight.size * np.finfo(dtype).eps * 64))
 
 
 def convolved_exactly(x, weight):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functions
+from . import functions, images
 
 Params = Mapping[str, Any]
 Inputs = dict[str, Any]
@@ -232,6 +232,21 @@ OPERATIONS: dict[str, Operation] = {
         inputs=lambda params, random: {"x": _array(params, random)},
         expected=_max_pool,
         tolerance=lambda params: 0.0,
+    ),
+    "window": Operation(
+        inputs=images.window_inputs,
+        expected=images.window_expected,
+        tolerance=lambda params: 64.0 * params["window"],
+    ),
+    "layer": Operation(
+        inputs=images.layer_inputs,
+        expected=images.layer_expected,
+        tolerance=lambda params: float(params["window"] ** 2 * params["channels"]),
+    ),
+    "pool": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=images.pool_expected,
+        tolerance=lambda params: 16.0,
     ),
     "transpose": Operation(
         inputs=lambda params, random: {"x": _array(params, random)},

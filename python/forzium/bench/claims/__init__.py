@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from ..results import Results
-from . import elementwise, guide, matmul
+from . import conv, elementwise, guide, matmul
 from .verdicts import Verdict, VerdictTable
 
 __all__ = ["Verdict", "VerdictTable", "tables"]
 
-_TABLES = {"guide": guide.tables, "elementwise": elementwise.tables, "matmul": matmul.tables}
+_TABLES = {
+    "guide": guide.tables,
+    "elementwise": elementwise.tables,
+    "matmul": matmul.tables,
+    "conv": conv.tables,
+}
 
 
 def tables(results: Results) -> list[VerdictTable]:

@@ -95,8 +95,28 @@ def _max_pool2d(params: Any, x: Any) -> Timed:
 
 
 def _transpose(params: Any, x: Any) -> Timed:
-    names = {"transpose": forzium.transpose, "x": x, "out": np.empty(x.shape[::-1])}
+    names = {"transpose": forzium.transpose, "x": x, "out": np.empty(x.shape[::-1], x.dtype)}
     return Timed("transpose(x, out=out)", names, result="out")
+
+
+def _window(params: Any, x: Any, weight: Any) -> Timed:
+    out = np.empty([params["n"] - params["window"] + 1] * 2, weight.dtype)
+    names = {"conv2d": forzium.conv2d, "x": x, "weight": weight, "out": out}
+    return Timed("conv2d(x, weight, out=out)", names, result="out")
+
+
+def _layer(params: Any, x: Any, weight: Any) -> Timed:
+    options = {name: params[name] for name in ("stride", "padding", "groups")}
+    out = forzium.conv2d(x, weight, **options)
+    names = {"conv2d": forzium.conv2d, "x": x, "weight": weight, "options": options, "out": out}
+    return Timed("conv2d(x, weight, **options, out=out)", names, result="out")
+
+
+def _pool(params: Any, x: Any) -> Timed:
+    options = {name: params[name] for name in ("window", "stride", "padding")}
+    pool = getattr(forzium, f"{params['kind']}_pool2d")
+    names = {"pool": pool, "x": x, "options": options, "out": pool(x, **options)}
+    return Timed("pool(x, **options, out=out)", names, result="out")
 
 
 OPERATIONS = {
@@ -113,4 +133,7 @@ OPERATIONS = {
     "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
+    "window": _window,
+    "layer": _layer,
+    "pool": _pool,
 }

@@ -48,6 +48,27 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     return _jitted("conv2d", conv2d, x, weight)
 
 
+def _layer(params: Any, x: Any, weight: Any) -> Timed:
+    def conv2d(x: Any, weight: Any) -> Any:
+        padding, stride = [(params["padding"],) * 2] * 2, (params["stride"],) * 2
+        return jax.lax.conv_general_dilated(x, weight, stride, padding, feature_group_count=params["groups"])
+
+    return _jitted("conv2d", conv2d, x, weight)
+
+
+def _pool(params: Any, x: Any) -> Timed:
+    lead = (1,) * (x.ndim - 2)
+    window, stride = (*lead, *(params["window"],) * 2), (*lead, *(params["stride"],) * 2)
+    padding = [*[(0, 0)] * (x.ndim - 2), *[(params["padding"],) * 2] * 2]
+
+    def pool(x: Any) -> Any:
+        if params["kind"] == "max":
+            return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, window, stride, padding)
+        return jax.lax.reduce_window(x, 0.0, jax.lax.add, window, stride, padding) / params["window"] ** 2
+
+    return _jitted("pool", pool, x)
+
+
 _ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "erf": jax.scipy.special.erf,
     "erfc": jax.scipy.special.erfc,
@@ -113,6 +134,8 @@ OPERATIONS = {
     "matmul": _matmul,
     "product": _matmul,
     "conv2d": _conv2d,
+    "layer": _layer,
+    "pool": _pool,
     "elementwise": _elementwise,
     "reduce": _reduce,
     "rowwise": _rowwise,

@@ -77,7 +77,9 @@ def _max_pool2d(params: Any, x: Any) -> Timed:
 
 def _transpose(params: Any, x: Any) -> Timed:
     return Timed(
-        "copyto(out, x.T)", {"copyto": np.copyto, "x": x, "out": np.empty(x.shape[::-1])}, result="out"
+        "copyto(out, x.T)",
+        {"copyto": np.copyto, "x": x, "out": np.empty(x.shape[::-1], x.dtype)},
+        result="out",
     )
 
 

@@ -78,11 +78,21 @@ def _reduce(params: Any, x: Any) -> Timed:
 
 def _transpose(params: Any, x: Any) -> Timed:
     return Timed(
-        "transpose(x, dst=out)", {"transpose": cv2.transpose, "x": x, "out": np.empty(x.shape[::-1])}, "out"
+        "transpose(x, dst=out)",
+        {"transpose": cv2.transpose, "x": x, "out": np.empty(x.shape[::-1], x.dtype)},
+        "out",
     )
 
 
+def _window(params: Any, x: Any, weight: Any) -> Timed:
+    k, depth = params["window"], cv2.CV_64F if weight.dtype == np.float64 else cv2.CV_32F
+    names = {"filter2D": cv2.filter2D, "x": x, "weight": weight, "out": np.empty(x.shape, weight.dtype)}
+    edge = slice(k // 2, params["n"] - k // 2)
+    return Timed(f"filter2D(x, {depth}, weight, dst=out)", {**names, "edge": edge}, result="out[edge, edge]")
+
+
 OPERATIONS = {
+    "window": _window,
     "scale": _scale,
     "conv2d": _conv2d,
     "elementwise": _elementwise,

@@ -43,4 +43,14 @@ def _rowwise(params: Any, x: Any) -> Timed:
     return Timed(f"{name}(x, axis=-1)", {name: getattr(scipy.special, name), "x": x})
 
 
-OPERATIONS = {"rowwise": _rowwise, "conv2d": _conv2d, "elementwise": _elementwise}
+_DIRECT_TO = 5
+"""Up to this window its direct loop is the faster way."""
+
+
+def _window(params: Any, x: Any, weight: Any) -> Timed:
+    method = "direct" if params["window"] <= _DIRECT_TO else "fft"
+    names = {"correlate": scipy.signal.correlate, "x": x.astype(weight.dtype), "weight": weight}
+    return Timed(f'correlate(x, weight, mode="valid", method="{method}")', names)
+
+
+OPERATIONS = {"rowwise": _rowwise, "window": _window, "conv2d": _conv2d, "elementwise": _elementwise}

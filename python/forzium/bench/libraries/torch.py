@@ -119,7 +119,33 @@ def _transpose(params: Any, x: Any) -> Timed:
     return Timed("out.copy_(x.t())", {"x": x, "out": torch.empty(x.shape[::-1], dtype=x.dtype)}, result="out")
 
 
+_LARGEST_WINDOW = 15
+"""It has no other way than the direct one, which takes seconds beyond."""
+
+
+def _window(params: Any, x: Any, weight: Any) -> Timed:
+    if params["window"] > _LARGEST_WINDOW:
+        raise NotImplementedError("PyTorch's way with large windows takes seconds")
+    return _conv2d(params, x.astype(weight.dtype), weight)
+
+
+def _layer(params: Any, x: Any, weight: Any) -> Timed:
+    names = {"conv2d": torch.nn.functional.conv2d, "x": _tensor(x), "weight": _tensor(weight)}
+    names["options"] = {name: params[name] for name in ("stride", "padding", "groups")}
+    return Timed("conv2d(x, weight, **options)", names)
+
+
+def _pool(params: Any, x: Any) -> Timed:
+    pool = getattr(torch.nn.functional, f"{params['kind']}_pool2d")
+    names = {"pool": pool, "x": _tensor(x).reshape(1, -1, *x.shape[-2:]), "shape": (*x.shape[:-2], -1)}
+    call = f"pool(x, {params['window']}, {params['stride']}, {params['padding']})"
+    return Timed(f"y = {call}", names, result=f"{call}.reshape(*shape, {call}.shape[-1])")
+
+
 OPERATIONS = {
+    "window": _window,
+    "layer": _layer,
+    "pool": _pool,
     "scale": _scale,
     "matmul": _matmul,
     "product": _product,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..cases import Suite
-from . import elementwise, guide, matmul
+from . import conv, elementwise, guide, matmul
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (guide.SUITE, elementwise.SUITE, matmul.SUITE)}
+SUITES: dict[str, Suite] = {
+    suite.name: suite for suite in (guide.SUITE, elementwise.SUITE, matmul.SUITE, conv.SUITE)
+}

@@ -1,0 +1,57 @@
+"""Images and layers to convolve and to pool: their inputs, and what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+Params = Mapping[str, Any]
+
+
+def window_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
+    """An image of one channel and a square window of floats."""
+    dtype, n, k = np.dtype(params["dtype"]), params["n"], params["window"]
+    x = random.uniform(0, 255, (n, n)).astype(dtype)
+    weight = random.standard_normal((k, k)).astype(dtype if dtype.kind == "f" else np.float32)
+    return {"x": x, "weight": weight}
+
+
+def window_expected(params: Params, x: Any, weight: Any) -> Any:
+    """By one transform of the whole, in float64."""
+    n, k = params["n"], params["window"]
+    spectra = np.fft.rfft2(x.astype(np.float64)), np.fft.rfft2(weight.astype(np.float64), (n, n))
+    return np.fft.irfft2(spectra[0] * np.conj(spectra[1]), (n, n))[: n - k + 1, : n - k + 1]
+
+
+def layer_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
+    """Images of many channels and the weights of a layer."""
+    n, side = params["channels"], params["side"]
+    x = random.standard_normal((params["batch"], n, side, side)).astype(np.float32)
+    k = params["window"]
+    weight = random.standard_normal((params["outputs"], n // params["groups"], k, k)).astype(np.float32)
+    return {"x": x, "weight": weight}
+
+
+def layer_expected(params: Params, x: Any, weight: Any) -> Any:
+    """Image by image, group by group."""
+    padding, stride, groups = params["padding"], params["stride"], params["groups"]
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows = sliding_window_view(padded, weight.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
+    pairs = [
+        (part, of) for part, of in zip(np.split(windows, groups, 1), np.split(weight, groups), strict=True)
+    ]
+    results = [np.tensordot(of, part, ((1, 2, 3), (1, 4, 5))).swapaxes(0, 1) for part, of in pairs]
+    return np.concatenate(results, axis=1)
+
+
+def pool_expected(params: Params, x: Any) -> Any:
+    """Over windows at steps, padded with what counts least."""
+    k, stride, padding = params["window"], params["stride"], params["padding"]
+    fill = -np.inf if params["kind"] == "max" else 0.0
+    sides = [(0, 0)] * (x.ndim - 2) + [(padding, padding)] * 2
+    padded = np.pad(x.astype(np.float64), sides, constant_values=fill)
+    windows = sliding_window_view(padded, (k, k), axis=(-2, -1))[..., ::stride, ::stride, :, :]
+    return windows.max((-2, -1)) if params["kind"] == "max" else windows.mean((-2, -1))

@@ -1,0 +1,99 @@
+"""The conv suite: convolution, pooling and transposition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..cases import Case, Effort, Suite
+from . import rows
+
+WINDOWS = (3, 5, 7, 15, 31, 41, 101)
+SIDES = (200, 1000, 4000)
+DTYPES = ("float32", "float64", "uint8")
+
+LAYERS = {
+    "ResNet first 7×7": (3, 64, 7, 2, 3, 1, 224),
+    "ResNet 3×3 at 56²": (64, 64, 3, 1, 1, 1, 56),
+    "ResNet 3×3 at 28²": (128, 128, 3, 1, 1, 1, 28),
+    "ResNet 3×3 at 14²": (256, 256, 3, 1, 1, 1, 14),
+    "ResNet 3×3 at 7²": (512, 512, 3, 1, 1, 1, 7),
+    "ResNet 1×1 64 to 256 at 56²": (64, 256, 1, 1, 0, 1, 56),
+    "ResNet 1×1 256 to 64 at 56²": (256, 64, 1, 1, 0, 1, 56),
+    "ResNet 1×1 512 to 128 at 28²": (512, 128, 1, 1, 0, 1, 28),
+    "ResNet 1×1 1024 to 256 at 14²": (1024, 256, 1, 1, 0, 1, 14),
+    "ResNet 1×1 512 to 2048 at 7²": (512, 2048, 1, 1, 0, 1, 7),
+    "ResNet 1×1 by 2 at 56²": (256, 512, 1, 2, 0, 1, 56),
+    "MobileNet first 3×3": (3, 32, 3, 2, 1, 1, 224),
+    "MobileNet depthwise at 112²": (32, 32, 3, 1, 1, 32, 112),
+    "MobileNet depthwise by 2 at 112²": (64, 64, 3, 2, 1, 64, 112),
+    "MobileNet depthwise at 56²": (128, 128, 3, 1, 1, 128, 56),
+    "MobileNet depthwise at 14²": (512, 512, 3, 1, 1, 512, 14),
+    "MobileNet depthwise at 7²": (1024, 1024, 3, 1, 1, 1024, 7),
+    "MobileNet pointwise at 112²": (32, 64, 1, 1, 0, 1, 112),
+    "MobileNet pointwise at 14²": (512, 512, 1, 1, 0, 1, 14),
+    "MobileNet pointwise at 7²": (1024, 1024, 1, 1, 0, 1, 7),
+}
+"""Channels, output channels, window, stride, padding, groups and the side of the images."""
+
+BATCHES = (1, 8)
+
+POOLS = (
+    *((kind, [side, side], 2, 2, 0) for kind in ("max", "avg") for side in (1000, 4000)),
+    *((kind, [batch, 64, 112, 112], 3, 2, 1) for kind in ("max", "avg") for batch in BATCHES),
+    *((kind, [1000, 1000], 31, 1, 15) for kind in ("max", "avg")),
+)
+"""Kind, shape, window, stride and padding."""
+
+
+def _windows() -> Iterable[Case]:
+    for dtype in DTYPES:
+        for n in SIDES:
+            for k in WINDOWS:
+                outputs, quick = (n - k + 1) ** 2, n == 200 and dtype == "float32"
+                params = {"n": n, "window": k, "dtype": dtype}
+                title = f"{k}×{k} window on {n}×{n} {dtype}"
+                key, flops = f"window.{dtype}.{n}.{k}", 2.0 * k * k * outputs
+                yield Case(key, f"windows, {dtype}", title, "window", params, n, flops=flops, quick=quick)
+
+
+def _layers() -> Iterable[Case]:
+    names = ("channels", "outputs", "window", "stride", "padding", "groups", "side")
+    for batch in BATCHES:
+        for number, (name, numbers) in enumerate(LAYERS.items()):
+            params = {**dict(zip(names, numbers, strict=True)), "batch": batch, "dtype": "float32"}
+            channels, outputs, k, stride, padding, groups, side = numbers
+            pixels = batch * ((side + 2 * padding - k) // stride + 1) ** 2
+            flops = 2.0 * pixels * outputs * k * k * channels / groups
+            key, title, ceiling = f"layer.{batch}.{number}", f"{name}, batch {batch}", "machine.fma.float32"
+            ceiling = ceiling if groups == 1 else ""
+            quick = batch == 1
+            yield Case(
+                key, "layers", title, "layer", params, batch, flops=flops, ceiling=ceiling, quick=quick
+            )
+
+
+def _pools() -> Iterable[Case]:
+    for kind, shape, window, stride, padding in POOLS:
+        size = "×".join(map(str, shape))
+        params = {"kind": kind, "shape": shape, "window": window, "stride": stride, "padding": padding}
+        title = f"{kind}_pool2d {window}×{window} by {stride} of {size} float32"
+        key = f"pool.{kind}.{size.replace('×', 'x')}.{window}"
+        yield Case(
+            key, "pooling", title, "pool", {**params, "dtype": "float32"}, shape[-1], quick=window == 2
+        )
+
+
+def _transposes() -> Iterable[Case]:
+    for dtype in DTYPES:
+        for n in (100, 1000, 4096):
+            title, params = f"Transpose of {n}×{n} {dtype}", {"shape": [n, n], "dtype": dtype}
+            yield Case(f"transpose.{dtype}.{n}", "transpose", title, "transpose", params, n, quick=n < 4096)
+
+
+SUITE = Suite(
+    name="conv",
+    title="Convolution, pooling and transposition",
+    cases=(rows.fma("float32"), *_windows(), *_layers(), *_pools(), *_transposes()),
+    effort=Effort(rounds=5, seconds=0.01, budget=0.6),
+    quick_effort=Effort(rounds=3, seconds=0.003, budget=0.2),
+)

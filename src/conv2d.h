@@ -1,0 +1,100 @@
+/* Private to the files of convolution: what one convolution is.
+
+   glossary  an image   four axes of an array: images, channels, rows, columns, with strides in bytes
+             a band     a rectangle of some channels of the padded x, copied into scratch in the dtype computed in
+             a phase    every stride[1]-th column of a band: what one column of a window sees lies side by side
+             a tap      one element of the window of one channel */
+#ifndef FZ_CONV2D_H
+#define FZ_CONV2D_H
+
+#include "internal.h"
+
+typedef struct fz__image {
+    char *data;
+    fz_dtype dtype;
+    ptrdiff_t shape[4], strides[4];
+} fz__image;
+
+typedef struct fz__conv {
+    const char *operation;
+    fz_dtype dtype; /* computed in: float32 or float64 */
+    bool integral;  /* x and weight are integers, and the result is exact */
+    const fz_kernels *kernels;
+    ptrdiff_t element;        /* bytes of it */
+    fz__image x, weight, out; /* weight: (output channels, channels of a group, rows, columns) */
+    const fz_array *bias;     /* NULL: none */
+    ptrdiff_t groups;
+    ptrdiff_t stride[2], dilation[2], before[2]; /* before: rows above x, columns left of it */
+    fz_boundary boundary;
+    double fill;         /* beyond x, where boundary is FZ_BOUNDARY_FILL */
+    fz_loop *activation; /* NULL: none */
+} fz__conv;
+
+static inline ptrdiff_t fz__round_up(ptrdiff_t n, ptrdiff_t multiple) {
+    return fz__ceil_div(n, multiple) * multiple;
+}
+
+/* ---- conv2d.c ------------------------------------------------------------------------------------------- */
+
+/* The dtype of the result; FZ_ERROR_DTYPE. Then what is computed in. */
+fz_status fz__conv_dtypes(const char *operation, const char *x_name, fz_dtype x, const char *weight_name,
+                          fz_dtype weight, fz_dtype *result);
+void fz__conv_set_dtype(fz__conv *conv, fz_dtype result);
+
+/* The fastest way for the shapes. out has been checked, and is not empty. */
+fz_status fz__conv_run(const fz__conv *conv);
+/* Elements of x that n outputs in a row see along an axis (0: rows, 1: columns). */
+ptrdiff_t fz__conv_span(const fz__conv *conv, int axis, ptrdiff_t n);
+
+/* ---- conv2d_band.c: into scratch and back ------------------------------------------------------------------- */
+
+/* A rectangle of the padded x: `channels` from `channel` on, of one image; rows and columns count from the first
+   that the first output sees. */
+typedef struct fz__rectangle {
+    ptrdiff_t image, channel, channels, row, rows, column, columns;
+} fz__rectangle;
+
+/* How a band lies in scratch, in bytes. A row is phase after phase. */
+typedef struct fz__band {
+    ptrdiff_t plane, row, phase;
+} fz__band;
+
+/* The band for the largest of rectangles, with some columns to spare; `plane * channels` bytes. */
+fz__band fz__band_layout(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t spare);
+void fz__band_load(const fz__conv *conv, const fz__rectangle *from, const fz__band *band, ptrdiff_t phases,
+                   char *scratch);
+/* Can all that the outputs see be read where it is? */
+bool fz__conv_reads_in_place(const fz__conv *conv);
+/* Has out rows without gaps, of the dtype computed in? */
+bool fz__conv_writes_in_place(const fz__conv *conv);
+
+/* rows x columns results, contiguous rows at byte stride `stride`, complete but for the activation, to out. */
+void fz__conv_store(const fz__conv *conv, char *results, ptrdiff_t stride, ptrdiff_t image, ptrdiff_t channel,
+                    ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column, ptrdiff_t columns);
+/* What remains to be done to n contiguous sums; returns the dtype in which they are left. */
+fz_dtype fz__conv_finish(const fz__conv *conv, ptrdiff_t n, char *sums);
+/* The bias of an output channel in the dtype computed in. */
+void fz__conv_bias(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t count, void *bias);
+
+/* ---- the ways -------------------------------------------------------------------------------------------------- */
+
+/* One column of the window after the other, on lines of outputs: few channels, or few output channels. */
+fz_status fz__conv_direct(const fz__conv *conv);
+/* As a product of matrices: many channels. */
+fz_status fz__conv_matmul(const fz__conv *conv);
+/* By Fourier transforms of tiles: large windows on one channel. */
+bool fz__conv_prefers_fft(const fz__conv *conv);
+fz_status fz__conv_fft(const fz__conv *conv);
+
+/* What the direct way knows of the window, for one output channel after the other. */
+typedef struct fz__taps {
+    fz_window window;        /* weights: of the first output channel; initial is not set */
+    ptrdiff_t weights_bytes; /* from one output channel to the next */
+    void *memory;
+} fz__taps;
+
+/* For x in bands of a layout, or in place where band is NULL. NULL memory: with a message. */
+fz_status fz__taps_create(fz__taps *taps, const fz__conv *conv, const fz__band *band);
+void fz__taps_free(fz__taps *taps);
+
+#endif

@@ -1,0 +1,51 @@
+/* Means of windows that divide images into so many rows and columns: each is a reduction, of all images at once. */
+#include "internal.h"
+
+/* Window i of `windows` over n elements. */
+static ptrdiff_t window_begin(ptrdiff_t i, ptrdiff_t windows, ptrdiff_t n) { return i * n / windows; }
+
+static ptrdiff_t window_end(ptrdiff_t i, ptrdiff_t windows, ptrdiff_t n) {
+    return (i + 1) * n / windows + ((i + 1) * n % windows != 0);
+}
+
+fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], fz_dtype *dtype,
+                                   ptrdiff_t shape[4]) {
+    const fz_status status = fz__check_array("adaptive_avg_pool2d", "x", x);
+    if (status) return status;
+    fz__shape_text text;
+    if (x->ndim < 2 || x->ndim > 4 || x->shape[x->ndim - 2] == 0 || x->shape[x->ndim - 1] == 0)
+        return fz__fail(FZ_ERROR_SHAPE,
+                        "adaptive_avg_pool2d: x is %s; it must have 2 to 4 axes, the last two not empty",
+                        fz__format_shape(&text, x->ndim, x->shape));
+    if (size[0] < 1 || size[1] < 1)
+        return fz__fail(FZ_ERROR_VALUE, "adaptive_avg_pool2d: size is (%td, %td); each must be at least 1",
+                        size[0], size[1]);
+    for (int d = 0; d < x->ndim; d++) shape[d] = d < x->ndim - 2 ? x->shape[d] : size[d - x->ndim + 2];
+    *dtype = fz_reduce_dtype(FZ_REDUCTION_mean, x->dtype);
+    return FZ_OK;
+}
+
+fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], fz_array *out) {
+    static const int last[2] = {-2, -1};
+    fz_dtype dtype;
+    ptrdiff_t shape[4];
+    fz_status status = fz_init();
+    if (!status) status = fz_adaptive_mean2d_shape(x, size, &dtype, shape);
+    if (!status) status = fz__check_result("adaptive_avg_pool2d", out, dtype, x->ndim, shape, 1, &x);
+    if (status || fz__array_size(out) == 0) return status;
+    const int row = x->ndim - 2, column = x->ndim - 1;
+    for (int d = 0; d < row; d++) shape[d] = x->shape[d];
+    for (ptrdiff_t window = 0; window < size[0] * size[1] && !status; window++) {
+        const ptrdiff_t i = window / size[1], j = window % size[1];
+        const ptrdiff_t top = window_begin(i, size[0], x->shape[row]),
+                        left = window_begin(j, size[1], x->shape[column]);
+        shape[row] = window_end(i, size[0], x->shape[row]) - top;
+        shape[column] = window_end(j, size[1], x->shape[column]) - left;
+        const fz_array seen = {(char *)x->data + top * x->strides[row] + left * x->strides[column], x->dtype,
+                               x->ndim, shape, x->strides};
+        fz_array mean = {(char *)out->data + i * out->strides[row] + j * out->strides[column], dtype, row,
+                         out->shape, out->strides};
+        status = fz_mean(&seen, 2, last, &mean);
+    }
+    return status;
+}

@@ -1,0 +1,186 @@
+"""Pooling with all of its options against windows written out, of every dtype."""
+
+import math
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import layouts
+
+DTYPES = ["float32", "float64", "float16", "uint8", "int8", "int16", "int32", "int64", "uint64", "bool"]
+pairs = st.tuples(st.integers(1, 4), st.integers(1, 4)) | st.tuples(st.integers(1, 9), st.integers(1, 9))
+
+
+def count_outputs(n, window, stride, padding, dilation, ceil_mode):
+    left = n + 2 * padding - dilation * (window - 1) - 1
+    count = (math.ceil if ceil_mode else math.floor)(left / stride) + 1
+    return count - 1 if ceil_mode and (count - 1) * stride >= n + padding else count
+
+
+def windows_of(x, window, stride, padding, dilation, ceil_mode):
+    """Each output's index, and the slices of x and of the padded x that it sees."""
+    counts = [
+        count_outputs(*a, ceil_mode)
+        for a in zip(x.shape[-2:], window, stride, padding, dilation, strict=True)
+    ]
+    for index in np.ndindex(*counts):
+        inside, size = [], 1
+        for d, i in enumerate(index):
+            start = i * stride[d] - padding[d]
+            places = start + dilation[d] * np.arange(window[d])
+            inside.append(places[(places >= 0) & (places < x.shape[d - 2])])
+            size *= np.sum(places < x.shape[d - 2] + padding[d])
+        yield index, counts, x[..., inside[0][:, None], inside[1]], size
+
+
+def pooled(reduce, dtype, x, *options):
+    results = {index: reduce(seen, size) for index, counts, seen, size in windows_of(x, *options)}
+    counts = [max(i) + 1 for i in zip(*results, strict=True)]
+    out = np.empty((*x.shape[:-2], *counts), dtype)
+    for (i, j), value in results.items():
+        out[..., i, j] = value
+    return out
+
+
+@st.composite
+def problems(draw, dilated):
+    window, stride = draw(pairs), draw(pairs)
+    dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) if dilated else (1, 1)
+    padding = tuple(draw(st.integers(0, k // 2)) for k in window)
+    sides = [max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 12))
+             for d, k, p in zip(dilation, window, padding, strict=True)]  # fmt: skip
+    return (
+        draw(st.sampled_from([(), (3,), (2, 3)])),
+        sides,
+        (window, stride, padding, dilation, draw(st.booleans())),
+    )
+
+
+def draw_planes(seed, shape, dtype):
+    return np.random.default_rng(seed).integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
+
+
+def place(data, planes, dtype, last):
+    """Channels moved last in memory and shape, where asked for, in any layout."""
+    values = np.moveaxis(planes, -3, -1) if last else planes
+    return data.draw(layouts(values.shape)).place(np.ascontiguousarray(values))
+
+
+@given(data=st.data(), problem=problems(dilated=True), dtype=st.sampled_from(DTYPES), last=st.booleans(),
+       seed=st.integers(0, 2**32 - 1))  # fmt: skip
+def test_max_pool2d_options(data, problem, dtype, last, seed):
+    outer, sides, options = problem
+    window, stride, padding, dilation, ceil_mode = options
+    planes = (
+        np.random.default_rng(seed).integers(0, 2 if dtype == "bool" else 100, (*outer, *sides)).astype(dtype)
+    )
+    last = last and bool(outer)
+    least = -np.inf if planes.dtype.kind == "f" else False if dtype == "bool" else np.iinfo(dtype).min
+    want = pooled(lambda seen, size: seen.max(axis=(-2, -1), initial=least), dtype, planes, *options)
+    want = np.moveaxis(want, -3, -1) if last else want
+    arguments = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    arguments["layout"] = "NHWC" if last else "NCHW"
+    x = place(data, planes, dtype, last)
+    got = forzium.max_pool2d(x, window, **arguments)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, want)
+    out, _ = data.draw(layouts(want.shape)).allocate(dtype)
+    assert forzium.max_pool2d(x, window, **arguments, out=out) is out
+    np.testing.assert_array_equal(out, want)
+
+
+@given(data=st.data(), problem=problems(dilated=False), dtype=st.sampled_from(DTYPES), last=st.booleans(),
+       include=st.booleans(), seed=st.integers(0, 2**32 - 1))  # fmt: skip
+def test_avg_pool2d_options(data, problem, dtype, last, include, seed):
+    outer, sides, options = problem
+    window, stride, padding, _, ceil_mode = options
+    planes = (
+        np.random.default_rng(seed).integers(0, 2 if dtype == "bool" else 100, (*outer, *sides)).astype(dtype)
+    )
+    last = last and bool(outer)
+
+    def mean(seen, size):
+        return seen.sum(axis=(-2, -1), dtype=float) / (
+            size if include else seen[..., :, :].shape[-1] * seen.shape[-2]
+        )
+
+    result = dtype if dtype.startswith("float") else "float64"
+    exact = np.float32 if dtype in ("float16", "float32") else np.float64
+    want = pooled(mean, exact, planes, *options).astype(result)
+    want = np.moveaxis(want, -3, -1) if last else want
+    got = forzium.avg_pool2d(place(data, planes, dtype, last), window, stride=stride, padding=padding,
+                             ceil_mode=ceil_mode, count_include_pad=include,
+                             layout="NHWC" if last else "NCHW")  # fmt: skip
+    assert got.dtype == result
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("window", [3, 9])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_non_finite_values_stay_in_their_windows(value, window, stride):
+    x = np.ones((31, 45), np.float32)
+    x[14, 22] = value
+    options = ((window,) * 2, (stride,) * 2, (1, 1), (1, 1), False)
+    for name, reduce in (
+        ("max", lambda seen, size: seen.max()),
+        ("avg", lambda seen, size: seen.sum() / size),
+    ):
+        got = getattr(forzium, f"{name}_pool2d")(x, window, stride=stride, padding=1)
+        np.testing.assert_allclose(got, pooled(reduce, np.float32, x, *options), rtol=1e-6)
+
+
+def test_means_of_large_windows_are_accurate():
+    x = np.random.default_rng(0).random((200, 220)).astype(np.float32)
+    x[:20, :20] = 1e8  # would drown a running sum
+    want = np.lib.stride_tricks.sliding_window_view(x.astype(float), (31, 31)).mean(axis=(2, 3))
+    np.testing.assert_allclose(forzium.avg_pool2d(x, 31, stride=1), want, rtol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
+@pytest.mark.parametrize("shape", [(2, 3, 7, 9), (3, 14, 14), (5, 1), (1, 40, 41, 43)])
+def test_global_and_adaptive(dtype, shape):
+    x = np.random.default_rng(0).integers(0, 99, shape).astype(dtype)
+    np.testing.assert_allclose(
+        forzium.global_avg_pool2d(x), x.mean((-2, -1), keepdims=True), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(forzium.global_max_pool2d(x), x.max((-2, -1), keepdims=True))
+    for size in (1, (2, 3), (7, 5)):
+        h, w = (size, size) if isinstance(size, int) else size
+        want = np.empty((*shape[:-2], h, w))
+        for i, j in np.ndindex(h, w):
+            rows = slice(i * shape[-2] // h, -(-(i + 1) * shape[-2] // h))
+            columns = slice(j * shape[-1] // w, -(-(j + 1) * shape[-1] // w))
+            want[..., i, j] = x[..., rows, columns].mean(axis=(-2, -1), dtype=float)
+        np.testing.assert_allclose(forzium.adaptive_avg_pool2d(x, size), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"padding": 2}, ValueError, "padding is 2 and window is 3"),
+        ({"padding": -1}, ValueError, "padding is -1"),
+        ({"stride": (1, 0)}, ValueError, "stride is 0"),
+        ({"window": (3, 0)}, ValueError, "window is 0"),
+        ({"window": (1, 2, 3)}, ValueError, "window has 3 entries"),
+        ({"window": 6}, ValueError, r"window is 6 and x is \(2, 5, 5\)"),
+        ({"layout": "HWC"}, ValueError, "layout is 'HWC'"),
+    ],
+)
+def test_bad_options(name, options, kind, words):
+    out = np.full((2, 1, 1), 7.0)
+    with pytest.raises(kind, match=f"{name}: .*{words}"):
+        getattr(forzium, name)(np.ones((2, 5, 5)), **{"window": 3, **options}, out=out)
+    assert np.all(out == 7)
+
+
+def test_adaptive_refuses():
+    with pytest.raises(ValueError, match="adaptive_avg_pool2d: size is"):
+        forzium.adaptive_avg_pool2d(np.ones((3, 3)), 0)
+    with pytest.raises(ValueError, match="adaptive_avg_pool2d: x is"):
+        forzium.adaptive_avg_pool2d(np.ones(3), 1)
+    with pytest.raises(ValueError, match="global_avg_pool2d: x has 1 axes"):
+        forzium.global_avg_pool2d(np.ones(3))
