@@ -97,6 +97,11 @@ FZ_API int fz_overlaps_itself(const fz_array *x);
 FZ_API fz_status fz_broadcast_shape(const char *operation, int n, const fz_array *const arrays[], int *ndim,
                                     ptrdiff_t shape[FZ_MAX_NDIM]);
 
+/** Fills strides with those of an array of this shape without gaps whose axes lie in memory as those of the n arrays
+    do that broadcast to it: NumPy's order "K". Where they differ, C order wins. */
+FZ_API void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n,
+                            const fz_array *const arrays[], ptrdiff_t *strides);
+
 /* ---- element-wise operations ------------------------------------------------------------------- */
 
 /* Every row of ops.def is a function here, and a value of fz_op:
@@ -390,8 +395,12 @@ FZ_API fz_status fz_linear_shape(const fz_array *x, const fz_array *weight, cons
 
 /** out[i] = x[i] for each index i, converted to out's dtype: floats rounded to the nearest, or cut to integers
     (NaN and what lies beyond 64 bits gives the least int64); integers wrap; bool is whether x is not 0.
-    One shape; out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP. */
+    x broadcasts to out's shape and may overlap it. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP (elements of out share memory),
+    FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_copy(const fz_array *x, fz_array *out);
+/** The same where where[i] is not 0; the other elements of out are neither read nor written. where is of bool, and
+    broadcasts and may overlap like x. */
+FZ_API fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_array *out);
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
     reverses them. A copy in tiles that fit the cache. x and out have one dtype, any, and share no memory.

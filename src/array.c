@@ -214,6 +214,45 @@ fz_status fz_broadcast_shape(const char *operation, int n, const fz_array *const
     return FZ_OK;
 }
 
+/* Bytes from one element to the next along axis d of the shape to which x is broadcast; 0 where x stands still. */
+static ptrdiff_t broadcast_step(const fz_array *x, int ndim, int d) {
+    const int own = d - (ndim - x->ndim);
+    return own < 0 || x->shape[own] == 1 ? 0 : magnitude(x->strides[own]);
+}
+
+/* Do the arrays want axis a outside axis b (1), inside it (-1), or do not care (0)? One that wants C order decides. */
+static int compare_axes(int n, const fz_array *const arrays[], int ndim, int a, int b) {
+    int result = 0;
+    for (int k = 0; k < n; k++) {
+        const ptrdiff_t step_a = broadcast_step(arrays[k], ndim, a),
+                        step_b = broadcast_step(arrays[k], ndim, b);
+        if (step_a == 0 || step_b == 0) continue;
+        if (step_a >= step_b) return 1;
+        result = -1;
+    }
+    return result;
+}
+
+void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n, const fz_array *const arrays[],
+                     ptrdiff_t *strides) {
+    int order[FZ_MAX_NDIM]; /* from the outermost axis on: sorted by insertion, as NumPy's iterator does */
+    for (int d = 0; d < ndim; d++) {
+        int place = d;
+        for (int i = d - 1; i >= 0; i--) {
+            const int wish = compare_axes(n, arrays, ndim, order[i], d);
+            if (wish > 0) break;
+            if (wish < 0) place = i;
+        }
+        for (int i = d; i > place; i--) order[i] = order[i - 1];
+        order[place] = d;
+    }
+    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype);
+    for (int i = ndim - 1; i >= 0; i--) {
+        strides[order[i]] = step;
+        step *= fz__max(shape[order[i]], 1);
+    }
+}
+
 /* ---- loop nests ------------------------------------------------------------------------------------------ */
 
 /* Strides of x along the output's axes: 0 where x is broadcast. */

@@ -1,4 +1,4 @@
-/* Strided copies. Where source and destination run fastest along different axes, that plane is
+/* Strided copies of arrays that share no memory. Where source and destination run fastest along different axes, that plane is
    copied in transposed tiles, so that both sides are read and written in whole cache lines. */
 #include <limits.h>
 
@@ -96,17 +96,6 @@ static void copy(const fz_array *src, const fz_array *dst, int threads) {
 void fz__copy(const fz_array *src, const fz_array *dst) { copy(src, dst, INT_MAX); }
 
 void fz__copy_alone(const fz_array *src, const fz_array *dst) { copy(src, dst, 1); }
-
-fz_status fz_copy(const fz_array *x, fz_array *out) {
-    fz_status status = fz_init();
-    if (!status) status = fz__check_array("copy", "x", x);
-    if (status) return status;
-    status = fz__check_output("copy", out, x->ndim, x->shape, 0, NULL); /* no inputs: any dtypes do */
-    if (!status && fz_may_overlap(x, out))
-        status = fz__fail(FZ_ERROR_OVERLAP, "copy: out shares memory with x; a separate array would do");
-    if (!status) fz__copy(x, out);
-    return status;
-}
 
 /* ---- transpose ------------------------------------------------------------------------------------------ */
 

@@ -137,33 +137,18 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
     return FZ_OK;
 }
 
-/* Where out shares memory with an input in another arrangement, the input is copied first. */
-typedef struct shadows {
-    int count;
-    fz_array array[FZ_MAX_OPERANDS];
-    ptrdiff_t strides[FZ_MAX_OPERANDS][FZ_MAX_NDIM];
-    void *memory[FZ_MAX_OPERANDS];
-} shadows;
-
-static fz_status shadow_overlapping(const char *name, int inputs, const fz_array *arrays[], shadows *copies) {
-    copies->count = 0;
+/* Plans again where inputs had to be copied because out overlaps them. */
+static fz_status shadow_overlapping(job *j, const char *name, const fz_array *arrays[],
+                                    fz__shadow shadows[]) {
+    const int inputs = j->nest.operands - 1;
+    bool any = false;
+    fz_status status = FZ_OK;
     for (int k = 0; k < inputs; k++) {
-        const fz_array *x = arrays[k];
-        if (fz__same_view(x, arrays[inputs]) || !fz_may_overlap(x, arrays[inputs])) continue;
-        void *memory = fz__workspace_acquire(name, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
-        if (!memory) return FZ_ERROR_MEMORY;
-        const int i = copies->count++;
-        copies->memory[i] = memory;
-        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[i]);
-        copies->array[i] = (fz_array){memory, x->dtype, x->ndim, x->shape, copies->strides[i]};
-        fz__copy(x, &copies->array[i]);
-        arrays[k] = &copies->array[i];
+        shadows[k].memory = NULL;
+        if (!status) status = fz__shadow_overlapping(name, &arrays[k], arrays[inputs], &shadows[k]);
+        any |= shadows[k].memory != NULL;
     }
-    return FZ_OK;
-}
-
-static void release_shadows(const shadows *copies) {
-    for (int i = 0; i < copies->count; i++) fz__workspace_release(copies->memory[i]);
+    return any && !status ? fz__nest_init(&j->nest, name, inputs + 1, arrays) : status;
 }
 
 /* ---- the plain case --------------------------------------------------------------------------------------- */
@@ -237,17 +222,17 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
     arrays[arity] = out;
     job j;
-    shadows copies;
+    fz__shadow shadows[FZ_MAX_OPERANDS];
     j.loop = kernels->elementwise->loops[op];
     status = check_operands(name, arity, arrays);
     if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
     if (status || j.nest.size == 0) return status;
-    if (!(status = shadow_overlapping(name, arity, arrays, &copies))) {
-        if (copies.count) fz__nest_init(&j.nest, name, arity + 1, arrays);
+    status = shadow_overlapping(&j, name, arrays, shadows);
+    if (!status) {
         plan_operands(&j, op, dtype, arrays);
         run_nest(&j);
     }
-    release_shadows(&copies);
+    for (int k = 0; k < arity; k++) fz__shadow_release(&shadows[k]);
     return status;
 }
 

@@ -88,10 +88,24 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
 
 /* ---- copy.c: strided and transposing copies --------------------------------------------------------- */
 
-/* dst[i] = src[i], converted to dst's dtype, for two views of one shape without common memory. */
+/* dst[i] = src[i], converted to dst's dtype; src broadcasts to dst's shape and shares no memory with it. */
 void fz__copy(const fz_array *src, const fz_array *dst);
 /* The same on the calling thread alone: inside of a task. */
 void fz__copy_alone(const fz_array *src, const fz_array *dst);
+
+/* ---- copy_where.c: copies that overlap, or have a mask ------------------------------------------------ */
+
+/* A copy of an input in scratch of the call. The array points into the struct. */
+typedef struct fz__shadow {
+    void *memory; /* NULL: there is none */
+    fz_array array;
+    ptrdiff_t strides[FZ_MAX_NDIM];
+} fz__shadow;
+
+/* Where *x shares memory with out in another arrangement, *x becomes a copy. Release it, made or not. FZ_ERROR_MEMORY */
+fz_status fz__shadow_overlapping(const char *operation, const fz_array **x, const fz_array *out,
+                                 fz__shadow *shadow);
+void fz__shadow_release(const fz__shadow *shadow);
 
 /* ---- elementwise.c -------------------------------------------------------------------------------------- */
 

@@ -118,8 +118,11 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
 /* A writable ndarray, as an output: refuses read-only, masked and foreign dtypes. */
 int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
                      fzpy_dtypes dtypes);
-/* A new C-ordered ndarray and its view. */
+/* A new C-ordered ndarray and its view; or one whose axes lie in memory as those of n arrays do that broadcast to its
+   shape. */
 int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
+int fzpy_view_new_like(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
+                       const ptrdiff_t *shape, int n, const fz_array *const arrays[]);
 void fzpy_view_clear(fzpy_view *view);
 /* The view of a copy in another dtype, in place of this one. */
 int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
@@ -176,7 +179,7 @@ struct fzpy_operation {
 /* Adds an object for each to the module. 0, or -1 with an exception. */
 int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t count);
 
-/* ---- elementwise.c, reductions.c, matmul.c, arrays.c, image.c: the operations ---------------------------------------- */
+/* ---- elementwise.c, reductions.c, matmul.c, arrays.c, casts.c, image.c: the operations ---------------------------------------- */
 
 int fzpy_init_elementwise(PyObject *core);
 /* Does op see only whether its operands are 0? */
@@ -191,6 +194,7 @@ int fzpy_init_rowwise(PyObject *core); /* rowwise.c */
 int fzpy_init_matmul(PyObject *core);  /* matmul, linear, pack */
 int fzpy_init_arrays(PyObject *core);  /* transpose */
 int fzpy_init_image(PyObject *core);   /* convolution, pooling */
+int fzpy_init_casts(PyObject *core);   /* astype, copyto */
 
 /* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
 

@@ -207,7 +207,8 @@ static int make_output(const fzpy_operation *row, fz_dtype dtype, int inputs, co
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     const fz_status status = fz_broadcast_shape(name, inputs, arrays, &ndim, shape);
-    return status ? (fzpy_raise(status), -1) : fzpy_view_new(out, name, dtype, ndim, shape);
+    return status ? (fzpy_raise(status), -1)
+                  : fzpy_view_new_like(out, name, dtype, ndim, shape, inputs, arrays);
 }
 
 static fz_status run(const fzpy_operation *row, fz_dtype compute, const fz_array *const inputs[],
@@ -222,7 +223,9 @@ static fz_status run(const fzpy_operation *row, fz_dtype compute, const fz_array
 static fz_status run_narrow(const fzpy_operation *row, const plan *p, const fz_array *const inputs[],
                             fzpy_view *out) {
     fzpy_view narrow;
-    if (fzpy_view_new(&narrow, row->signature.function, p->result, out->array.ndim, out->shape) < 0)
+    const fz_array *const like = &out->array;
+    if (fzpy_view_new_like(&narrow, row->signature.function, p->result, like->ndim, like->shape, 1, &like) <
+        0)
         return FZ_ERROR_MEMORY;
     fz_status status = run(row, p->compute, inputs, &narrow);
     if (!status) status = fz_copy(&narrow.array, &out->array);

@@ -81,23 +81,9 @@ static compilation *find_compiled(expression *self, const fz_kind kinds[], bool 
 
 static const char operation_name[] = "evaluate";
 
-/* NumPy's rule; bfloat16, of which it knows little, is to it as float16 is. */
-static bool can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting) {
-    if (from == to) return true;
-    PyArray_Descr *types[2];
-    for (int i = 0; i < 2; i++) {
-        const fz_dtype dtype = i ? to : from;
-        types[i] = PyArray_DescrFromType(fzpy_npy_type_of(dtype == FZ_BFLOAT16 ? FZ_FLOAT16 : dtype));
-    }
-    const bool can = PyArray_CanCastTypeTo(types[0], types[1], casting);
-    Py_DECREF(types[0]);
-    Py_DECREF(types[1]);
-    return can;
-}
-
 static int view_given(fzpy_view *view, PyObject *given, fz_dtype dtype, NPY_CASTING casting) {
     if (fzpy_view_output(view, operation_name, "out", given, FZPY_ANY) < 0) return -1;
-    if (can_cast(dtype, view->array.dtype, casting)) return 0;
+    if (fzpy_can_cast(dtype, view->array.dtype, casting)) return 0;
     PyErr_Format(
         PyExc_TypeError,
         "%s: out is %s, to which the result, %s, cannot be cast under this rule of casting; %s would do",
@@ -110,6 +96,7 @@ static int view_given(fzpy_view *view, PyObject *given, fz_dtype dtype, NPY_CAST
 typedef struct destination {
     PyObject *out;
     NPY_CASTING casting;
+    bool c_order; /* new arrays are C-ordered; else their axes lie in memory as the inputs' do */
 } destination;
 
 /* Views of out, or of new arrays. */
@@ -129,7 +116,8 @@ static int make_outputs(const expression *self, const fz_expression *compiled, c
         PyObject *given = out && self->is_tuple ? PyTuple_GET_ITEM(out, i) : out;
         const fz_dtype dtype = fz_expression_dtype(compiled, i);
         const int made = given ? view_given(&views[i], given, dtype, to->casting)
-                               : fzpy_view_new(&views[i], operation_name, dtype, ndim, shape);
+                               : fzpy_view_new_like(&views[i], operation_name, dtype, ndim, shape,
+                                                    to->c_order ? 0 : self->program.inputs, inputs);
         if (made < 0) {
             while (i) fzpy_view_clear(&views[--i]);
             return -1;
@@ -255,7 +243,7 @@ static PyObject *call(PyObject *object, PyObject *const *args, size_t nargsf, Py
             return PyErr_Format(PyExc_TypeError, "expression is missing its argument %R",
                                 PyTuple_GET_ITEM(self->names, i));
     }
-    return compute(self, values, &(destination){out == Py_None ? NULL : out, NPY_SAME_KIND_CASTING});
+    return compute(self, values, &(destination){out == Py_None ? NULL : out, NPY_SAME_KIND_CASTING, false});
 }
 
 static PyObject *repr(PyObject *object) {
@@ -532,7 +520,7 @@ static int fail_option(const char *name, PyObject *value, const char *remedy) {
 
 /* Those that would change the result are refused. The others change nothing: no optimization touches a bit, names
    are always checked, and no cache keeps an array. */
-static int read_options(PyObject *const values[], NPY_CASTING *casting) {
+static int read_options(PyObject *const values[], destination *to) {
     if (!is_one_of(values[ORDER], (const char *const[]){"K", "C", NULL}))
         return fail_option("order", values[ORDER], "'K' or 'C', or an array of that order as out, would do");
     if (!is_one_of(values[OPTIMIZATION], (const char *const[]){"none", "moderate", "aggressive"}))
@@ -542,9 +530,11 @@ static int read_options(PyObject *const values[], NPY_CASTING *casting) {
         return fail_option("truediv", values[TRUEDIV], "'auto' or True, and // in the expression, would do");
     if (values[SANITIZE] == Py_False)
         return fail_option("sanitize", values[SANITIZE], "text is always checked; None or True would do");
+    to->c_order = values[ORDER] && values[ORDER] != Py_None &&
+                  !is_one_of(values[ORDER], (const char *const[]){"K", NULL});
     if (!values[CASTING] || values[CASTING] == Py_None) return 0;
     if (fzpy_load_numpy() < 0) return -1;
-    return PyArray_CastingConverter(values[CASTING], casting) == NPY_SUCCEED ? 0 : -1;
+    return PyArray_CastingConverter(values[CASTING], &to->casting) == NPY_SUCCEED ? 0 : -1;
 }
 
 static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -556,8 +546,8 @@ static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t narg
                                              {"ex", "local_dict", "global_dict", "out", "order", "casting",
                                               "sanitize", "optimization", "truediv", "disable_cache"}};
     PyObject *values[ARGUMENTS];
-    destination to = {NULL, NPY_SAME_KIND_CASTING};
-    if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0 || read_options(values, &to.casting) < 0)
+    destination to = {NULL, NPY_SAME_KIND_CASTING, false};
+    if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0 || read_options(values, &to) < 0)
         return NULL;
     if (values[3] != Py_None) to.out = values[3];
     PyObject *self = find_expression(core, values[0]);

@@ -35,8 +35,9 @@ static int execute(PyObject *module) {
     }
     int (*const parts[])(PyObject *) = {fzpy_init_operations, fzpy_init_elementwise, fzpy_init_reductions,
                                         fzpy_init_matmul,     fzpy_init_arrays,      fzpy_init_rowwise,
-                                        fzpy_init_image,      fzpy_init_threads,     fzpy_init_pool,
-                                        fzpy_init_engine,     fzpy_init_zero_copy,   fzpy_init_expression};
+                                        fzpy_init_casts,      fzpy_init_image,       fzpy_init_threads,
+                                        fzpy_init_pool,       fzpy_init_engine,      fzpy_init_zero_copy,
+                                        fzpy_init_expression};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (parts[i](module) < 0) return -1;
     }

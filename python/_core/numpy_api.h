@@ -12,5 +12,7 @@
 /* view.c: FZ_DTYPE_COUNT for a dtype that libforzium lacks. Whether the bytes are swapped is not asked. */
 fz_dtype fzpy_dtype_of(const PyArray_Descr *descr);
 int fzpy_npy_type_of(fz_dtype dtype);
+/* NumPy's rule; bfloat16, of which it knows little, is to it as float16 is. */
+bool fzpy_can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting);
 
 #endif

@@ -266,13 +266,28 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
     return 0;
 }
 
-int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
-    view->owner = NULL;
-    if (fzpy_load_numpy() < 0) return -1;
-    PyObject *array = PyArray_SimpleNew(ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype));
+static int view_made(fzpy_view *view, const char *operation, PyObject *array) {
     if (!array) return fzpy_name_argument(operation, "out");
     fill_view(view, (PyArrayObject *)array);
     return 0;
+}
+
+int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
+    view->owner = NULL;
+    if (fzpy_load_numpy() < 0) return -1;
+    return view_made(view, operation, PyArray_SimpleNew(ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype)));
+}
+
+int fzpy_view_new_like(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
+                       const ptrdiff_t *shape, int n, const fz_array *const arrays[]) {
+    if (ndim < 2) return fzpy_view_new(view, operation, dtype, ndim, shape);
+    ptrdiff_t strides[FZ_MAX_NDIM];
+    fz_strides_like(dtype, ndim, shape, n, arrays, strides);
+    view->owner = NULL;
+    if (fzpy_load_numpy() < 0) return -1;
+    return view_made(view, operation,
+                     PyArray_New(&PyArray_Type, ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype),
+                                 (npy_intp *)strides, NULL, 0, 0, NULL));
 }
 
 void fzpy_view_clear(fzpy_view *view) { Py_CLEAR(view->owner); }
@@ -289,13 +304,27 @@ int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype,
     return accepted ? 0 : -1;
 }
 
+bool fzpy_can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting) {
+    if (from == to) return true;
+    PyArray_Descr *types[2];
+    for (int i = 0; i < 2; i++) {
+        const fz_dtype dtype = i ? to : from;
+        types[i] = PyArray_DescrFromType(fzpy_npy_type_of(dtype == FZ_BFLOAT16 ? FZ_FLOAT16 : dtype));
+    }
+    const bool can = PyArray_CanCastTypeTo(types[0], types[1], casting);
+    Py_DECREF(types[0]);
+    Py_DECREF(types[1]);
+    return can;
+}
+
 /* Replaces the view by one of a new array of another dtype. */
 int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype) {
     if (view->array.dtype == dtype) return 0;
+    const fz_array *const own = &view->array;
     fzpy_view cast;
-    if (fzpy_view_new(&cast, operation, dtype, view->array.ndim, view->shape) < 0) return -1;
+    if (fzpy_view_new_like(&cast, operation, dtype, own->ndim, own->shape, 1, &own) < 0) return -1;
     PyThreadState *released = fzpy_release_gil(fzpy_view_size(view));
-    const fz_status status = fz_copy(&view->array, &cast.array);
+    const fz_status status = fz_copy(own, &cast.array);
     fzpy_retake_gil(released);
     Py_XSETREF(view->owner, cast.owner);
     fill_view(view, (PyArrayObject *)cast.owner);

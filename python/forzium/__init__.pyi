@@ -35,6 +35,7 @@ _Out = TypeVar("_Out", bound=NDArray[Any])
 _AnyScalar = TypeVar("_AnyScalar", bound=np.generic)
 _DType: TypeAlias = type[_Scalar] | np.dtype[_Scalar]
 _Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...]
+_Casting: TypeAlias = Literal["no", "equiv", "safe", "same_kind", "unsafe"]
 _Simd: TypeAlias = Literal["sse2", "avx2", "avx512", "neon", "generic"]
 
 # ---- operations -------------------------------------------------------------------------------------------
@@ -583,6 +584,25 @@ _Layout: TypeAlias = Literal["NCHW", "NHWC"]
 
 @final
 @type_check_only
+class _Astype(_Operation):
+    @overload
+    def __call__(
+        self, x: NDArray[Any], dtype: type[_AnyScalar] | np.dtype[_AnyScalar], /, *, copy: bool = True
+    ) -> NDArray[_AnyScalar]: ...
+    @overload
+    def __call__(self, x: NDArray[Any], dtype: DTypeLike, /, *, copy: bool = True) -> NDArray[Any]: ...
+    @overload
+    def __call__(self, x: _Input, dtype: DTypeLike, /, *, copy: bool = True) -> Any: ...
+
+@final
+@type_check_only
+class _Copyto(_Operation):
+    def __call__(
+        self, dst: NDArray[Any], src: _Input, casting: _Casting = "same_kind", where: _Input = True
+    ) -> None: ...
+
+@final
+@type_check_only
 class _Conv2d(_Operation):
     def __call__(
         self,
@@ -790,6 +810,8 @@ dot: Final[_Dot]
 matmul: Final[_Matmul]
 linear: Final[_Linear]
 transpose: Final[_Transpose]
+astype: Final[_Astype]
+copyto: Final[_Copyto]
 conv2d: Final[_Conv2d]
 conv1d: Final[_Conv1d]
 convolve2d: Final[_Convolve2d]

@@ -73,8 +73,9 @@ def count_operands(name: str) -> int:
         return 0
     if name == "clip":
         return 3  # its bounds have names
-    kinds = [parameter.kind for parameter in inspect.signature(operation).parameters.values()]
-    return kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    parameters = inspect.signature(operation).parameters.values()
+    names = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_ONLY]
+    return 0 if "dtype" in names else len(names)  # astype's is no operand
 
 
 def operations() -> dict[str, int]:

@@ -1,0 +1,140 @@
+/* Copies as callers ask for them: broadcast, overlapping, and only where a mask says so. */
+#include <string.h>
+
+#include "float_environment.h"
+#include "internal.h"
+
+enum { GRAIN = 16384 /* elements of a task */ };
+
+/* ---- where a mask says so --------------------------------------------------------------------------------- */
+
+enum { NEST_WHERE, NEST_X, NEST_OUT, NEST_OPERANDS };
+
+typedef struct job {
+    fz__nest nest;
+    fz_cast *convert, *read_mask;
+    size_t size; /* bytes of an element of out */
+} job;
+
+static inline __attribute__((always_inline)) void store_chosen(size_t n, const unsigned char *mask,
+                                                               const char *x, char *out, ptrdiff_t stride,
+                                                               size_t size) {
+    for (size_t i = 0; i < n; i++, out += stride) {
+        if (mask[i]) memcpy(out, x + i * size, size);
+    }
+}
+
+static bool is_all(const unsigned char *mask, size_t n, bool truth) {
+    size_t i = 0;
+    while (i < n && (mask[i] != 0) == truth) i++;
+    return i == n;
+}
+
+/* At most FZ_BLOCK elements. Those that are not chosen are converted all the same where others are: nobody sees it. */
+static void copy_block(const job *j, size_t n, const unsigned char *mask, char *const pointers[],
+                       const ptrdiff_t strides[]) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
+    char *out = pointers[NEST_OUT];
+    const ptrdiff_t stride = strides[NEST_OUT];
+    if (is_all(mask, n, false)) return;
+    if (is_all(mask, n, true)) {
+        j->convert(n, pointers[NEST_X], strides[NEST_X], out, stride);
+        return;
+    }
+    j->convert(n, pointers[NEST_X], strides[NEST_X], block, (ptrdiff_t)j->size);
+    if (j->size == 1) store_chosen(n, mask, block, out, stride, 1);
+    if (j->size == 2) store_chosen(n, mask, block, out, stride, 2);
+    if (j->size == 4) store_chosen(n, mask, block, out, stride, 4);
+    if (j->size == 8) store_chosen(n, mask, block, out, stride, 8);
+}
+
+static void copy_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
+    const job *j = context;
+    unsigned char bytes[FZ_BLOCK];
+    char *pointers[NEST_OPERANDS];
+    memcpy(pointers, row, sizeof pointers);
+    for (ptrdiff_t begin = 0; begin < n; begin += FZ_BLOCK) {
+        const size_t count = (size_t)fz__min(FZ_BLOCK, n - begin);
+        const unsigned char *mask = (const unsigned char *)pointers[NEST_WHERE];
+        if (strides[NEST_WHERE] != 1) {
+            j->read_mask(count, mask, strides[NEST_WHERE], bytes, 1);
+            mask = bytes;
+        }
+        copy_block(j, count, mask, pointers, strides);
+        for (int k = 0; k < NEST_OPERANDS; k++) pointers[k] += FZ_BLOCK * strides[k];
+    }
+}
+
+static void copy_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    fz__nest_walk(&j->nest, begin, end, copy_row, j);
+}
+
+static void copy_chosen(const fz_array *x, const fz_array *where, const fz_array *out) {
+    job j = {.convert = fz__kernels(out->dtype)->elementwise->cast_from[x->dtype],
+             .read_mask = fz__kernels(FZ_BOOL)->elementwise->cast_from[FZ_BOOL],
+             .size = fz_dtype_size(out->dtype)};
+    fz__nest_init(&j.nest, "copy", NEST_OPERANDS, (const fz_array *const[]){where, x, out});
+    const ptrdiff_t size = j.nest.size;
+    if (size) fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_range, &j);
+}
+
+/* ---- copies that overlap ------------------------------------------------------------------------------------ */
+
+fz_status fz__shadow_overlapping(const char *operation, const fz_array **x, const fz_array *out,
+                                 fz__shadow *shadow) {
+    const fz_array *const own = *x;
+    shadow->memory = NULL;
+    if (fz__same_view(own, out) || !fz_may_overlap(own, out)) return FZ_OK;
+    shadow->memory =
+        fz__workspace_acquire(operation, (size_t)fz__array_size(own) * fz_dtype_size(own->dtype));
+    if (!shadow->memory) return FZ_ERROR_MEMORY;
+    fz_contiguous_strides(own->dtype, own->ndim, own->shape, shadow->strides);
+    shadow->array = (fz_array){shadow->memory, own->dtype, own->ndim, own->shape, shadow->strides};
+    fz__copy(own, &shadow->array);
+    *x = &shadow->array;
+    return FZ_OK;
+}
+
+void fz__shadow_release(const fz__shadow *shadow) {
+    if (shadow->memory) fz__workspace_release(shadow->memory);
+}
+
+/* ---- the calls ------------------------------------------------------------------------------------------------ */
+
+static fz_status check(const fz_array *x, const fz_array *where, const fz_array *out) {
+    const fz_array *const arrays[] = {where, x, out};
+    fz__nest nest;
+    fz_status status = fz__check_array("copy", "x", x);
+    if (!status && where) status = fz__check_array("copy", "where", where);
+    if (!status) status = fz__check_array("copy", "out", out);
+    if (status) return status;
+    if (where && where->dtype != FZ_BOOL)
+        return fz__fail(FZ_ERROR_DTYPE, "copy: where is %s; bool would do", fz_dtype_name(where->dtype));
+    if (fz_overlaps_itself(out))
+        return fz__fail(FZ_ERROR_OVERLAP,
+                        "copy: elements of out may share memory; an array without overlap would do");
+    return where ? fz__nest_init(&nest, "copy", NEST_OPERANDS, arrays)
+                 : fz__nest_init(&nest, "copy", NEST_OPERANDS - 1, arrays + 1);
+}
+
+fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_array *out) {
+    fz__shadow shadows[2] = {{.memory = NULL}, {.memory = NULL}};
+    fz_status status = fz_init();
+    if (!status) status = check(x, where, out);
+    if (status || fz__same_view(x, out)) return status;
+    const fz__float_environment environment = fz__save_float_environment();
+    status = fz__shadow_overlapping("copy", &x, out, &shadows[0]);
+    if (!status && where) status = fz__shadow_overlapping("copy", &where, out, &shadows[1]);
+    if (!status && where)
+        copy_chosen(x, where, out);
+    else if (!status)
+        fz__copy(x, out);
+    fz__shadow_release(&shadows[0]);
+    fz__shadow_release(&shadows[1]);
+    fz__restore_float_environment(environment);
+    return status;
+}
+
+fz_status fz_copy(const fz_array *x, fz_array *out) { return fz_copy_where(x, NULL, out); }
