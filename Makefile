@@ -20,7 +20,7 @@ SOURCES := $(shell find include src python tests/c examples/c -type f -not -path
 C_FILES := $(shell find include src python/_core tests/c examples/c -name '*.[ch]') src/ops.def
 PY_FILES := python tests examples docs
 
-.PHONY: bench test check check-c check-python check-simd lint symbols docs clean
+.PHONY: bench test check check-c check-python check-simd lint symbols size docs clean
 
 bench: $(VENV)/forzium $(VENV)/peers
 	$(BIN)/python -m tests.benchmark.benchmark_rust_python $(ARGS)
@@ -60,6 +60,14 @@ lint: $(VENV)/forzium $(VENV)/lint
 # Only fz_ names leave the library, only the module's own leaves the extension.
 symbols: $(VENV)/forzium
 	$(BIN)/python tests/symbols.py $(BUILD)
+
+# A wheel stays below 1 MB.
+size: $(VENV)/forzium
+	rm -rf $(BUILD)/wheel
+	$(PIP) wheel --no-deps --no-build-isolation -Cbuild-dir=$(BUILD) -Csetup-args=-Dtests=true \
+		-Csetup-args=-Dwerror=$(WERROR) --wheel-dir $(BUILD)/wheel .
+	find $(BUILD)/wheel -name '*.whl' -size -1000000c -printf 'wheel: %s bytes\n' | grep . || \
+		{ ls -l $(BUILD)/wheel; exit 1; }
 
 docs: $(VENV)/forzium
 	$(PIP) install sphinx numpydoc
