@@ -7,6 +7,7 @@
 enum {
     SEGMENT = 65536, /* elements */
     STRIP = 1024,    /* results side by side */
+    AT_ONCE = 64,    /* results by themselves */
 };
 
 typedef struct find {
@@ -33,14 +34,14 @@ typedef struct job {
 static void find_in_run(const job *j, ptrdiff_t n, const char *x, int64_t first, find *f) {
     const ptrdiff_t stride = j->ndim ? j->strides[j->ndim - 1] : j->element;
     if (j->in_place && (stride == j->element || n == 1)) {
-        j->kernels->extreme->row[j->join]((size_t)n, x, first, f->best, &f->index);
+        j->kernels->extreme->rows[j->join](1, (size_t)n, x, 0, first, f->best, &f->index);
         return;
     }
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
     for (ptrdiff_t i = 0; i < n; i += FZ_BLOCK) {
         const ptrdiff_t length = fz__min(FZ_BLOCK, n - i);
         j->copy((size_t)length, x + i * stride, stride, block, j->element);
-        j->kernels->extreme->row[j->join]((size_t)length, block, first + i, f->best, &f->index);
+        j->kernels->extreme->rows[j->join](1, (size_t)length, block, 0, first + i, f->best, &f->index);
     }
 }
 
@@ -60,13 +61,28 @@ static void find_in_segment(const job *j, const char *x, ptrdiff_t begin, ptrdif
     }
 }
 
+/* Of one run each, which lies in memory as the kernel reads it. */
+static void find_in_place(const job *j, ptrdiff_t n, const char *x, ptrdiff_t row_stride, int64_t index[]) {
+    _Alignas(8) char best[AT_ONCE * sizeof(double)];
+    for (ptrdiff_t i = 0; i < n; i++) index[i] = -1;
+    j->kernels->extreme->rows[j->join]((size_t)n, (size_t)j->count, x, row_stride, 0, best, index);
+}
+
 static void find_results(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     const job *j = context;
+    const bool in_place = j->in_place && j->ndim == 1 && j->strides[0] == j->element;
     fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
-    for (ptrdiff_t i = 0; i < n; i++) {
-        find f;
-        find_in_segment(j, pointers[1] + i * strides[1], 0, j->count, &f);
-        store(1, &f.index, 0, pointers[0] + i * strides[0], 0);
+    for (ptrdiff_t i = 0; i < n; i += AT_ONCE) {
+        int64_t index[AT_ONCE];
+        const ptrdiff_t count = fz__min(AT_ONCE, n - i);
+        const char *x = pointers[1] + i * strides[1];
+        if (in_place) find_in_place(j, count, x, strides[1], index);
+        for (ptrdiff_t k = 0; k < count && !in_place; k++) {
+            find f;
+            find_in_segment(j, x + k * strides[1], 0, j->count, &f);
+            index[k] = f.index;
+        }
+        store((size_t)count, index, sizeof *index, pointers[0] + i * strides[0], strides[0]);
     }
 }
 
@@ -96,7 +112,8 @@ static void join_finds(void *context, ptrdiff_t n, char *const pointers[], const
     for (ptrdiff_t i = 0; i < n; i++, j->finds += j->segments) {
         find *best = j->finds;
         for (ptrdiff_t s = 1; s < j->segments; s++)
-            j->kernels->extreme->row[j->join](1, best[s].best, best[s].index, best->best, &best->index);
+            j->kernels->extreme->rows[j->join](1, 1, best[s].best, 0, best[s].index, best->best,
+                                               &best->index);
         store(1, &best->index, 0, pointers[0] + i * strides[0], 0);
     }
 }

@@ -114,9 +114,11 @@ typedef struct fz_count_kernels {
 /* Where the extreme that FZ_JOIN_maximum or FZ_JOIN_minimum gives stands first. An index below 0: nothing was met
    before, and *best holds nothing yet. */
 typedef struct fz_extreme_kernels {
-    /* Of n contiguous elements, numbered from `first`, one that goes before *best takes its place. */
-    void (*row[FZ_JOIN_COUNT])(size_t n, const void *x, int64_t first, void *best, int64_t *index);
-    /* The same for each of n columns of at most FZ_EXTREME_ROWS rows; best and index are contiguous. */
+    /* Of each of count rows of n contiguous elements, numbered from `first`, one that goes before *best takes its
+       place; best and index are contiguous. */
+    void (*rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,
+                                void *best, int64_t *index);
+    /* The same for each of n columns of at most FZ_EXTREME_ROWS rows. */
     void (*columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,
                                    void *best, int64_t *index);
 } fz_extreme_kernels;

@@ -6,10 +6,9 @@
 
 enum {
     CHAIN = 16,
-    STREAM = 4 * CHAIN * W, /* elements that four accumulators take in chains */
-    BLOCK = 2 * STREAM,     /* two streams side by side draw more from memory than one */
-    SHORT = 8 * W,          /* up to here one chain does */
-    LEVELS = 48,            /* of the tree over blocks: more than addresses allow */
+    BLOCK = 8 * CHAIN * W, /* elements: two streams of four vectors draw more from memory than one */
+    SHORT = 8 * W,         /* up to here one chain does */
+    LEVELS = 48,           /* of the tree over blocks: more than addresses allow */
 };
 
 #if defined(FZ_T_IS_FLOAT)
@@ -39,17 +38,6 @@ enum { BATCH = W }; /* rows whose lanes join together */
 #else
 
 enum { BATCH = 1 };
-
-/* Of one vector, whose halves join through memory: integers of every size in one way. */
-FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
-    char halves[2 * sizeof(vec)] = {0};
-    (void)count;
-    for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
-        vstore(halves, v[0]);
-        v[0] = lane(v[0], vload(halves + half));
-    }
-    return v[0];
-}
 
 #endif
 
@@ -81,24 +69,32 @@ FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t ste
     return sum[0];
 }
 
-/* Blocks join like the digits of a counter: levels[k] holds 2^k of them where bit k of their number is set. */
+/* Blocks join like the digits of a counter: levels[k] holds 2^k of them where bit k of their number is set. The last
+   one may have fewer links. */
 FZ_INLINE vec join_long(size_t n, const char *x, lane_function *lane, T neutral) {
-    vec levels[LEVELS], sum;
-    const size_t blocks = n / BLOCK;
-    for (size_t i = 0; i < blocks; i++, x += BLOCK * sizeof(T)) {
-        sum = join_streams(CHAIN, x, STREAM * sizeof(T), 4 * sizeof(vec), lane);
-        int level = 0;
-        for (; i >> level & 1; level++) sum = lane(levels[level], sum);
-        levels[level] = sum;
+    vec levels[LEVELS], rest = vsplat(neutral);
+    size_t blocks = 0;
+    while (n >= 8 * W) {
+        const bool whole = n >= BLOCK;
+        const size_t links = whole ? CHAIN : n / (8 * W);
+        vec sum = join_streams(links, x, (whole ? CHAIN : 1) * 4 * sizeof(vec), (whole ? 4 : 8) * sizeof(vec),
+                               lane);
+        x += links * 8 * sizeof(vec);
+        n -= links * 8 * W;
+        if (whole) {
+            int level = 0;
+            for (; blocks >> level & 1; level++) sum = lane(levels[level], sum);
+            levels[level] = sum;
+            blocks++;
+        } else {
+            rest = sum;
+        }
     }
-    n %= BLOCK;
-    sum = vsplat(neutral);
-    if (n >= 8 * W) sum = join_streams(n / (8 * W), x, 4 * sizeof(vec), 8 * sizeof(vec), lane);
-    sum = chain(sum, n % (8 * W), x + n / (8 * W) * 8 * sizeof(vec), lane, neutral);
+    rest = chain(rest, n, x, lane, neutral);
     for (int level = 0; blocks >> level; level++) {
-        if (blocks >> level & 1) sum = lane(levels[level], sum);
+        if (blocks >> level & 1) rest = lane(levels[level], rest);
     }
-    return sum;
+    return rest;
 }
 
 FZ_INLINE vec join_row(size_t n, const char *x, lane_function *lane, T neutral) {
@@ -124,17 +120,23 @@ FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_
 
 /* ---- a stack of rows to a row ----------------------------------------------------------------------------- */
 
-/* `vectors` vectors side by side, from each of `rows` rows, joined in registers and with what is in z. */
+/* `vectors` vectors side by side, from each of `rows` rows, joined in registers and with what is in z. What comes next
+   is prefetched: of so many streams prefetchers lose track. */
 FZ_INLINE void join_columns(size_t rows, int vectors, const char *x, ptrdiff_t row_stride, char *z,
                             bool first, lane_function *lane) {
+    enum { LINE = 64, AHEAD = 512 };
     vec sum[4];
 #pragma GCC unroll 4
     for (int u = 0; u < vectors; u++) sum[u] = vload(x + u * sizeof(vec));
     for (size_t r = 1; r < rows; r++) {
         x += row_stride;
 #pragma GCC unroll 4
-        for (int u = 0; u < vectors; u++) sum[u] = lane(sum[u], vload(x + u * sizeof(vec)));
+        for (int u = 0; u < vectors; u++) {
+            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(x + u * sizeof(vec) + AHEAD);
+            sum[u] = lane(sum[u], vload(x + u * sizeof(vec)));
+        }
     }
+#pragma GCC unroll 4
     for (int u = 0; u < vectors; u++, z += sizeof(vec)) vstore(z, first ? sum[u] : lane(vload(z), sum[u]));
 }
 

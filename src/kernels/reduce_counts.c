@@ -3,8 +3,6 @@
 
 enum { UNROLL = 4, STEPS = FZ_COUNT_ROWS / UNROLL };
 
-typedef uint64_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
-
 /* A byte of another library's bool may be more than 1. */
 FZ_INLINE vec truths(vec x) { return vminimum(x, vsplat(1)); }
 

@@ -4,6 +4,8 @@
 enum {
     UNROLL = 4,
     BLOCK = 4096 / sizeof(T), /* elements that are looked through again if the extreme is among them */
+    BLOCKS = 64,              /* at a time, of a row or of ... */
+    ROWS = 8,                 /* ... so many rows: what is found of one does not hold up the next */
 };
 
 /* Does x go before y? */
@@ -36,8 +38,9 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
         for (i = UNROLL * W; i + UNROLL * W <= n; i += UNROLL * W) {
 #pragma GCC unroll 4
             for (size_t u = 0; u < UNROLL; u++) {
-                const vec v = vload(x + i * sizeof(T) + u * sizeof(vec));
-                best[u] = choose(v, best[u]);
+                const char *from = x + i * sizeof(T) + u * sizeof(vec);
+                if (u * sizeof(vec) % 64 == 0) __builtin_prefetch(from + BLOCK * sizeof(T));
+                best[u] = choose(vload(from), best[u]);
             }
         }
 #pragma GCC unroll 4
@@ -53,49 +56,74 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
     return best[0];
 }
 
-#if defined(FZ_T_IS_FLOAT)
-FZ_INLINE T join_vector(vec lanes, choice *choose) {
-#pragma GCC unroll 4
-    for (int left = W; left > 1; left /= 2)
-        lanes = choose(vinterleave_low(lanes, lanes), vinterleave_high(lanes, lanes));
-    return lanes[0];
-}
-#else
-FZ_INLINE T join_vector(vec lanes, choice *choose) {
-    char halves[2 * sizeof(vec)] = {0};
-    for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2) {
-        vstore(halves, lanes);
-        lanes = choose(lanes, vload(halves + half));
-    }
-    return lanes[0];
-}
-#endif
+/* Any NaN is NaN. */
+FZ_INLINE mask is_value(vec v, vec wanted) { return (v == wanted) | (visnan(v) & visnan(wanted)); }
 
-/* The place of the first of n elements that is `value`, which is there; any NaN is NaN. */
-FZ_INLINE size_t find_value(size_t n, const char *x, T value) {
+/* The place of the first of n elements that is `value`, which is there. */
+static size_t find_value(size_t n, const char *x, T value) {
     const vec wanted = vsplat(value);
-    const mask any_nan = visnan(wanted);
-    for (size_t i = 0; i < n; i += W) {
-        const vec v = load_filled(x + i * sizeof(T), n - i);
-        const mask same = (v == wanted) | (visnan(v) & any_nan);
+    size_t i = 0;
+    for (; i + UNROLL * W <= n; i += UNROLL * W) {
+        mask any = is_value(vload(x + i * sizeof(T)), wanted);
+#pragma GCC unroll 4
+        for (size_t u = 1; u < UNROLL; u++)
+            any |= is_value(vload(x + i * sizeof(T) + u * sizeof(vec)), wanted);
+        if (vany(any)) break;
+    }
+    for (; i < n; i += W) {
+        const mask same = is_value(load_filled(x + i * sizeof(T), n - i), wanted);
         if (vany(same)) return i + vfirst(same);
     }
     return 0;
 }
 
-/* Of the blocks only the last whose extreme goes before all others' is remembered, and looked through at the end. */
-FZ_INLINE void find_in_row(size_t n, const char *x, int64_t first, char *best, int64_t *index, order *before,
-                           choice *choose) {
-    size_t found = n;
-    for (size_t i = 0; i < n; i += BLOCK) {
-        const vec lanes = find_extremes(n - i < BLOCK ? n - i : BLOCK, x + i * sizeof(T), choose);
-        if (*index >= 0 && !vany(before(lanes, vsplat(load_one(best))))) continue;
-        store_one(best, join_vector(lanes, choose));
-        *index = first;
-        found = i;
+static size_t find_place(size_t n, const char *x, const vec blocks[], T value) {
+    size_t at = 0;
+    while (!vany(is_value(*blocks, vsplat(value)))) blocks++, at += BLOCK;
+    return at + find_value(n - at < BLOCK ? n - at : BLOCK, x + at * sizeof(T), value);
+}
+
+/* Each block's extremes, and the row's. */
+FZ_INLINE vec find_in_blocks(size_t n, const char *x, vec blocks[], choice *choose) {
+    vec best = vsplat(load_one(x));
+    for (size_t i = 0; i < n; i += BLOCK, x += BLOCK * sizeof(T)) {
+        const vec lanes = find_extremes(n - i < BLOCK ? n - i : BLOCK, x, choose);
+        best = choose(lanes, best);
+        *blocks++ = lanes;
     }
-    if (found < n)
-        *index = first + (int64_t)(found + find_value(n - found, x + found * sizeof(T), load_one(best)));
+    return best;
+}
+
+FZ_INLINE void keep(T value, size_t n, const char *x, const vec blocks[], int64_t first, char *best,
+                    int64_t *index, order *before) {
+    if (*index >= 0 && !before(vsplat(value), vsplat(load_one(best)))[0]) return;
+    store_one(best, value);
+    *index = first + (int64_t)find_place(n, x, blocks, value);
+}
+
+FZ_INLINE void find_in_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, int64_t first,
+                            char *best, int64_t *index, order *before, choice *choose) {
+    vec blocks[BLOCKS];
+    const size_t height = (n + BLOCK - 1) / BLOCK, most = ROWS * height <= BLOCKS ? ROWS : 1;
+    for (size_t rows; count; count -= rows, x += (ptrdiff_t)rows * row_stride) {
+        T values[ROWS];
+        rows = count < most ? count : most;
+        for (size_t i = 0; i < rows; i++) {
+            vec lanes = find_in_blocks(n, x + (ptrdiff_t)i * row_stride, blocks + i * height, choose);
+            values[i] = join_lanes(&lanes, 1, choose)[0];
+        }
+        for (size_t i = 0; i < rows; i++, best += sizeof(T))
+            keep(values[i], n, x + (ptrdiff_t)i * row_stride, blocks + i * height, first, best, index++,
+                 before);
+    }
+}
+
+FZ_INLINE void find_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, int64_t first,
+                         char *best, int64_t *index, order *before, choice *choose) {
+    enum { PIECE = BLOCKS * BLOCK };
+    for (size_t i = 0; i < n; i += PIECE)
+        find_in_rows(count, n - i < PIECE ? n - i : PIECE, x + i * sizeof(T), row_stride, first + (int64_t)i,
+                     best, index, before, choose);
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
@@ -149,8 +177,9 @@ FZ_INLINE void find_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_
 }
 
 #define KERNELS(order, choice)                                                                             \
-    static void order##_row(size_t n, const void *x, int64_t first, void *best, int64_t *index) {          \
-        find_in_row(n, x, first, best, index, order, choice);                                              \
+    static void order##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,   \
+                             void *best, int64_t *index) {                                                 \
+        find_rows(count, n, x, row_stride, first, best, index, order, choice);                             \
     }                                                                                                      \
     static void order##_columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t first, \
                                 void *best, int64_t *index) {                                              \
@@ -161,6 +190,6 @@ KERNELS(smaller, vminimum)
 
 extern const fz_extreme_kernels FZ_KERNEL(extreme);
 const fz_extreme_kernels FZ_KERNEL(extreme) = {
-    .row = {[FZ_JOIN_maximum] = larger_row, [FZ_JOIN_minimum] = smaller_row},
+    .rows = {[FZ_JOIN_maximum] = larger_rows, [FZ_JOIN_minimum] = smaller_rows},
     .columns = {[FZ_JOIN_maximum] = larger_columns, [FZ_JOIN_minimum] = smaller_columns},
 };

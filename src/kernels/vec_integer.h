@@ -2,10 +2,37 @@
 #ifndef FZ_VEC_INTEGER_H
 #define FZ_VEC_INTEGER_H
 
+typedef uint64_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
+
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x > y, x, y); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x < y, x, y); }
 FZ_INLINE vec vfmax(vec x, vec y) { return vmaximum(x, y); }
 FZ_INLINE vec vfmin(vec x, vec y) { return vminimum(x, y); }
+
+/* Lanes moved down by a power of two of bytes, half a vector at most; what the highest become does not count. */
+FZ_INLINE vec vmove_down(vec v, size_t bytes) {
+    const words w = (words)v;
+#if FZ_VECTOR_BYTES == 64
+    if (bytes == 32) return (vec)__builtin_shufflevector(w, w, 4, 5, 6, 7, 4, 5, 6, 7);
+    if (bytes == 16) return (vec)__builtin_shufflevector(w, w, 2, 3, 2, 3, 6, 7, 6, 7);
+    if (bytes == 8) return (vec)__builtin_shufflevector(w, w, 1, 1, 3, 3, 5, 5, 7, 7);
+#elif FZ_VECTOR_BYTES == 32
+    if (bytes == 16) return (vec)__builtin_shufflevector(w, w, 2, 3, 2, 3);
+    if (bytes == 8) return (vec)__builtin_shufflevector(w, w, 1, 1, 3, 3);
+#else
+    if (bytes == 8) return (vec)__builtin_shufflevector(w, w, 1, 1);
+#endif
+    return (vec)(w >> 8 * bytes);
+}
+
+/* Of one vector (count is 1), whose upper half joins the lower, time and again. */
+FZ_INLINE vec join_lanes(vec v[], int count, lane_function *lane) {
+    (void)count;
+#pragma GCC unroll 6
+    for (size_t half = sizeof(vec) / 2; half >= sizeof(T); half /= 2)
+        v[0] = lane(v[0], vmove_down(v[0], half));
+    return v[0];
+}
 
 FZ_INLINE vec vfloor(vec x) { return x; }
 FZ_INLINE vec vceil(vec x) { return x; }
