@@ -29,9 +29,11 @@ typedef struct fz__instruction_form {
     bool is_short;
 } fz__instruction_form;
 
-/* base + index * (1 << scale), in the numbers of general registers. */
+/* base + index * (1 << scale), in the numbers of general registers, and `ahead` times what the instruction moves; index
+   FZ_NO_INDEX: base alone. */
+enum { FZ_NO_INDEX = 4 };
 typedef struct fz__address {
-    int base, index, scale;
+    int base, index, scale, ahead;
 } fz__address;
 
 /* The mask that an instruction writes under: none, or register `mask`, whose other lanes stay or become 0. */
@@ -64,7 +66,7 @@ static inline void fz__put_memory(fz__bytes *b, fz__instruction_form f, int reg,
                                   fz__lanes lanes) {
     fz__put_evex(b, f, reg, 0, m.index >> 3 & 1, m.base >> 3 & 1, lanes);
     const uint8_t rest[] = {(uint8_t)(0x44 | (reg & 7) << 3),
-                            (uint8_t)(m.scale << 6 | (m.index & 7) << 3 | (m.base & 7)), 0};
+                            (uint8_t)(m.scale << 6 | (m.index & 7) << 3 | (m.base & 7)), (uint8_t)m.ahead};
     fz__put(b, rest, sizeof rest);
 }
 

@@ -107,8 +107,55 @@ typedef void fz__chain_code(size_t n, const fz_place places[]);
 /* The chains' codes for inputs of which those in `splats` (bit k: input k) do not move, NULL for a chain that
    has none; NULL where there are none at all. Made at first need, by any thread; valid as long as the expression. */
 fz__chain_code *const *fz__find_codes(const fz_expression *expression, uint64_t splats);
+/* Code of the only chain that joins its results, as fz_computed_row's; NULL where there is none. */
+typedef void fz__join_code(size_t first, size_t links, size_t apart, size_t step, const fz_place places[],
+                           void *sum);
+fz__join_code *fz__find_join_code(const fz_expression *expression, uint64_t splats, fz_join join);
 fz__codes *fz__codes_create(void); /* NULL where memory is short */
 void fz__codes_free(fz__codes *codes);
+
+/* ---- expression_run.c ------------------------------------------------------------------------------------ */
+
+enum {
+    FZ_EXPRESSION_GRAIN = 8192,  /* the fewest elements that a task gets at once */
+    FZ_SMALL_SCRATCH = 48 << 10, /* bytes that a thread's stack has room for */
+    FZ_PLAIN_PLACES = 32,
+};
+
+typedef struct fz__job {
+    const fz_expression *e;
+    fz__nest nest;                             /* inputs, then outputs */
+    fz_dtype dtypes[FZ_MAX_EXPRESSION_ARRAYS]; /* the arrays' own */
+    bool output_in_place[FZ_MAX_EXPRESSION_ARRAYS];
+    uint64_t splats;              /* the inputs that do not move along rows */
+    fz__chain_code *const *codes; /* of the chains; NULL where none has any */
+    ptrdiff_t unit;               /* elements that the chains take at once */
+    bool is_direct; /* no row needs a buffer: the only chain's code reads and writes the rows themselves */
+    bool in_blocks; /* something goes through block buffers, or from chain to chain */
+    char *scratch;  /* of all participants; NULL: on their stacks */
+} fz__job;
+
+/* Of inputs and outputs, or of inputs alone; and of the values of numbers. */
+fz_status fz__check_arrays(const fz_expression *expression, const fz_array *const arrays[], int count);
+fz_status fz__check_numbers(const fz_expression *expression, const fz_array *const inputs[]);
+/* All but the nest, once that is there. */
+void fz__plan_job(fz__job *job, const fz_array *const arrays[]);
+/* Rows of n elements, counted in the order of the nest from `first` and `step` on each time, to a block without gaps
+   instead of the only output. */
+void fz__compute_rows(const fz__job *job, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
+                      char *block, char *scratch);
+
+/* Places of inputs that the only chain's code takes as they are: gapless arrays of as many elements as `like`, and
+   scalars. */
+typedef struct fz__plain {
+    ptrdiff_t n;
+    uint64_t splats;
+    fz_place places[FZ_PLAIN_PLACES];
+    double scalars[FZ_PLAIN_PLACES];
+} fz__plain;
+/* False where the inputs are otherwise, or there are more elements than `most`. */
+bool fz__find_plain(const fz_expression *expression, const fz_array *const inputs[], const fz_array *like,
+                    ptrdiff_t most, fz__plain *plain);
 
 static inline int fz__instruction_arity(const fz_instruction *instruction) {
     return instruction->op == FZ_OP_COUNT ? 1 : fz_op_arity(instruction->op);

@@ -13,6 +13,7 @@
 typedef struct variant variant;
 struct variant {
     uint64_t splats;
+    fz_join join; /* of results, which nobody sees; FZ_JOIN_COUNT: they are stored */
     variant *next;
     void *memory; /* NULL: there is no code */
     size_t bytes;
@@ -34,17 +35,26 @@ fz__codes *fz__codes_create(void) { return calloc(1, sizeof(fz__codes)); }
 enum {
     MOST_VARIANTS = 8,
     MOST_SPLATS = 24, /* the rest is for what moves */
+    SUMS = 8,         /* vectors that join_streams of kernels/reduce.c joins side by side */
     NONE = -1,
     /* Bytes of code: at most, of a step in one pass, of a place, and of the rest. */
     STEP_BYTES = 80,
     PLACE_BYTES = 64,
-    FRAME_BYTES = 256,
+    FRAME_BYTES = 768,
 };
 
-/* General registers. The first hold the arguments; INDEX counts elements, LIMIT is where whole vectors end. */
-enum { INDEX = 0, COUNT = 7, PLACES = 6, LIMIT = 6 };
-static const int8_t pointer_registers[] = {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15};
-enum { POINTERS = sizeof pointer_registers, UNSAVED = 6 };
+/* General registers of a kind of function: which argument the places are, and which may point to them, those first that
+   need not be saved. */
+typedef struct frame {
+    int8_t places, pointers, unsaved, pointer[12];
+} frame;
+
+/* Of a chain: rdi counts elements; rax is the index, rsi where whole vectors end. */
+static const frame chain_frame = {6, 12, 6, {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15}};
+enum { RAX = 0 };
+/* Of one that joins: rdi and rdx are the indices of its two streams, rsi counts links, rcx is the step, r9 the sum. */
+static const frame join_frame = {8, 9, 3, {0, 10, 11, 3, 5, 12, 13, 14, 15}};
+enum { RDI = 7, RDX = 2, R9 = 9 };
 
 typedef struct generator {
     const fz_expression *e;
@@ -53,6 +63,10 @@ typedef struct generator {
     const fz__meaning *meaning;
     int steps;
     uint64_t splats;
+    fz_op join; /* of results with `sum`, a register; FZ_OP_COUNT: they are stored */
+    int sum;
+    const frame *frame;
+    int index, ahead; /* of the vector that steps are for: register, and vectors from there */
     fz__vector_code code;
     int scale;           /* an element has 1 << scale bytes */
     int bundle;          /* register, as in kernels/chain.c */
@@ -77,12 +91,12 @@ static void set_bundle(generator *g, int r) {
 
 static fz__address address_of(generator *g, int place, int scale) {
     if (g->pointer_of[place] == NONE) {
-        if (g->pointers == POINTERS)
+        if (g->pointers == g->frame->pointers)
             g->code.failed = true;
         else
-            g->pointer_of[place] = pointer_registers[g->pointers++];
+            g->pointer_of[place] = g->frame->pointer[g->pointers++];
     }
-    return (fz__address){g->pointer_of[place] & 15, INDEX, scale};
+    return (fz__address){g->pointer_of[place] & 15, g->index, scale, g->ahead};
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------- */
@@ -159,10 +173,21 @@ static void put_store(generator *g, int place) {
         fz__put_store(&g->code, address_of(g, place, g->scale), g->bundle);
 }
 
+/* Sums are the lowest registers, so that the result takes the one that is given up for it. */
+static void join_result(generator *g) {
+    drop(g, g->sum);
+    const int sum = fz__put_operation(&g->code, g->join, g->sum, g->bundle, 0);
+    g->code.failed |= sum != g->sum;
+}
+
 static void store(generator *g, int i) {
     const fz_expression *e = g->e;
     const int place = written_place(g, i), slots = e->sources + e->conversions + e->registers;
-    if (place < slots || place >= slots + e->slots) put_store(g, place);
+    const int outputs = slots + e->slots;
+    if (place >= outputs && g->join != FZ_OP_COUNT)
+        join_result(g);
+    else if (place < slots || place >= outputs)
+        put_store(g, place);
     if (!g->is_unread[i]) g->register_of[place] = (int8_t)keep(g, g->bundle);
 }
 
@@ -216,9 +241,8 @@ static void put_splats(generator *g) {
             const int place = g->step[i].operands[k];
             if (!is_splat(g, place) || g->register_of[place] != NONE) continue;
             g->code.failed |= ++splats > MOST_SPLATS || g->meaning[i].kind == FZ_STEP_LOAD_BOOL;
-            fz__put_pointer_load(&g->code.out, INDEX, PLACES, place * (int)sizeof(fz_place));
-            fz__put(&g->code.out, (const uint8_t[]){0x31, 0xc9}, 2); /* xor ecx, ecx */
-            g->register_of[place] = (int8_t)fz__put_splat(&g->code, (fz__address){INDEX, 1, 0});
+            fz__put_pointer_load(&g->code.out, RAX, g->frame->places, place * (int)sizeof(fz_place));
+            g->register_of[place] = (int8_t)fz__put_splat(&g->code, (fz__address){RAX, FZ_NO_INDEX, 0, 0});
         }
     }
 }
@@ -226,7 +250,8 @@ static void put_splats(generator *g) {
 static void put_pointers(generator *g, int places) {
     for (int place = 0; place < places; place++) {
         if (g->pointer_of[place] != NONE)
-            fz__put_pointer_load(&g->code.out, g->pointer_of[place], PLACES, place * (int)sizeof(fz_place));
+            fz__put_pointer_load(&g->code.out, g->pointer_of[place], g->frame->places,
+                                 place * (int)sizeof(fz_place));
     }
 }
 
@@ -241,7 +266,7 @@ static void set_jump(uint8_t *from, const uint8_t *to) {
     memcpy(from - sizeof distance, &distance, sizeof distance);
 }
 
-enum { JUMP_BELOW = 0x82, JUMP_EQUAL = 0x84 };
+enum { JUMP_BELOW = 0x82, JUMP_EQUAL = 0x84, JUMP_UNEQUAL = 0x85 };
 
 /* Steps over the registers' state, to learn which places need pointers; what it wrote is taken back. */
 static void rehearse(generator *g) {
@@ -250,8 +275,8 @@ static void rehearse(generator *g) {
     g->code.out.at = begin;
 }
 
-/* xor eax, eax; LIMIT = COUNT rounded down to vectors;  if (LIMIT) do steps while ((INDEX += W) < LIMIT);
-   if (COUNT -= INDEX) the same under a mask of COUNT lanes. */
+/* rax = 0; rsi = rdi rounded down to vectors;  if (rsi) do steps while ((rax += W) < rsi);
+   if (rdi -= rax) the same under a mask of rdi lanes. */
 static void put_loops(generator *g) {
     fz__bytes *b = &g->code.out;
     const uint8_t lanes = g->code.is_wide ? 8 : 16;
@@ -278,22 +303,53 @@ static void put_loops(generator *g) {
     if (!b->full) set_jump(past_tail, b->at);
 }
 
+/* rdx += rdi;  sums = *r9;  do eight times steps, four from each index, while both += rcx, --rsi;  *r9 = sums joined
+   as a tree. */
+static void put_join(generator *g) {
+    fz__bytes *b = &g->code.out;
+    const fz__address sum = {R9, FZ_NO_INDEX, 0, 0};
+    fz__put(b, (const uint8_t[]){0x48, 0x01, 0xfa}, 3); /* add rdx,rdi */
+    for (int u = 0; u < SUMS; u++) fz__put_load_into(&g->code, u, sum);
+    uint8_t *const loop = b->at;
+    for (int u = 0; u < SUMS; u++) {
+        g->sum = u;
+        g->index = u < SUMS / 2 ? RDI : RDX;
+        g->ahead = u % (SUMS / 2);
+        put_steps(g);
+    }
+    fz__put(b, (const uint8_t[]){0x48, 0x01, 0xcf, 0x48, 0x01, 0xca, 0x48, 0xff, 0xce},
+            9); /* add rdi,rcx; add rdx,rcx; dec rsi */
+    uint8_t *const again = put_jump(b, JUMP_UNEQUAL);
+    if (b->full) return;
+    set_jump(again, loop);
+    for (int pair = 1; pair < SUMS; pair *= 2) {
+        for (g->sum = 0; g->sum < SUMS; g->sum += 2 * pair) {
+            set_bundle(g, keep(g, g->sum + pair));
+            join_result(g);
+        }
+    }
+    set_bundle(g, NONE);
+    fz__put_store(&g->code, sum, 0);
+}
+
 /* Code of the chain at g->code.out; NULL where it has none. */
 static fz__chain_code *put_chain(generator *g, int places) {
     uint8_t *const entry = g->code.out.at;
     static const uint8_t landing[] = {0xf3, 0x0f, 0x1e, 0xfa}; /* endbr64: indirect calls may come here */
     memset(g->code.uses, 0, sizeof g->code.uses);
+    if (g->join != FZ_OP_COUNT) memset(g->code.uses, 1, SUMS);
     memset(g->register_of, NONE, (size_t)places);
     memset(g->pointer_of, NONE, (size_t)places);
-    g->pointers = 0;
+    g->pointers = g->index = g->ahead = g->sum = 0;
     g->code.failed = g->code.is_tail = false;
     fz__put(&g->code.out, landing, sizeof landing);
     put_splats(g);
     rehearse(g);
-    for (int i = UNSAVED; i < g->pointers; i++) fz__put_push(&g->code.out, pointer_registers[i]);
+    for (int i = g->frame->unsaved; i < g->pointers; i++) fz__put_push(&g->code.out, g->frame->pointer[i]);
     put_pointers(g, places);
-    put_loops(g);
-    for (int i = g->pointers - 1; i >= UNSAVED; i--) fz__put_pop(&g->code.out, pointer_registers[i]);
+    (g->join == FZ_OP_COUNT ? put_loops : put_join)(g);
+    for (int i = g->pointers - 1; i >= g->frame->unsaved; i--)
+        fz__put_pop(&g->code.out, g->frame->pointer[i]);
     fz__put(&g->code.out, (const uint8_t[]){0xc5, 0xf8, 0x77, 0xc3}, 4); /* vzeroupper; ret */
     if (g->code.failed || g->code.out.full) {
         g->code.out.at = entry;
@@ -347,17 +403,26 @@ static bool generate(generator *g, variant *v) {
 }
 
 static void write_code(const fz_expression *e, variant *v) {
+    static const fz_op joins[] = {
+#define FZ_JOINING(name, ...) [FZ_JOIN_##name] = FZ_OP_##name,
+#include "ops.def"
+        [FZ_JOIN_COUNT] = FZ_OP_COUNT,
+    };
+    const bool is_join = v->join != FZ_JOIN_COUNT;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t bytes =
-        (size_t)e->steps * 2 * STEP_BYTES + (size_t)e->places * PLACE_BYTES + (size_t)e->chains * FRAME_BYTES;
+    const size_t bytes = (size_t)e->steps * (is_join ? 1 + SUMS : 2) * STEP_BYTES +
+                         (size_t)e->places * PLACE_BYTES + (size_t)e->chains * FRAME_BYTES;
     v->bytes = (bytes + page - 1) / page * page;
     v->memory = mmap(NULL, v->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (v->memory == MAP_FAILED) {
         v->memory = NULL;
         return;
     }
-    generator g = {
-        .e = e, .splats = v->splats, .code.out = {v->memory, (uint8_t *)v->memory + v->bytes, false}};
+    generator g = {.e = e,
+                   .splats = v->splats,
+                   .join = joins[v->join],
+                   .frame = is_join ? &join_frame : &chain_frame,
+                   .code.out = {v->memory, (uint8_t *)v->memory + v->bytes, false}};
     if (generate(&g, v) && mprotect(v->memory, v->bytes, PROT_READ | PROT_EXEC) == 0) return;
     munmap(v->memory, v->bytes);
     v->memory = NULL;
@@ -368,28 +433,42 @@ static void free_variant(variant *v) {
     free(v);
 }
 
-static variant *create_variant(const fz_expression *e, uint64_t splats) {
+static variant *create_variant(const fz_expression *e, uint64_t splats, fz_join join) {
     variant *v = calloc(1, sizeof *v + (size_t)e->chains * sizeof *v->chain);
     if (!v) return NULL;
     v->splats = splats;
+    v->join = join;
     write_code(e, v);
     return v;
 }
 
-fz__chain_code *const *fz__find_codes(const fz_expression *e, uint64_t splats) {
+static fz__chain_code *const *find_variant(const fz_expression *e, uint64_t splats, fz_join join) {
     if (fz__kernels(FZ_FLOAT64)->vector_bytes != FZ_MAX_VECTOR_BYTES) return NULL;
     variant *first = atomic_load_explicit(&e->codes->first, memory_order_acquire);
     int known = 0;
     for (variant *v = first; v; v = v->next, known++) {
-        if (v->splats == splats) return v->memory ? v->chain : NULL;
+        if (v->splats == splats && v->join == join) return v->memory ? v->chain : NULL;
     }
-    variant *made = known < MOST_VARIANTS ? create_variant(e, splats) : NULL;
+    variant *made = known < MOST_VARIANTS ? create_variant(e, splats, join) : NULL;
     if (!made) return NULL;
     made->next = first;
     while (!atomic_compare_exchange_weak_explicit(&e->codes->first, &made->next, made, memory_order_release,
                                                   memory_order_relaxed)) {
     }
     return made->memory ? made->chain : NULL;
+}
+
+fz__chain_code *const *fz__find_codes(const fz_expression *e, uint64_t splats) {
+    return find_variant(e, splats, FZ_JOIN_COUNT);
+}
+
+/* Extremes that leave NaN out would begin with NaN, and could end with another than the first. */
+fz__join_code *fz__find_join_code(const fz_expression *e, uint64_t splats, fz_join join) {
+    if (e->chains != 1 || e->outputs != 1 || e->output_dtypes[0] != e->chain[0].dtype ||
+        join == FZ_JOIN_fmax || join == FZ_JOIN_fmin)
+        return NULL;
+    fz__chain_code *const *codes = find_variant(e, splats, join);
+    return codes ? (fz__join_code *)(void (*)(void))codes[0] : NULL;
 }
 
 void fz__codes_free(fz__codes *codes) {
@@ -404,6 +483,11 @@ void fz__codes_free(fz__codes *codes) {
 
 fz__chain_code *const *fz__find_codes(const fz_expression *e, uint64_t splats) {
     (void)e, (void)splats;
+    return NULL;
+}
+
+fz__join_code *fz__find_join_code(const fz_expression *e, uint64_t splats, fz_join join) {
+    (void)e, (void)splats, (void)join;
     return NULL;
 }
 

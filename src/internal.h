@@ -180,6 +180,10 @@ static inline fz__elements fz__advance(fz__elements at, fz__step step, ptrdiff_t
    computed into a block without gaps. */
 typedef struct fz__computed {
     void (*compute)(void *context, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step, char *block);
+    /* The same rows, joined to a partial result each without a block, with the bits of fz_reduce_kernels.join_rows;
+       false where that cannot be done. */
+    bool (*join)(void *context, fz_join join, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
+                 char *partials);
     void *context;
     const char *origin; /* the address that its first element would have: nobody looks there */
     ptrdiff_t size;     /* bytes of an element */
@@ -223,6 +227,11 @@ static inline bool fz__is_decided(const fz__reduction *r, const char *partial) {
    shape and the strides that it would have, and computed->origin. */
 fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const fz__computed *computed,
                               int naxes, const int axes[], fz_array *out);
+
+/* How a sum, an average or an extreme of floats joins elements to a result without options, and the rest of the way
+   there: *value, what n <= FZ_LONGEST_RUN of them came to, is of out's dtype. FZ_JOIN_COUNT: it is none of these. */
+fz_join fz__plain_join(fz_reduction reduction);
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, void *value, const fz_array *out);
 
 /* task over items of so many elements each, on the threads that pay; computed elements are more work than others. */
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);

@@ -350,6 +350,23 @@ fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const f
     return status ? status : reduce(reduction, x, computed, naxes, axes, NULL, out);
 }
 
+fz_join fz__plain_join(fz_reduction reduction) {
+    const fz__family family = rows[reduction].family;
+    const bool is_plain = family == FZ_TOTAL || family == FZ_AVERAGE || family == FZ_EXTREME;
+    return is_plain && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
+}
+
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, void *value, const fz_array *out) {
+    fz__reduction r;
+    r.name = fz_reduction_name(reduction);
+    r.family = rows[reduction].family;
+    r.result = out->dtype;
+    r.computed = NULL;
+    choose(&r, reduction, out, NULL);
+    r.count = n;
+    r.reducer->store(&r, 1, value, out->data, 0);
+}
+
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {
     return fz_reduce_with(reduction, x, naxes, axes, NULL, out);
 }

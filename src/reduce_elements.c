@@ -102,8 +102,18 @@ void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const
     (r->computed ? reduce_computed_stack : r->reducer->columns)(r, rows, n, x, row_stride, partials);
 }
 
+/* Computed elements that no block need hold. Short rows are computed many at a time. */
+static bool join_computed(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                          ptrdiff_t row_stride, char *partials) {
+    enum { SHORT_BYTES = 1024 };
+    const fz__computed *c = r->computed;
+    if (!c || r->reducer != &fz__joins || n * r->element < SHORT_BYTES) return false;
+    return c->join(c->context, r->join, count, n, (x - c->origin) / c->size, row_stride / c->size, partials);
+}
+
 static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
                         ptrdiff_t row_stride, char *partials) {
+    if (join_computed(r, count, n, x, row_stride, partials)) return;
     (!r->computed                   ? r->reducer->rows
      : n * r->element <= NEAR_BYTES ? reduce_near_rows
                                     : reduce_long_rows)(r, count, n, x, row_stride, partials);

@@ -222,6 +222,10 @@ int fz__put_load(fz__vector_code *g, fz__address m) {
     return v;
 }
 
+void fz__put_load_into(fz__vector_code *g, int v, fz__address m) {
+    fz__put_memory(&g->out, float_form(g, 1, 0x10), v, m, all_lanes);
+}
+
 void fz__put_store(fz__vector_code *g, fz__address m, int v) {
     fz__put_memory(&g->out, float_form(g, 1, 0x11), v, m, (fz__lanes){g->is_tail, false});
 }

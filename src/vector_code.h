@@ -29,6 +29,7 @@ int fz__put_operation(fz__vector_code *code, fz_op op, int x, int y, int z);
 /* One element, repeated. */
 int fz__put_splat(fz__vector_code *code, fz__address from);
 int fz__put_load(fz__vector_code *code, fz__address from);
+void fz__put_load_into(fz__vector_code *code, int v, fz__address from);
 void fz__put_store(fz__vector_code *code, fz__address to, int v);
 /* Bools, a byte each, to a mask and back. */
 int fz__put_mask_load(fz__vector_code *code, fz__address from);

@@ -17,11 +17,11 @@ typedef struct compilation compilation;
 typedef struct expression {
     PyObject_HEAD vectorcallfunc vectorcall;
     PyObject *weak_references;
-    PyObject *text;                  /* NULL where it comes from a function */
-    PyObject *function;              /* NULL where it comes from text */
-    PyObject *names;                 /* tuple of str */
-    PyObject *reduction;             /* str or None: joins the elements of the only output */
-    PyObject *axis;                  /* None, an int or a tuple of ints */
+    PyObject *text;     /* NULL where it comes from a function */
+    PyObject *function; /* NULL where it comes from text */
+    PyObject *names;    /* tuple of str */
+    int reduction;      /* joins the elements of the only output; FZ_REDUCTION_COUNT: nothing does */
+    PyObject *axis;     /* None, an int or a tuple of ints */
     _Atomic(compilation *) compiled; /* for the kinds of inputs that came so far */
     bool is_tuple;                   /* gives a tuple of arrays */
     fz_program program;
@@ -151,32 +151,46 @@ static PyObject *compute_outputs(const expression *self, const fz_expression *co
     return fzpy_raise(status);
 }
 
-static int find_reduction(PyObject *name) {
-    int i = 0;
-    while (i < FZ_REDUCTION_COUNT && PyUnicode_CompareWithASCIIString(name, fz_reduction_name(i)) != 0) i++;
-    return i;
+/* A result without axes, whose array nobody would see. */
+static PyObject *compute_scalar(const expression *self, const fz_expression *compiled,
+                                const fz_array *const inputs[], const fzpy_axes *axes, double elements,
+                                fz_dtype dtype) {
+    double value[1];
+    fz_array out = {value, dtype, 0, NULL, NULL};
+    PyThreadState *released = fzpy_release_gil(elements);
+    const fz_status status = fz_expression_reduce(compiled, self->reduction, inputs, axes->count,
+                                                  axes->all ? NULL : axes->list, &out);
+    fzpy_retake_gil(released);
+    if (status) return fzpy_raise(status);
+    PyArray_Descr *descr = PyArray_DescrFromType(fzpy_npy_type_of(dtype));
+    PyObject *result = PyArray_Scalar(value, descr, NULL);
+    Py_DECREF(descr);
+    return result;
 }
 
 static PyObject *compute_reduction(const expression *self, const fz_expression *compiled,
                                    const fz_array *const inputs[], const fzpy_view *const views[],
                                    PyObject *given) {
-    const int reduction = find_reduction(self->reduction), count = self->program.inputs;
+    const int count = self->program.inputs;
     fzpy_axes axes;
     if (fzpy_read_axes(operation_name, self->axis == Py_None ? NULL : self->axis, &axes) < 0) return NULL;
     const int *list = axes.all ? NULL : axes.list;
     ptrdiff_t shape[FZ_MAX_NDIM], full[FZ_MAX_NDIM];
-    int ndim, full_ndim;
-    fz_status status =
-        fz_expression_reduce_shape(compiled, reduction, inputs, axes.count, list, 0, &ndim, shape);
-    if (!status) status = fz_broadcast_shape(operation_name, count, inputs, &full_ndim, full);
+    int ndim = 0, full_ndim;
+    fz_status status = fz_broadcast_shape(operation_name, count, inputs, &full_ndim, full);
+    if (!status && list)
+        status =
+            fz_expression_reduce_shape(compiled, self->reduction, inputs, axes.count, list, 0, &ndim, shape);
     if (status) return fzpy_raise(status);
     double elements = 1 + self->program.instructions;
     for (int d = 0; d < full_ndim; d++) elements *= (double)full[d];
-    const fz_dtype dtype = fz_reduce_dtype(reduction, fz_expression_dtype(compiled, 0));
+    const fz_dtype dtype = fz_reduce_dtype(self->reduction, fz_expression_dtype(compiled, 0));
+    if (!given && ndim == 0 && dtype != FZ_BFLOAT16)
+        return compute_scalar(self, compiled, inputs, &axes, elements, dtype);
     fzpy_output out;
     if (fzpy_output_open(&out, operation_name, given, dtype, ndim, shape, count, views) < 0) return NULL;
     PyThreadState *released = fzpy_release_gil(elements);
-    status = fz_expression_reduce(compiled, reduction, inputs, axes.count, list, &out.target->array);
+    status = fz_expression_reduce(compiled, self->reduction, inputs, axes.count, list, &out.target->array);
     fzpy_retake_gil(released);
     return fzpy_output_close(&out, status);
 }
@@ -201,8 +215,9 @@ static PyObject *compute(expression *self, PyObject *const values[], const desti
     compilation *found = find_compiled(self, kinds, &own);
     if (found) {
         const fz_expression *program = found->program;
-        result = self->reduction == Py_None ? compute_outputs(self, program, inputs, to)
-                                            : compute_reduction(self, program, inputs, given, to->out);
+        result = self->reduction == FZ_REDUCTION_COUNT
+                     ? compute_outputs(self, program, inputs, to)
+                     : compute_reduction(self, program, inputs, given, to->out);
         if (own) free_compiled(found);
     }
 done:
@@ -294,7 +309,6 @@ static void deallocate(PyObject *object) {
     Py_XDECREF(self->text);
     Py_XDECREF(self->function);
     Py_XDECREF(self->names);
-    Py_XDECREF(self->reduction);
     Py_XDECREF(self->axis);
     for (compilation *c = self->compiled, *next; c; c = next) {
         next = c->next;
@@ -393,6 +407,12 @@ static int fill_outputs(expression *self, PyObject *outputs) {
     return PyErr_Occurred() ? -1 : 0;
 }
 
+static int find_reduction(PyObject *name) {
+    int i = 0;
+    while (i < FZ_REDUCTION_COUNT && PyUnicode_CompareWithASCIIString(name, fz_reduction_name(i)) != 0) i++;
+    return i;
+}
+
 /* From a Program of forzium/expressions.py, whose reference it takes. */
 static PyObject *make(fzpy_state *state, PyObject *program, PyObject *text, PyObject *function) {
     PyObject *names, *constants, *instructions, *outputs, *reduction, *axis;
@@ -406,7 +426,7 @@ static PyObject *make(fzpy_state *state, PyObject *program, PyObject *text, PyOb
         self->text = Py_XNewRef(text);
         self->function = Py_XNewRef(function);
         self->names = Py_NewRef(names);
-        self->reduction = Py_NewRef(reduction);
+        self->reduction = reduction == Py_None ? FZ_REDUCTION_COUNT : find_reduction(reduction);
         self->axis = Py_NewRef(axis);
         self->is_tuple = is_tuple;
         self->program.constant = copy_bytes(constants, sizeof(fz_constant), &self->program.constants);

@@ -81,6 +81,18 @@ typedef enum fz_join {
     FZ_JOIN_COUNT,
 } fz_join;
 
+/* A row of elements of T that are computed when they are asked for; `first` counts them. */
+typedef struct fz_computed_row fz_computed_row;
+struct fz_computed_row {
+    /* *sum, a vector of neutral elements, becomes what join_streams of reduce.c makes of `links` times eight vectors of
+       these elements: `apart` and `step`, in elements, are its own. */
+    void (*join)(size_t first, size_t links, size_t apart, size_t step, const fz_place places[], void *sum);
+    /* n of the elements to a block. */
+    void (*compute)(const fz_computed_row *row, size_t first, size_t n, void *block);
+    const fz_place *places;
+    void *context;
+};
+
 typedef struct fz_reduce_kernels {
     const void *neutral; /* of each join, elements of T */
     /* NULL where the row's dtypes lack T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
@@ -90,6 +102,8 @@ typedef struct fz_reduce_kernels {
     /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
     void (*join_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
                                         void *result);
+    /* As join_rows on one row. NULL where no code joins elements as it computes them (expression_code.c). */
+    void (*join_computed)(fz_join join, size_t n, const fz_computed_row *row, void *result);
 } fz_reduce_kernels;
 
 /* Sums of distances of elements from a number near their mean, and of their squares: for count rows of n >= 1

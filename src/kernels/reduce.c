@@ -69,18 +69,38 @@ FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t ste
     return sum[0];
 }
 
+/* The elements of a row: in memory, or computed (x is NULL). */
+typedef struct row {
+    const char *x;
+    const fz_computed_row *computed;
+} row;
+
+/* join_streams from element `first` of a row on, all in elements. */
+FZ_INLINE vec join_part(row r, size_t first, size_t links, size_t apart, size_t step, lane_function *lane,
+                        T neutral) {
+    if (r.x) return join_streams(links, r.x + first * sizeof(T), apart * sizeof(T), step * sizeof(T), lane);
+    vec sum = vsplat(neutral);
+    r.computed->join(first, links, apart, step, r.computed->places, &sum);
+    return sum;
+}
+
+/* n < 8 * W elements of a row, which `block` has room for. */
+FZ_INLINE const char *find_elements(row r, size_t first, size_t n, vec block[8]) {
+    if (r.x) return r.x + first * sizeof(T);
+    if (n) r.computed->compute(r.computed, first, n, block);
+    return (const char *)block;
+}
+
 /* Blocks join like the digits of a counter: levels[k] holds 2^k of them where bit k of their number is set. The last
    one may have fewer links. */
-FZ_INLINE vec join_long(size_t n, const char *x, lane_function *lane, T neutral) {
-    vec levels[LEVELS], rest = vsplat(neutral);
-    size_t blocks = 0;
-    while (n >= 8 * W) {
-        const bool whole = n >= BLOCK;
-        const size_t links = whole ? CHAIN : n / (8 * W);
-        vec sum = join_streams(links, x, (whole ? CHAIN : 1) * 4 * sizeof(vec), (whole ? 4 : 8) * sizeof(vec),
-                               lane);
-        x += links * 8 * sizeof(vec);
-        n -= links * 8 * W;
+FZ_INLINE vec join_long(size_t n, row r, lane_function *lane, T neutral) {
+    vec levels[LEVELS], block[8], rest = vsplat(neutral);
+    size_t blocks = 0, first = 0;
+    while (n - first >= 8 * W) {
+        const bool whole = n - first >= BLOCK;
+        const size_t links = whole ? CHAIN : (n - first) / (8 * W);
+        vec sum = join_part(r, first, links, (whole ? CHAIN : 1) * 4 * W, (whole ? 4 : 8) * W, lane, neutral);
+        first += links * 8 * W;
         if (whole) {
             int level = 0;
             for (; blocks >> level & 1; level++) sum = lane(levels[level], sum);
@@ -90,7 +110,7 @@ FZ_INLINE vec join_long(size_t n, const char *x, lane_function *lane, T neutral)
             rest = sum;
         }
     }
-    rest = chain(rest, n, x, lane, neutral);
+    rest = chain(rest, n - first, find_elements(r, first, n - first, block), lane, neutral);
     for (int level = 0; blocks >> level; level++) {
         if (blocks >> level & 1) rest = lane(levels[level], rest);
     }
@@ -100,7 +120,7 @@ FZ_INLINE vec join_long(size_t n, const char *x, lane_function *lane, T neutral)
 FZ_INLINE vec join_row(size_t n, const char *x, lane_function *lane, T neutral) {
     if (n < W) return vload_part(x, n, neutral);
     if (n <= SHORT) return chain(vload(x), n - W, x + sizeof(vec), lane, neutral);
-    return join_long(n, x, lane, neutral);
+    return join_long(n, (row){x, NULL}, lane, neutral);
 }
 
 FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, char *results,
@@ -117,6 +137,35 @@ FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_
         count -= rows;
     }
 }
+
+#if defined(FZ_SIMD_avx512) && defined(FZ_T_IS_FLOAT)
+
+/* Machine code does nearly all: one function is enough for every way of joining. */
+static void join_computed(fz_join join, size_t n, const fz_computed_row *computed, void *result) {
+    static const struct {
+        lane_function *lane;
+        T neutral;
+    } ways[FZ_JOIN_COUNT] = {
+#define FZ_JOINING(name, dtypes, neutral) [FZ_JOIN_##name] = {name##_lane, (T)(neutral)},
+#include "ops.def"
+    };
+    lane_function *lane = ways[join].lane;
+    const T neutral = ways[join].neutral;
+    vec sum, block[8];
+    if (n > SHORT) {
+        sum = join_long(n, (row){NULL, computed}, lane, neutral);
+    } else {
+        computed->compute(computed, 0, n, block);
+        sum = n < W ? vload_part(block, n, neutral)
+                    : chain(block[0], n - W, (const char *)&block[1], lane, neutral);
+    }
+    store_one(result, join_lanes(&sum, 1, lane)[0]);
+}
+
+#define JOIN_COMPUTED join_computed
+#else
+#define JOIN_COMPUTED NULL
+#endif
 
 /* ---- a stack of rows to a row ----------------------------------------------------------------------------- */
 
@@ -182,6 +231,7 @@ static const T neutral_values[FZ_JOIN_COUNT] = {
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {
     .neutral = neutral_values,
+    .join_computed = JOIN_COMPUTED,
     .join_rows =
         {
 #define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = name##_rows, )

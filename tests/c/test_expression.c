@@ -176,6 +176,54 @@ static void test_reduction_and_threads(fz_dtype dtype) {
     fz_expression_free(e);
 }
 
+/* A reduction of value `value` over the last of one or two axes, and over all, has the bits of the reduction of an
+   array of its elements. */
+static void check_reductions(fz_dtype dtype, int value, ptrdiff_t rows, ptrdiff_t n, uint64_t *state) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), shape[] = {rows, n}, strides[] = {n * size, size};
+    const int last = -1;
+    fz_expression *e = create(dtype, 1, &value);
+    fz_array x[INPUTS + 1];
+    double got[64], want[64];
+    for (int k = 0; k <= INPUTS; k++) {
+        x[k] = (fz_array){malloc((size_t)(rows * n * size)), dtype, 2, shape, strides};
+        fill_unit(&x[k], state);
+    }
+    x[1].ndim = rows > 1 ? 1 : 0; /* a row, or a number */
+    x[1].shape = shape + 1;
+    x[1].strides = strides + 1;
+    const fz_array *const in[] = {&x[0], &x[1], &x[2]};
+    CHECK(fz_expression_run(e, in, (fz_array *const[]){&x[INPUTS]}) == FZ_OK, "%s", fz_error_message());
+    for (int r = 0; r < FZ_REDUCTION_COUNT; r++) {
+        if (!fz_reduction_is_fused(r)) continue;
+        const fz_dtype result = fz_reduce_dtype(r, dtype);
+        const ptrdiff_t step = (ptrdiff_t)fz_dtype_size(result);
+        for (int axes = 0; axes < 2; axes++) {
+            const int *axis = axes ? &last : NULL;
+            fz_array fused = {got, result, axes, &rows, &step}, separate = {want, result, axes, &rows, &step};
+            check_case("%s of value %d, %s, %td rows of %td", fz_reduction_name(r), value,
+                       fz_dtype_name(dtype), rows, n);
+            CHECK(fz_expression_reduce(e, r, in, axes, axis, &fused) == FZ_OK, "%s", fz_error_message());
+            CHECK(fz_reduce(r, &x[INPUTS], axes, axis, &separate) == FZ_OK, "%s", fz_error_message());
+            CHECK(memcmp(got, want, (size_t)((axes ? rows : 1) * step)) == 0);
+        }
+    }
+    for (int k = 0; k <= INPUTS; k++) free(x[k].data);
+    fz_expression_free(e);
+}
+
+/* Lengths around vectors, and around the blocks that kernels/reduce.c joins; one chain (value 10) and several. */
+static void test_reductions(fz_dtype dtype) {
+    static const ptrdiff_t lengths[] = {1,    2,    7,    8,    16,   17,   63,   64,    65,    127,
+                                        128,  129,  255,  300,  511,  512,  1023, 1024,  1025,  2047,
+                                        2048, 2049, 4096, 5000, 6143, 8191, 8193, 32768, 32769, 70001};
+    uint64_t state = 4;
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        check_reductions(dtype, 10, 1, lengths[l], &state);
+        check_reductions(dtype, 12, 1, lengths[l], &state);
+        if (lengths[l] < 10000) check_reductions(dtype, 10, 5, lengths[l], &state);
+    }
+}
+
 static void test_bad_programs(void) {
     check_case("bad programs");
     const fz_kind kinds[] = {{FZ_FLOAT64, 0}};
@@ -203,6 +251,7 @@ int main(void) {
         test_lines(&x, dtype);
         test_overlap(&x, dtype);
         test_reduction_and_threads(dtype);
+        test_reductions(dtype);
     }
     test_bad_programs();
     for (int k = 0; k < INPUTS; k++) operand_destroy(&x.in[k]);
