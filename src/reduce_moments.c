@@ -20,15 +20,19 @@ enum {
     AT_ONCE = 256,      /* rows, or columns */
 };
 
-static moments join_two(moments a, moments b) {
-    const double count = a.count + b.count, share = b.count / count;
+/* Of both there are some: count in all, of which b has a share. */
+static inline moments join_some(moments a, moments b, double count, double share) {
     const double distance = (b.near - a.near) + (b.offset - a.offset);
-    if (a.count == 0 || b.count == 0) return a.count == 0 ? b : a;
     const double squares = a.squares + b.squares + distance * distance * a.count * share;
     if (!isfinite(distance))
         return (moments){count, (a.near + a.offset) * (a.count / count) + (b.near + b.offset) * share, 0,
                          squares};
     return (moments){count, a.near, a.offset + distance * share, squares};
+}
+
+static moments join_two(moments a, moments b) {
+    if (a.count == 0 || b.count == 0) return a.count == 0 ? b : a;
+    return join_some(a, b, a.count + b.count, b.count / (a.count + b.count));
 }
 
 static moments join_tree(ptrdiff_t n, const moments *m) {
@@ -43,7 +47,8 @@ typedef struct sums {
         squares[AT_ONCE * sizeof(double)];
 } sums;
 
-/* Joins n blocks of `count` elements each with what stands there, where some do. */
+/* Joins n blocks of `count` elements each with what stands there, which is of as many elements each: of none before
+   the first ones. */
 static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, const sums *s, bool first,
                        moments *to) {
     double near[AT_ONCE], sum[AT_ONCE], squares[AT_ONCE];
@@ -51,11 +56,12 @@ static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, const 
     widen((size_t)n, s->near, r->element, near, sizeof *near);
     widen((size_t)n, s->sum, r->element, sum, sizeof *sum);
     widen((size_t)n, s->squares, r->element, squares, sizeof *squares);
+    const double before = first ? 0 : to->count, share = count / (before + count);
     for (ptrdiff_t i = 0; i < n; i++) {
         const double offset = sum[i] / count, rest = squares[i] - sum[i] * offset;
         /* An infinite mean has distances of NaN. */
         const moments block = {count, near[i], isfinite(near[i]) ? offset : 0, rest < 0 ? 0 : rest};
-        to[i] = first ? block : join_two(to[i], block);
+        to[i] = first ? block : join_some(to[i], block, before + count, share);
     }
 }
 

@@ -2,7 +2,10 @@
    cache holds, and of columns. */
 #include "vec.h"
 
-enum { UNROLL = 4 };
+enum {
+    UNROLL = 4,
+    AHEAD = 512, /* bytes */
+};
 
 FZ_INLINE vec load_some(const char *x, size_t rest, T fill) {
     return rest >= W ? vload(x) : vload_part(x, rest, fill);
@@ -60,7 +63,9 @@ static void rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, vo
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
 
-/* The number near the mean is the column's first element: with m rows the sum of squares is then at most 1 + m times
+/* What comes next is prefetched: of so many rows prefetchers lose track.
+
+   The number near the mean is the column's first element: with m rows the sum of squares is then at most 1 + m times
    that of the distances from the mean, so that little is lost when the one comes out of the other. */
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                            char *near, char *sums, char *squares) {
@@ -74,6 +79,7 @@ FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char 
         x += row_stride;
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
+            if (u * sizeof(vec) % 64 == 0) __builtin_prefetch(x + u * sizeof(vec) + AHEAD);
             const vec d = load_some(x + u * sizeof(vec), rest, 0) - first[u];
             s[u] += d;
             q[u] = vfma(d, d, q[u]);
