@@ -22,7 +22,8 @@ typedef vec term_function(terms *t, vec sum, size_t at, size_t lanes);
 typedef struct sum_plan {
     term_function *term;
     size_t accumulators, links;
-    bool two; /* the other one, too */
+    bool two;   /* the other one, too */
+    bool reads; /* x and y for the first time, perhaps: they are prefetched */
 } sum_plan;
 
 FZ_INLINE vec load(const char *p, size_t lanes, T fill) {
@@ -61,14 +62,25 @@ FZ_INLINE vec close_total(vpair total) {
     return total.high + vselect(finite, total.low, vsplat(0));
 }
 
+FZ_INLINE void prefetch(const char *p, size_t vectors) {
+    enum { LINE = 64, AHEAD = 2048 };
+    if (vectors * sizeof(vec) % LINE == 0) __builtin_prefetch(p + vectors * sizeof(vec) + AHEAD);
+}
+
 FZ_INLINE vec sum_block(sum_plan plan, terms *t, size_t at, size_t links) {
     vec sum[MOST_ACCUMULATORS];
     for (size_t u = 0; u < plan.accumulators; u++) sum[u] = vsplat(0);
-    for (size_t i = 0; i < links; i++) {
-        for (size_t u = 0; u < plan.accumulators; u++, at += sizeof(vec))
-            sum[u] = plan.term(t, sum[u], at, W);
+    for (size_t i = 0; i < links; i++, at += plan.accumulators * sizeof(vec)) {
+#pragma GCC unroll 8
+        for (size_t u = 0; u < plan.accumulators; u++) {
+            if (plan.reads) prefetch(t->x + at, u);
+            if (plan.reads) prefetch(t->y + at, u);
+            sum[u] = plan.term(t, sum[u], at + u * sizeof(vec), W);
+        }
     }
+#pragma GCC unroll 3
     for (size_t pair = 1; pair < plan.accumulators; pair *= 2) {
+#pragma GCC unroll 4
         for (size_t u = 0; u < plan.accumulators; u += 2 * pair) sum[u] = sum[u] + sum[u + pair];
     }
     return sum[0];
@@ -158,25 +170,25 @@ FZ_INLINE vec add_power(terms *t, vec sum, size_t at, size_t lanes) {
 
 static void sum(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                 fz_row_result results[]) {
-    sum_rows((sum_plan){add_centred, 8, 4, false}, count, n, o, values, results);
+    sum_rows((sum_plan){add_centred, 8, 4, false, false}, count, n, o, values, results);
 }
 
 static void squares(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                     fz_row_result results[]) {
-    sum_rows((sum_plan){add_square, 8, 4, true}, count, n, o, values, results);
+    sum_rows((sum_plan){add_square, 8, 4, true, false}, count, n, o, values, results);
 }
 
 static void dot(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                 fz_row_result results[]) {
-    sum_rows((sum_plan){add_product, 8, 16, false}, count, n, o, values, results);
+    sum_rows((sum_plan){add_product, 8, 16, false, true}, count, n, o, values, results);
 }
 
 static void powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                    fz_row_result results[]) {
     if (o->out)
-        sum_rows((sum_plan){write_power, 2, 4, false}, count, n, o, values, results);
+        sum_rows((sum_plan){write_power, 2, 4, false, false}, count, n, o, values, results);
     else
-        sum_rows((sum_plan){add_power, 2, 4, true}, count, n, o, values, results);
+        sum_rows((sum_plan){add_power, 2, 4, true, false}, count, n, o, values, results);
 }
 
 /* ---- extremes -------------------------------------------------------------------------------------------- */
