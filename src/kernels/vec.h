@@ -115,7 +115,7 @@ typedef int16_t bits;
 #define FZ_T_IS_TRANSPOSED 0
 #endif
 
-/* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec. */
+/* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec; FZ_X86_SET(cmp) one that gives a lane_set. */
 #define FZ_INTRINSIC_(prefix, name, suffix) prefix##name##suffix
 #define FZ_INTRINSIC(prefix, name, suffix) FZ_INTRINSIC_(prefix, name, suffix)
 #if defined(FZ_SIMD_avx512)
@@ -131,12 +131,12 @@ typedef int16_t bits;
 #if defined(FZ_X86_PREFIX) && defined(FZ_T_float32)
 #define FZ_X86_FLOAT
 #define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _ps)
-#define FZ_X86_NUMBERS(x) _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q)
+#define FZ_X86_SET(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _ps_mask)
 typedef FZ_X86_VECTOR x86_vec;
 #elif defined(FZ_X86_PREFIX) && defined(FZ_T_float64)
 #define FZ_X86_FLOAT
 #define FZ_X86(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _pd)
-#define FZ_X86_NUMBERS(x) _mm512_cmp_pd_mask(x, x, _CMP_ORD_Q)
+#define FZ_X86_SET(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, _pd_mask)
 typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #endif
 
@@ -390,10 +390,11 @@ FZ_INLINE vec larger_where(lane_set set, vec x, vec y) {
 FZ_INLINE vec smaller_where(lane_set set, vec x, vec y) {
     return (vec)FZ_X86(mask_min)((x86_vec)x, set, (x86_vec)x, (x86_vec)y);
 }
-FZ_INLINE vec vmaximum(vec x, vec y) { return larger_where(FZ_X86_NUMBERS((x86_vec)x), x, y); }
-FZ_INLINE vec vminimum(vec x, vec y) { return smaller_where(FZ_X86_NUMBERS((x86_vec)x), x, y); }
-FZ_INLINE vec vfmax(vec x, vec y) { return larger_where(FZ_X86_NUMBERS((x86_vec)y), x, y); }
-FZ_INLINE vec vfmin(vec x, vec y) { return smaller_where(FZ_X86_NUMBERS((x86_vec)y), x, y); }
+FZ_INLINE lane_set numbers(vec x) { return FZ_X86_SET(cmp)((x86_vec)x, (x86_vec)x, _CMP_ORD_Q); }
+FZ_INLINE vec vmaximum(vec x, vec y) { return larger_where(numbers(x), x, y); }
+FZ_INLINE vec vminimum(vec x, vec y) { return smaller_where(numbers(x), x, y); }
+FZ_INLINE vec vfmax(vec x, vec y) { return larger_where(numbers(y), x, y); }
+FZ_INLINE vec vfmin(vec x, vec y) { return smaller_where(numbers(y), x, y); }
 #else
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x != x, x, vlarger(x, y)); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x != x, x, vsmaller(x, y)); }
@@ -412,14 +413,8 @@ FZ_INLINE vec vsign(vec x) {
 }
 
 /* Is any lane of x greater than y's? */
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
-FZ_INLINE bool vany_greater(vec x, vec y) {
-    return _mm512_cmp_ps_mask((x86_vec)x, (x86_vec)y, _CMP_GT_OQ) != 0;
-}
-#elif defined(FZ_SIMD_avx512)
-FZ_INLINE bool vany_greater(vec x, vec y) {
-    return _mm512_cmp_pd_mask((x86_vec)x, (x86_vec)y, _CMP_GT_OQ) != 0;
-}
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE bool vany_greater(vec x, vec y) { return FZ_X86_SET(cmp)((x86_vec)x, (x86_vec)y, _CMP_GT_OQ) != 0; }
 #else
 FZ_INLINE bool vany_greater(vec x, vec y) { return vany(x > y); }
 #endif

@@ -89,6 +89,21 @@ FZ_INLINE vec vcancel(vec a, vec b, vec c) {
 }
 #endif
 
+#if defined(FZ_SIMD_avx512)
+/* A lane of a where the set has it, else of b; and the set of numbers, NaN among them, that are neither 0 nor
+   infinite. */
+FZ_INLINE vec vpick(lane_set set, vec a, vec b) {
+    return (vec)FZ_X86(mask_blend)(set, (x86_vec)b, (x86_vec)a);
+}
+FZ_INLINE lane_set vneither_0_nor_infinite(vec x) {
+    const int zeros = 0x06, infinities = 0x18;
+    return (lane_set)~FZ_X86_SET(fpclass)((x86_vec)x, zeros | infinities);
+}
+/* floor(log2 |x|); of the set, else 0. */
+FZ_INLINE vec vexponent(vec x) { return (vec)FZ_X86(getexp)((x86_vec)x); }
+FZ_INLINE vec vexponent_where(lane_set set, vec x) { return (vec)FZ_X86(maskz_getexp)(set, (x86_vec)x); }
+#endif
+
 /* A sum of two numbers that is not rounded: high holds it to half an ULP, low the rest. */
 typedef struct vpair {
     vec high, low;
@@ -109,6 +124,11 @@ FZ_INLINE vpair vproduct(vec a, vec b) {
     const vec product = a * b;
     return (vpair){product, vcancel(a, b, -product)};
 }
+
+#if defined(FZ_SIMD_avx512)
+/* 1 / x to 14 bits. */
+FZ_INLINE vec vreciprocal_roughly(vec x) { return (vec)FZ_X86(rcp14)((x86_vec)x); }
+#endif
 
 /* 1 / x to half the bits of T at least; 1/8 < |x| < 2^60. */
 #if defined(FZ_SIMD_avx512)
