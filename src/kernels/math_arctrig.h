@@ -14,6 +14,108 @@ FZ_INLINE vec add_to_quarters(vec quarters, vec value, vec tail) {
     return whole + (missed + vfma(quarters, vsplat(QUARTER_PI_LOW), tail));
 }
 
+/* quarters * (pi/4) + arctan(n / d) for 0 <= n <= d and quarters that are 0, or below 0 and more in size than the arctangent,
+   or above 0; n is 0 or at least 2^-90 (float64: 2^-900), or d is 1; d is at most 2^60 (2^500). `whole` says that d is 1
+   where quarters is 0, so that the division by it is exact. */
+#if defined(FZ_SIMD_avx512)
+/* Points and the arctangents there: of the numbers near j / 15.49 those whose arctangent is a number of T to 1/500 ULP
+   (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good performance", 1986). The
+   first are 0, so that beyond them what is left is at most a fifth of the whole, and its error counts that little: 0.77
+   ULP. */
+#if defined(FZ_T_float32)
+static const T ARCTAN_POINTS[] = {0,
+                                  0,
+                                  0,
+                                  0x1.8cb7f4p-3f,
+                                  0x1.087914p-2f,
+                                  0x1.4a98cep-2f,
+                                  0x1.8caf3ap-2f,
+                                  0x1.ced952p-2f,
+                                  0x1.087bbp-1f,
+                                  0x1.297de8p-1f,
+                                  0x1.4a821ap-1f,
+                                  0x1.6b8e0ap-1f,
+                                  0x1.8c94acp-1f,
+                                  0x1.adba9cp-1f,
+                                  0x1.ceb58ap-1f,
+                                  0x1.efd2f8p-1f};
+static const T ARCTAN_VALUES[] = {0,
+                                  0,
+                                  0,
+                                  0x1.87dd82p-3f,
+                                  0x1.02d12ap-2f,
+                                  0x1.3fc792p-2f,
+                                  0x1.7a74cep-2f,
+                                  0x1.b2b47cp-2f,
+                                  0x1.e8421p-2f,
+                                  0x1.0d7f26p-1f,
+                                  0x1.257d5ep-1f,
+                                  0x1.3c228ep-1f,
+                                  0x1.516e04p-1f,
+                                  0x1.658208p-1f,
+                                  0x1.78411p-1f,
+                                  0x1.89e824p-1f};
+#else
+static const T ARCTAN_POINTS[] = {0,
+                                  0,
+                                  0,
+                                  0x1.8cd0b119642ffp-3,
+                                  0x1.087d323c11ceap-2,
+                                  0x1.4a6d567d9605ap-2,
+                                  0x1.8ca6f65a31caap-2,
+                                  0x1.cea854cba0f9p-2,
+                                  0x1.085efd1db3065p-1,
+                                  0x1.2976bc49bfdf6p-1,
+                                  0x1.4a993f92d77cp-1,
+                                  0x1.6b8d22f447711p-1,
+                                  0x1.8cb3536b854aap-1,
+                                  0x1.adc1b50946059p-1,
+                                  0x1.ceb20196948f9p-1,
+                                  0x1.efde3db3ebf57p-1};
+static const T ARCTAN_VALUES[] = {0,
+                                  0,
+                                  0,
+                                  0x1.87f559ffc9076p-3,
+                                  0x1.02d5064e2169dp-2,
+                                  0x1.3fa0345b16511p-2,
+                                  0x1.7a6d9e657ee69p-2,
+                                  0x1.b28bcd9f7c8cep-2,
+                                  0x1.e814c03cc92fbp-2,
+                                  0x1.0d79c994c39e9p-1,
+                                  0x1.258db451bb74fp-1,
+                                  0x1.3c21f46603d91p-1,
+                                  0x1.51812c334ca67p-1,
+                                  0x1.65863206ba4f3p-1,
+                                  0x1.783f1e2b5e227p-1,
+                                  0x1.89edf5177aad8p-1};
+#endif
+
+/* (arctan q - q) / q^3 by z = q^2 for |q| <= 0.1615: minimax by Remez' algorithm, within 2^-30.1 (float64: 2^-59.4)
+   of arctan q. */
+FZ_INLINE vec arctangent_tail(vec z) {
+#if defined(FZ_T_float32)
+    static const T c[] = {-0x1.555546p-2f, 0x1.9976cp-3f, -0x1.1a4688p-3f};
+#else
+    static const T c[] = {-0x1.5555555555551p-2, 0x1.99999999956b4p-3,  -0x1.2492491cf3051p-3,
+                          0x1.c71c665b6ef66p-4,  -0x1.7458cd47e5feep-4, 0x1.3a3889dd57cbep-4,
+                          -0x1.f56e559f3f2ecp-5};
+#endif
+    return vpolynomial(z, sizeof c / sizeof *c, c);
+}
+
+/* arctan(n / d) = arctan(c) + arctan((n - c d) / (d + c n)) for the point c that is nearest. */
+FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, bool whole) {
+    const vec near = vfma(n * vreciprocal_roughly(d), vsplat((T)15.49), vsplat(FZ_WHOLE));
+    const vec c = vlookup(ARCTAN_POINTS, (mask)near), value = vlookup(ARCTAN_VALUES, (mask)near);
+    const vec top = vfma(-c, d, n), bottom = vfma(c, n, d), inverse = vinverse_estimate(bottom);
+    const vec estimate = top * inverse, excess = vfma(estimate, bottom, -top);
+    const vec q = vfma(-excess, inverse, estimate), z = q * q;
+    const vec low = whole ? vsplat(0) : vfma(-excess, inverse, estimate - q);
+    const vec base = quarters * QUARTER_PI_HIGH, most = base + value, missed = base - most + value;
+    const vec rest = vfma(quarters, vsplat(QUARTER_PI_LOW), whole ? missed : missed + low);
+    return most + (q + vfma(q * z, arctangent_tail(z), rest));
+}
+#else
 /* (arctan q - q) / q^3 by z = q^2 for |q| <= 1/2: minimax by Remez' algorithm, within 2^-31.5 (float64: 2^-57.7) of
    arctan q. */
 FZ_INLINE vec arctangent_tail(vec z) {
@@ -29,28 +131,27 @@ FZ_INLINE vec arctangent_tail(vec z) {
     return vpolynomial(z, sizeof c / sizeof *c, c);
 }
 
-/* quarters * (pi/4) + turned arctan(n / d) for 0 <= n <= d: where n > d / 2, arctan(n / d) is
-   pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an estimate and a correction by what is
-   missing in its product with the denominator, which squares its error. n is 0 or at least 2^-90 (float64: 2^-900),
-   or d is 1; d is at most 2^60 (2^500). */
-FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, mask turned) {
-    const mask middle = n + n > d, sign = turned & (mask)vsplat((T)-0.0);
+/* Where n > d / 2, arctan(n / d) is pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an estimate and
+   a correction by what is missing in its product with the denominator, which squares its error. */
+FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, bool whole) {
+    (void)whole;
+    const mask middle = n + n > d;
     const vec moved = (vec)(middle & (mask)n), bottom = d + moved, bottom_low = moved - (bottom - d);
-    const vec top = (vec)((mask)(n - (vec)(middle & (mask)d)) ^ sign);
-    const vec step = (vec)(middle & (sign | (mask)vsplat(1)));
+    const vec top = n - (vec)(middle & (mask)d), step = (vec)(middle & (mask)vsplat(1));
     const vec inverse = vinverse_estimate(bottom), estimate = top * inverse;
     const vec excess = vfma(estimate, bottom_low, vcancel(estimate, bottom, -top));
     const vec q = vfma(-excess, inverse, estimate), low = vfma(-excess, inverse, estimate - q);
     const vec z = q * q;
     return add_to_quarters(quarters + step, q, vfma(q * z, arctangent_tail(z), low));
 }
+#endif
 
 /* Sizes above 2^60 (float64: 2^500) give pi/2 as infinity does. */
 FZ_INLINE vec varctan(vec x) {
     const vec one = vsplat(1), size = vsmaller(vsplat(FZ_PER_T(0x1p60, 0x1p500)), vabsolute(x));
     const mask steep = size > one;
     const vec n = vsmaller(one, size), d = vlarger(one, size);
-    return vcopysign(arctangent_of(n, d, (vec)(steep & (mask)vsplat(2)), steep), x);
+    return vcopysign(arctangent_of(n, d, (vec)(steep & (mask)vsplat(-2)), true), x);
 }
 
 typedef struct fraction {
@@ -76,8 +177,10 @@ FZ_INLINE vec varctan2(vec y, vec x) {
     if (vany_greater(vsplat(FZ_PER_T(0x1p-90, 0x1p-900)), r.n) ||
         vany_greater(r.d, vsplat(FZ_PER_T(0x1p60, 0x1p500))))
         r = scale_extremes(r.n, r.d);
-    const vec quarters = vselect(steep, vsplat(2), (vec)(left & (mask)vsplat(4)));
-    return vcopysign(arctangent_of(r.n, r.d, quarters, steep ^ left), y);
+    const mask sign = (mask)vsplat((T)-0.0);
+    const vec quarters =
+        vselect(steep, (vec)((mask)vsplat(-2) ^ (left & sign)), (vec)(left & (mask)vsplat(-4)));
+    return vcopysign(arctangent_of(r.n, r.d, quarters, false), y);
 }
 
 /* (arcsin s - s) / s^3 by z = s^2 for s <= 1/2, likewise within 2^-27.6 (2^-59.8) of arcsin s. */
