@@ -235,19 +235,20 @@ static int compare_axes(int n, const fz_array *const arrays[], int ndim, int a, 
 
 void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n, const fz_array *const arrays[],
                      ptrdiff_t *strides) {
-    int order[FZ_MAX_NDIM]; /* from the outermost axis on: sorted by insertion, as NumPy's iterator does */
-    for (int d = 0; d < ndim; d++) {
-        int place = d;
-        for (int i = d - 1; i >= 0; i--) {
-            const int wish = compare_axes(n, arrays, ndim, order[i], d);
+    int order[FZ_MAX_NDIM]; /* from the innermost axis on: sorted by insertion, as NumPy's iterator does */
+    for (int i = 0; i < ndim; i++) {
+        const int axis = ndim - 1 - i;
+        int place = i;
+        for (int k = i - 1; k >= 0; k--) {
+            const int wish = compare_axes(n, arrays, ndim, axis, order[k]);
             if (wish > 0) break;
-            if (wish < 0) place = i;
+            if (wish < 0) place = k;
         }
-        for (int i = d; i > place; i--) order[i] = order[i - 1];
-        order[place] = d;
+        for (int k = i; k > place; k--) order[k] = order[k - 1];
+        order[place] = axis;
     }
     ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype);
-    for (int i = ndim - 1; i >= 0; i--) {
+    for (int i = 0; i < ndim; i++) {
         strides[order[i]] = step;
         step *= fz__max(shape[order[i]], 1);
     }

@@ -120,8 +120,9 @@ static fz_status check(const fz_array *x, const fz_array *where, const fz_array 
 }
 
 fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_array *out) {
-    fz__shadow shadows[2] = {{.memory = NULL}, {.memory = NULL}};
+    fz__shadow shadows[2];
     fz_status status = fz_init();
+    shadows[0].memory = shadows[1].memory = NULL;
     if (!status) status = check(x, where, out);
     if (status || fz__same_view(x, out)) return status;
     const fz__float_environment environment = fz__save_float_environment();

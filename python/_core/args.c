@@ -1,7 +1,12 @@
 /* Arguments of vectorcall functions: no tuple, no dict. */
-#include <string.h>
-
 #include "core.h"
+
+/* A library call would cost more than such short words. */
+static bool is_word(const char *text, size_t length, const char *word) {
+    size_t i = 0;
+    while (word[i] && text[i] == word[i]) i++;
+    return i == length && !word[i];
+}
 
 static int find_name(const fzpy_signature *s, PyObject *name) {
     Py_ssize_t length;
@@ -9,7 +14,7 @@ static int find_name(const fzpy_signature *s, PyObject *name) {
         PyUnicode_AsUTF8AndSize(name, &length); /* cached in the string, which is ASCII mostly */
     if (!text) return -1;
     for (int i = s->positional_only; i < s->count; i++) {
-        if (strlen(s->names[i]) == (size_t)length && memcmp(s->names[i], text, (size_t)length) == 0) return i;
+        if (is_word(text, (size_t)length, s->names[i])) return i;
     }
     PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", s->function, name);
     return -1;

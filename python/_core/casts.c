@@ -86,8 +86,9 @@ static PyObject *compute_copyto(const fzpy_operation *row, PyObject *const *valu
     const char *name = row->signature.function;
     const bool masked = values[WHERE] && values[WHERE] != Py_True;
     NPY_CASTING casting = NPY_SAME_KIND_CASTING;
-    fzpy_view dst = {.owner = NULL}, src = {.owner = NULL}, where = {.owner = NULL};
+    fzpy_view dst, src, where;
     PyObject *result = NULL;
+    dst.owner = src.owner = where.owner = NULL;
     if (fzpy_load_numpy() < 0) return NULL;
     if (values[CASTING] && !PyArray_CastingConverter(values[CASTING], &casting)) return NULL;
     if (fzpy_view_output(&dst, name, "dst", values[DST], FZPY_ANY) == 0 &&

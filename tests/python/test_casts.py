@@ -5,7 +5,7 @@ import threading
 import forzium
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import GUARD, arrays, awkward_values, layouts, seeds, shapes
 from oracle import outcome
@@ -195,6 +195,7 @@ def steps(x):
     return [stride for stride, length in zip(x.strides, x.shape, strict=True) if length > 1]
 
 
+@settings(max_examples=300)
 @given(data=st.data())
 def test_new_arrays_have_numpys_order_of_axes(data):
     shape = data.draw(shapes(max_dims=4))

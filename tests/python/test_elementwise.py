@@ -193,7 +193,8 @@ def test_as_many_axes_as_numpy_has(name):
 def test_dtype_argument(name, dtype, data):
     operation, numpys = pair(name)
     inputs = data.draw(operands(name, max_dims=2))
-    assert_same(
+    assert_gives(
+        name,
         operation(*inputs, dtype=dtype),
         numpys(*inputs, dtype=dtype, casting="same_kind"),
     )
