@@ -219,6 +219,7 @@ static void join_rows(fz__conv *conv) {
 static fz_status run_best(const fz__conv *conv) {
     const ptrdiff_t outputs = conv->weight.shape[0] / conv->groups;
     if (fz__conv_prefers_fft(conv)) return fz__conv_fft(conv);
+    if (fz__conv_prefers_depthwise(conv)) return fz__conv_depthwise(conv);
     return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : fz__conv_direct(conv);
 }
 

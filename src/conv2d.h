@@ -76,12 +76,26 @@ fz_dtype fz__conv_finish(const fz__conv *conv, ptrdiff_t n, char *sums);
 /* The bias of an output channel in the dtype computed in. */
 void fz__conv_bias(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t count, void *bias);
 
+/* ---- conv2d_pixels.c: planes and pixels ------------------------------------------------------------------------ */
+
+/* Element i of each of shape[0] channels, of shape[1] x shape[2] x shape[3] elements each, side by side at
+   to + i * pixel, in the dtype computed in. */
+void fz__conv_to_pixels(const fz__conv *conv, fz_dtype dtype, const char *from, const ptrdiff_t shape[4],
+                        const ptrdiff_t strides[4], ptrdiff_t pixel, char *to);
+/* The weights of n output channels: a row of width >= n for each tap, zero beyond n. */
+void fz__conv_pack(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t n, ptrdiff_t width, char *panel);
+/* at->channels of the width sums of each pixel to that place in out, once they are complete but for the activation. */
+void fz__conv_store_pixels(const fz__conv *conv, const fz__rectangle *at, ptrdiff_t width, char *sums);
+
 /* ---- the ways -------------------------------------------------------------------------------------------------- */
 
 /* One column of the window after the other, on lines of outputs: few channels, or few output channels. */
 fz_status fz__conv_direct(const fz__conv *conv);
 /* As a product of matrices: many channels. */
 fz_status fz__conv_matmul(const fz__conv *conv);
+/* A channel in each lane: depthwise layers of small images. */
+bool fz__conv_prefers_depthwise(const fz__conv *conv);
+fz_status fz__conv_depthwise(const fz__conv *conv);
 /* By Fourier transforms of tiles: large windows on one channel. */
 bool fz__conv_prefers_fft(const fz__conv *conv);
 fz_status fz__conv_fft(const fz__conv *conv);

@@ -50,6 +50,20 @@ static void load_split(const fz__conv *conv, const fz__rectangle *from, const fz
     }
 }
 
+/* The same of rows that stay as they are. */
+static void load_rows(const fz__conv *conv, const fz__rectangle *from, const fz__band *band, ptrdiff_t above,
+                      ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count, char *scratch) {
+    const fz__image *x = &conv->x;
+    const char *source = x->data + from->image * x->strides[0] + from->channel * x->strides[1] +
+                         (from->row - conv->before[0] + above) * x->strides[2] + first * conv->element;
+    char *to = scratch + above * band->row + (first - (from->column - conv->before[1])) * conv->element;
+    for (ptrdiff_t c = 0; c < from->channels; c++) {
+        for (ptrdiff_t r = 0; r < rows; r++)
+            memcpy(to + c * band->plane + r * band->row, source + c * x->strides[1] + r * x->strides[2],
+                   (size_t)(count * conv->element));
+    }
+}
+
 static void load_filled(const fz__conv *conv, const fz__rectangle *from, const fz__band *band,
                         ptrdiff_t phases, char *scratch) {
     const fz__image *x = &conv->x;
@@ -60,8 +74,9 @@ static void load_filled(const fz__conv *conv, const fz__rectangle *from, const f
         fill(conv, from->channels * band->plane, scratch);
     const ptrdiff_t inside = clip(column, 1, from->columns, x->shape[3], &left);
     if (shape[1] == 0 || inside == 0) return;
-    if (phases == 2 && x->dtype == conv->dtype && x->strides[3] == conv->element) {
-        load_split(conv, from, band, above, shape[1], column + left, inside, scratch);
+    if (phases <= 2 && x->dtype == conv->dtype && x->strides[3] == conv->element) {
+        (phases == 2 ? load_split : load_rows)(conv, from, band, above, shape[1], column + left, inside,
+                                               scratch);
         return;
     }
     for (ptrdiff_t phase = 0; phase < phases; phase++) {

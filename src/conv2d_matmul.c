@@ -11,6 +11,7 @@
 enum {
     CHUNK = 112, /* pixels whose sums lie in scratch before they go to out; a multiple of 7, 14 and 16 */
     ITEMS_PER_PARTICIPANT = 4,
+    MOST_PANELS_BYTES = 8 << 20,
 };
 
 typedef struct job {
@@ -18,6 +19,7 @@ typedef struct job {
     const fz_conv2d_tile *kernel;
     bool reads_in_place;
     ptrdiff_t taps, panel, outputs; /* of a group: taps, channels of a panel, output channels */
+    ptrdiff_t tap_block;            /* taps that go together */
     ptrdiff_t block;                /* panels of an item */
     ptrdiff_t rows, columns;        /* of outputs, of an item */
     ptrdiff_t blocks, row_items, column_items, items; /* blocks: of a group */
@@ -41,96 +43,92 @@ static ptrdiff_t panel_width(const job *j, ptrdiff_t n) {
     return n > j->kernel->lanes ? j->panel : j->kernel->lanes;
 }
 
-static void pack_panel(const job *j, ptrdiff_t channel, ptrdiff_t n, char *panel) {
-    const fz__image *w = &j->conv->weight;
-    const ptrdiff_t element = j->conv->element, step = panel_width(j, n) * element, kw = w->shape[3];
-    const ptrdiff_t tap = w->strides[3];
-    char *from = w->data + channel * w->strides[0];
-    if (n * element < step) memset(panel, 0, (size_t)(j->taps * step));
-    if (w->dtype == j->conv->dtype && tap == element && w->strides[2] == kw * tap &&
-        w->strides[1] == w->shape[2] * kw * tap) {
-        j->conv->kernels->transpose((size_t)n, (size_t)j->taps, from, w->strides[0], panel, step);
-        return;
-    }
-    const ptrdiff_t shape[4] = {n, w->shape[1], w->shape[2], kw};
-    const ptrdiff_t strides[4] = {element, w->shape[2] * kw * step, kw * step, step};
-    fz__copy_alone(&(fz_array){from, w->dtype, 4, shape, w->strides},
-                   &(fz_array){panel, j->conv->dtype, 4, shape, strides});
-}
-
 /* block: counted through all groups. */
 static void pack_block(const job *j, ptrdiff_t block, char *panels) {
     const ptrdiff_t group = block / j->blocks, first = block % j->blocks * j->block * j->panel;
     const ptrdiff_t end = fz__min(first + j->block * j->panel, j->outputs);
     for (ptrdiff_t o = first; o < end; o += j->panel, panels += j->taps * j->panel * j->conv->element)
-        pack_panel(j, group * j->outputs + o, fz__min(j->panel, end - o), panels);
+        fz__conv_pack(j->conv, group * j->outputs + o, fz__min(j->panel, end - o),
+                      panel_width(j, fz__min(j->panel, end - o)), panels);
 }
 
 /* ---- sums --------------------------------------------------------------------------------------------------------------- */
 
-/* Sums of rows x columns pixels and n channels, pixel after pixel. The last group of a row overlaps its neighbour;
-   where a row is shorter than a group, what lies beyond is computed in vain and overwritten by the next row. */
-static void sum_chunk(const job *j, const char *x, ptrdiff_t row_stride, ptrdiff_t rows, ptrdiff_t columns,
-                      ptrdiff_t n, const char *panel, const char *bias, char *sums) {
-    const ptrdiff_t element = j->conv->element, width = panel_width(j, n) * element, group = j->kernel->group;
-    const void *pixels[2];
-    void *results[2];
-    int waiting = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        for (ptrdiff_t c = 0; c < columns; c += group) {
-            const ptrdiff_t at = fz__max(0, fz__min(c, columns - group));
-            pixels[waiting] = x + r * row_stride + at * element;
-            results[waiting] = sums + (r * columns + at) * width;
-            if (++waiting < 2) continue;
-            j->kernel->tile((size_t)n, (size_t)j->taps, pixels, j->offsets, panel, bias, results);
-            waiting = 0;
+/* Neighbouring pixels of some rows, whose sums are made together. A row takes whole groups in scratch. */
+typedef struct chunk {
+    const char *x;
+    ptrdiff_t row_stride, rows, columns;
+    ptrdiff_t line; /* pixels of a row in scratch */
+    ptrdiff_t n;    /* channels */
+} chunk;
+
+/* Some taps of all pixels. A row's last group begins where it ends with the row: what it has in common with its
+   neighbour is computed twice, each in its own place; what lies beyond a row shorter than a group, in vain. */
+static void add_taps(const job *j, const chunk *c, ptrdiff_t first_tap, ptrdiff_t taps, const char *panel,
+                     const char *bias, char *sums) {
+    const ptrdiff_t element = j->conv->element, width = panel_width(j, c->n) * element;
+    const ptrdiff_t group = j->kernel->group, row_groups = c->line / group, groups = c->rows * row_groups;
+    for (ptrdiff_t g = 0; g < groups; g += 2) {
+        const int count = groups - g < 2 ? 1 : 2;
+        const void *pixels[2];
+        void *results[2];
+        for (int i = 0; i < count; i++) {
+            const ptrdiff_t row = (g + i) / row_groups, column = (g + i) % row_groups * group;
+            pixels[i] =
+                c->x + row * c->row_stride + fz__max(0, fz__min(column, c->columns - group)) * element;
+            results[i] = sums + (g + i) * group * width;
         }
+        j->kernel->tile(count, (size_t)c->n, (size_t)taps, pixels, j->offsets + first_tap,
+                        panel + first_tap * width, bias, results);
     }
-    if (!waiting) return;
-    pixels[1] = pixels[0];
-    results[1] = results[0];
-    j->kernel->tile((size_t)n, (size_t)j->taps, pixels, j->offsets, panel, bias, results);
 }
 
-/* A chunk's sums to out; at is its place there. */
-static void store_chunk(const job *j, const fz__rectangle *at, ptrdiff_t channel, ptrdiff_t n, char *sums) {
-    const fz__conv *conv = j->conv;
-    const fz__image *out = &conv->out;
-    const ptrdiff_t width = panel_width(j, n), step = width * conv->element, pixels = at->rows * at->columns;
-    const fz_dtype dtype = fz__conv_finish(conv, pixels * width, sums);
-    char *to = out->data + at->image * out->strides[0] + channel * out->strides[1] +
-               at->row * out->strides[2] + at->column * out->strides[3];
-    const bool gapless = at->rows == 1 || out->strides[2] == at->columns * conv->element;
-    if (out->dtype == conv->dtype && out->strides[3] == conv->element && gapless) {
-        conv->kernels->transpose((size_t)pixels, (size_t)n, sums, step, to, out->strides[1]);
-        return;
+/* Rows of whole groups become rows of pixels. */
+static void close_gaps(const job *j, const chunk *c, char *sums) {
+    const ptrdiff_t width = panel_width(j, c->n) * j->conv->element, group = j->kernel->group;
+    const ptrdiff_t rest = c->columns % group, whole = c->columns - rest;
+    const ptrdiff_t last = c->columns < group ? 0 : c->line - rest; /* where the rest lies in a row */
+    if (rest == 0) return;
+    for (ptrdiff_t r = 0; r < c->rows; r++) {
+        char *to = sums + r * c->columns * width;
+        const char *from = sums + r * c->line * width;
+        memmove(to, from, (size_t)(whole * width));
+        memmove(to + whole * width, from + last * width, (size_t)(rest * width));
     }
-    const ptrdiff_t shape[3] = {n, at->rows, at->columns},
-                    strides[3] = {conv->element, at->columns * step, step};
-    fz__copy_alone(&(fz_array){sums, dtype, 3, shape, strides},
-                   &(fz_array){to, out->dtype, 3, shape, &out->strides[1]});
+}
+
+/* In blocks of taps whose part of the panel stays in L1 for all pixels. */
+static void sum_chunk(const job *j, const chunk *c, const char *panel, const char *bias, char *sums) {
+    for (ptrdiff_t t = 0; t < j->taps; t += j->tap_block)
+        add_taps(j, c, t, fz__min(j->tap_block, j->taps - t), panel, t ? NULL : bias, sums);
+    close_gaps(j, c, sums);
 }
 
 /* ---- items --------------------------------------------------------------------------------------------------------------- */
 
 /* One panel and all pixels of an item, whose x is at hand. */
-static void convolve_panel(const job *j, const fz__rectangle *item, ptrdiff_t channel, ptrdiff_t n,
-                           const char *panel, const char *x, ptrdiff_t row_stride, const state *mine) {
+static void convolve_panel(const job *j, const fz__rectangle *item, const char *panel, const char *x,
+                           ptrdiff_t row_stride, const state *mine) {
     const fz__conv *conv = j->conv;
-    const ptrdiff_t columns = fz__min(item->columns, CHUNK), rows = fz__max(1, CHUNK / columns);
+    const ptrdiff_t group = j->kernel->group, columns = fz__min(item->columns, CHUNK);
+    const ptrdiff_t rows = fz__max(1, CHUNK / fz__round_up(columns, group));
     fz__rectangle at = *item;
     for (ptrdiff_t r = 0; r < item->rows; r += rows) {
         for (ptrdiff_t c = 0; c < item->columns; c += columns) {
             /* A rest shorter than a group starts earlier, and what it covers twice is written twice. */
-            const ptrdiff_t rest = item->columns - c, group = j->kernel->group;
-            const ptrdiff_t back = rest < group && c > 0 ? group - rest : 0;
+            const ptrdiff_t rest = item->columns - c, back = rest < group && c > 0 ? group - rest : 0;
             at.row = item->row + r;
             at.rows = fz__min(rows, item->rows - r);
             at.column = item->column + c - back;
             at.columns = fz__min(columns, rest + back);
-            sum_chunk(j, x + r * row_stride * conv->stride[0] + (c - back) * conv->element,
-                      row_stride * conv->stride[0], at.rows, at.columns, n, panel, mine->bias, mine->sums);
-            store_chunk(j, &at, channel, n, mine->sums);
+            const chunk seen = {.x = x + r * row_stride * conv->stride[0] + (c - back) * conv->element,
+                                .row_stride = row_stride * conv->stride[0],
+                                .rows = at.rows,
+                                .columns = at.columns,
+                                .line = fz__round_up(at.columns, group),
+                                .n = at.channels};
+            sum_chunk(j, &seen, panel, mine->bias, mine->sums);
+            fz__conv_store_pixels(conv, &at, panel_width(j, at.channels), mine->sums);
         }
     }
 }
@@ -162,22 +160,22 @@ static void convolve_item(const job *j, ptrdiff_t item, state *mine) {
     const ptrdiff_t block = item / bands, band = item % bands, group = block / j->blocks;
     const ptrdiff_t column = band % j->column_items * j->columns, rest = band / j->column_items;
     const ptrdiff_t row = rest % j->row_items * j->rows;
-    const fz__rectangle at = {.image = rest / j->row_items,
-                              .row = row,
-                              .rows = fz__min(j->rows, conv->out.shape[2] - row),
-                              .column = column,
-                              .columns = fz__min(j->columns, conv->out.shape[3] - column)};
+    fz__rectangle at = {.image = rest / j->row_items,
+                        .row = row,
+                        .rows = fz__min(j->rows, conv->out.shape[2] - row),
+                        .column = column,
+                        .columns = fz__min(j->columns, conv->out.shape[3] - column)};
     if (mine->block != block) pack_block(j, block, mine->panels);
     mine->block = block;
     const char *x = load_band(j, &at, group, group * bands + band, mine), *panel = mine->panels;
     const ptrdiff_t first = block % j->blocks * j->block * j->panel;
     const ptrdiff_t end = fz__min(first + j->block * j->panel, j->outputs);
     for (ptrdiff_t o = first; o < end; o += j->panel, panel += j->taps * j->panel * conv->element) {
-        const ptrdiff_t channel = group * j->outputs + o, n = fz__min(j->panel, end - o);
+        at.channel = group * j->outputs + o;
+        at.channels = fz__min(j->panel, end - o);
         memset(mine->bias, 0, sizeof mine->bias);
-        fz__conv_bias(conv, channel, n, mine->bias);
-        convolve_panel(j, &at, channel, n, panel, x, j->reads_in_place ? conv->x.strides[2] : j->band.row,
-                       mine);
+        fz__conv_bias(conv, at.channel, at.channels, mine->bias);
+        convolve_panel(j, &at, panel, x, j->reads_in_place ? conv->x.strides[2] : j->band.row, mine);
     }
 }
 
@@ -200,12 +198,19 @@ static void count_items(job *j) {
     j->items = j->conv->groups * j->blocks * j->conv->out.shape[0] * j->row_items * j->column_items;
 }
 
-/* A block of panels takes a third of L2 where it can, a band of x half. Then smaller bands, until there are items
-   for all. */
+/* As many panels as there is room for, lest bands of x be loaded again for the next: panels may come from afar, being
+   used for a whole chunk of pixels each time. A band takes half of L2. Then smaller bands, until there are items for
+   all. */
 static void choose_items(job *j, int threads) {
     const fz__conv *conv = j->conv;
     const ptrdiff_t l2 = (ptrdiff_t)fz__cpu_caches()->l2, panels = fz__ceil_div(j->outputs, j->panel);
-    j->block = fz__max(1, fz__min(panels, l2 / 3 / (j->taps * j->panel * conv->element)));
+    const ptrdiff_t near = (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (j->panel * conv->element);
+    j->tap_block = fz__ceil_div(j->taps, fz__ceil_div(j->taps, fz__max(1, near)));
+    j->block = fz__max(1, fz__min(panels, MOST_PANELS_BYTES / (j->taps * j->panel * conv->element)));
+    if (threads > 1)
+        j->block =
+            fz__max(1, fz__min(j->block, panels * conv->out.shape[0] / (threads * ITEMS_PER_PARTICIPANT)));
+    j->block = fz__ceil_div(panels, fz__ceil_div(panels, j->block)); /* blocks of a size */
     j->blocks = fz__ceil_div(panels, j->block);
     j->rows = conv->out.shape[2];
     j->columns = conv->out.shape[3];

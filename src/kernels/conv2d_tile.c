@@ -25,15 +25,23 @@ FZ_INLINE void store_group(vec acc[GROUP][VECTORS], T *out, int vectors) {
     }
 }
 
-FZ_INLINE void multiply(size_t k, const char *const x[2], const ptrdiff_t offsets[], const T *panel,
-                        const T *initial, T *const out[2], int vectors) {
-    vec first[GROUP][VECTORS], second[GROUP][VECTORS];
+/* Starts from the same vectors for every pixel, or from what is in out. */
+FZ_INLINE void start_group(vec acc[GROUP][VECTORS], const T *first, const T *out, int vectors) {
 #pragma GCC unroll 7
     for (int i = 0; i < GROUP; i++) {
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) first[i][v] = second[i][v] = vload(initial + v * W);
+        for (int v = 0; v < vectors; v++)
+            acc[i][v] = first ? vload(first + v * W) : vload(out + (i * vectors + v) * W);
     }
-    const char *x0 = x[0], *x1 = x[1];
+}
+
+/* groups and vectors are constants wherever this is inlined. */
+FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2], const ptrdiff_t offsets[],
+                        const T *panel, const T *first, void *const out[2]) {
+    vec acc[2][GROUP][VECTORS];
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; g++) start_group(acc[g], first, out[g], vectors);
+    const char *pixels[2] = {x[0], x[groups - 1]};
     for (size_t p = 0; p < k; p++, panel += vectors * W) {
         vec row[VECTORS];
 #pragma GCC unroll 2
@@ -41,28 +49,23 @@ FZ_INLINE void multiply(size_t k, const char *const x[2], const ptrdiff_t offset
             __builtin_prefetch(panel + (PREFETCH_STEPS * vectors + v) * W);
             row[v] = vload(panel + v * W);
         }
-        add_group(first, x0 + offsets[p], row, vectors);
-        add_group(second, x1 + offsets[p], row, vectors);
+#pragma GCC unroll 2
+        for (int g = 0; g < groups; g++) add_group(acc[g], pixels[g] + offsets[p], row, vectors);
     }
-    store_group(first, out[0], vectors);
-    store_group(second, out[1], vectors);
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; g++) store_group(acc[g], out[g], vectors);
 }
 
-static void wide_tile(size_t k, const char *const x[2], const ptrdiff_t offsets[], const T *panel,
-                      const T *initial, T *const out[2]) {
-    multiply(k, x, offsets, panel, initial, out, VECTORS);
-}
-
-static void narrow_tile(size_t k, const char *const x[2], const ptrdiff_t offsets[], const T *panel,
-                        const T *initial, T *const out[2]) {
-    multiply(k, x, offsets, panel, initial, out, 1);
-}
-
-static void tile(size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
-                 const void *panel, const void *initial, void *const out[2]) {
-    const char *const pixels[2] = {x[0], x[1]};
-    T *const results[2] = {out[0], out[1]};
-    (channels > W ? wide_tile : narrow_tile)(k, pixels, offsets, panel, initial, results);
+static void tile(int groups, size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
+                 const void *panel, const void *first, void *const out[2]) {
+    if (channels > W && groups == 2)
+        multiply(2, VECTORS, k, x, offsets, panel, first, out);
+    else if (channels > W)
+        multiply(1, VECTORS, k, x, offsets, panel, first, out);
+    else if (groups == 2)
+        multiply(2, 1, k, x, offsets, panel, first, out);
+    else
+        multiply(1, 1, k, x, offsets, panel, first, out);
 }
 
 extern const fz_conv2d_tile FZ_KERNEL(conv2d_tile);

@@ -200,12 +200,26 @@ typedef void fz_split(size_t n, const void *x, void *evens, void *odds);
 typedef struct fz_conv2d_tile {
     int group; /* pixels */
     int lanes; /* W */
-    /* out[g][i][c] = initial[c] + sum over p < k of x[g][i] (offsets[p] away) * panel[p][c], for both groups g, i < group,
-       and as many channels c as fill one vector (two where channels > W). Pixels of a group and all but x contiguous;
-       panel, initial and out aligned. */
-    void (*tile)(size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
-                 const void *panel, const void *initial, void *const out[2]);
+    /* out[g][i][c] = initial + sum over p < k of x[g][i] (offsets[p] away) * panel[p][c], for g < groups (1 or 2),
+       i < group, and as many channels c as fill one vector (two where channels > W). initial is first[c], the same for
+       every pixel, or out[g][i][c] where first is NULL. Pixels of a group and all but x contiguous; panel, first and
+       out aligned. */
+    void (*tile)(int groups, size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
+                 const void *panel, const void *first, void *const out[2]);
 } fz_conv2d_tile;
+
+/* A window on pixels of W channels each. */
+typedef struct fz_depthwise {
+    size_t count;             /* of taps */
+    const ptrdiff_t *offsets; /* of each from the output's place in x, in bytes */
+    const void *weights;      /* W for each tap */
+    const void *initial;      /* W */
+    ptrdiff_t x_row, x_pixel; /* bytes in x from one output to the next, down and to the right */
+} fz_depthwise;
+
+/* out[i][j][c] = initial[c] + sum over taps t of weights[t][c] * x[i][j][c] (offsets[t] away) for i < h, j < w, c < W.
+   out gapless. */
+typedef void fz_conv2d_depthwise(const fz_depthwise *window, size_t h, size_t w, const void *x, void *out);
 
 /* n complex rows of W columns. n is a power of two, at least W; addresses and stride are aligned. */
 typedef struct fz_fft_columns {
@@ -304,6 +318,7 @@ typedef struct fz_kernels {
     fz_conv2d_direct *conv2d_direct;
     fz_split *split;
     const fz_conv2d_tile *conv2d_tile;
+    fz_conv2d_depthwise *conv2d_depthwise;
     const fz_fft_kernels *fft;
     fz_transpose_tile *transpose; /* of uint8 and uint16, too: for all dtypes of the size */
     const fz_rowwise_kernels *rowwise;

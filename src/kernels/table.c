@@ -20,6 +20,7 @@ extern const fz_matvec_kernels FZ_KERNEL(matvec);
 extern fz_conv2d_direct FZ_KERNEL(conv2d_direct);
 extern fz_split FZ_KERNEL(split);
 extern const fz_conv2d_tile FZ_KERNEL(conv2d_tile);
+extern fz_conv2d_depthwise FZ_KERNEL(conv2d_depthwise);
 extern const fz_fft_kernels FZ_KERNEL(fft);
 extern const fz_rowwise_kernels FZ_KERNEL(rowwise);
 extern const fz_scan_kernels FZ_KERNEL(scan);
@@ -50,6 +51,7 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .conv2d_direct = FZ_KERNEL(conv2d_direct),
     .split = FZ_KERNEL(split),
     .conv2d_tile = &FZ_KERNEL(conv2d_tile),
+    .conv2d_depthwise = FZ_KERNEL(conv2d_depthwise),
     .fft = &FZ_KERNEL(fft),
     .rowwise = &FZ_KERNEL(rowwise),
     .scan = &FZ_KERNEL(scan),

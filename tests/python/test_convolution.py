@@ -353,7 +353,12 @@ def test_convolve2d_is_scipys(data, shapes, mode, boundary, name, dtype, fillval
         return
     want = getattr(scipy.signal, name)(in1, in2, mode, boundary, fillvalue)
     got = getattr(forzium, name)(in1, in2, mode, boundary, fillvalue)
-    assert_equal(got, want.astype(dtype))
+    if min(in1.size, in2.size) < 196:
+        assert_equal(got, want.astype(dtype))
+        return
+    # Windows of 196 elements may go by Fourier transforms, whose error is one of the largest sums.
+    largest = getattr(scipy.signal, name)(abs(in1), abs(in2), "full", boundary, fillvalue).max()
+    np.testing.assert_allclose(got, want, rtol=0, atol=36 * np.finfo(dtype).eps * largest)
 
 
 @pytest.mark.parametrize(
