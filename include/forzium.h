@@ -34,6 +34,7 @@ typedef enum fz_status {
     FZ_ERROR_OVERLAP, /* an output shares memory where it must not */
     FZ_ERROR_VALUE,   /* any other bad argument or environment variable */
     FZ_ERROR_MEMORY,  /* memory is short, or a pool's capacity is spent */
+    FZ_ERROR_RANGE,   /* a number does not fit the dtype of the arrays that it meets */
 } fz_status;
 
 /** The calling thread's last error, as one line of UTF-8: the operation, the argument, what was given
@@ -330,7 +331,7 @@ typedef struct fz_program {
 typedef struct fz_expression fz_expression;
 
 /** kinds: the inputs'. FZ_ERROR_VALUE (a program that makes no sense, or needs too much at once),
-    FZ_ERROR_DTYPE, FZ_ERROR_MEMORY. */
+    FZ_ERROR_DTYPE, FZ_ERROR_RANGE, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
                                       fz_expression **expression);
 FZ_API void fz_expression_free(fz_expression *expression);

@@ -41,12 +41,15 @@ static fz_status check_program(const fz_program *p) {
 static bool is_integer(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_UINT64; }
 static bool is_float(fz_dtype dtype) { return dtype != FZ_BOOL && !is_integer(dtype); }
 
+static bool is_negative(const fz_constant *number) {
+    return number->kind.dtype == FZ_INT64 && number->value.integer < 0;
+}
+
 bool fz__integer_fits(const fz_constant *number, fz_dtype dtype) {
     if (!is_integer(number->kind.dtype) || !is_integer(dtype)) return true;
-    const bool is_negative = number->kind.dtype == FZ_INT64 && number->value.integer < 0;
     const unsigned bits = 8 * (unsigned)fz_dtype_size(dtype);
-    if (dtype >= FZ_UINT8) return !is_negative && number->value.natural >> (bits - 1) >> 1 == 0;
-    const uint64_t size = is_negative ? ~number->value.natural : number->value.natural;
+    if (dtype >= FZ_UINT8) return !is_negative(number) && number->value.natural >> (bits - 1) >> 1 == 0;
+    const uint64_t size = is_negative(number) ? ~number->value.natural : number->value.natural;
     return size >> (bits - 1) == 0;
 }
 
@@ -102,7 +105,7 @@ static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dt
         if (!number || fz__integer_fits(number, taken))
             dtypes[k] = taken;
         else if (fz__op_result(in->op, FZ_INT64) != FZ_BOOL) /* comparisons see the number as it is */
-            return fz__fail(FZ_ERROR_VALUE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
+            return fz__fail(FZ_ERROR_RANGE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
                             (long long)number->value.integer, fz_dtype_name(taken));
     }
     return FZ_OK;
@@ -132,9 +135,28 @@ static fz_status settle_exponent(typing *t, int v) {
         fz_dtype_name(dtype));
 }
 
-static fz_status settle_operation(typing *t, const fz_instruction *in) {
+/* Is a bound of clip an integer that no element of this dtype is beyond? */
+static bool bounds_nothing(const fz_constant *bound, fz_dtype dtype, bool is_low) {
+    return bound && !fz__integer_fits(bound, dtype) && is_negative(bound) == is_low;
+}
+
+/* Such a bound is none, as NumPy's: what is left is an operation with the other. */
+static fz_instruction without_bounds(const typing *t, const fz_instruction *in) {
+    const int x = in->operands[0], low = in->operands[1], high = in->operands[2];
+    if (in->op != FZ_OP_clip || t->values[x].weak) return *in;
+    const fz_dtype dtype = t->values[x].result;
+    const bool is_above = bounds_nothing(weak_constant(t, low), dtype, true);
+    const bool is_below = bounds_nothing(weak_constant(t, high), dtype, false);
+    if (is_above && is_below) return (fz_instruction){FZ_OP_positive, in->dtype, {x}};
+    if (is_above) return (fz_instruction){FZ_OP_minimum, in->dtype, {x, high}};
+    if (is_below) return (fz_instruction){FZ_OP_maximum, in->dtype, {x, low}};
+    return *in;
+}
+
+static fz_status settle_operation(typing *t, const fz_instruction *given) {
     fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
     bool weak;
+    const fz_instruction settled = without_bounds(t, given), *in = &settled;
     fz_status status = operand_dtypes(t, in, dtypes, &weak);
     if (!status) status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;

@@ -231,7 +231,7 @@ fz_status fz__check_numbers(const fz_expression *e, const fz_array *const arrays
         fz_constant number = {.kind = e->kinds[k]};
         memcpy(&number.value, arrays[k]->data, fz_dtype_size(number.kind.dtype));
         if (!fz__integer_fits(&number, e->source[i].dtype))
-            return fz__fail(FZ_ERROR_VALUE, "expression: %s is %lld, which does not fit %s", e->names[k],
+            return fz__fail(FZ_ERROR_RANGE, "expression: %s is %lld, which does not fit %s", e->names[k],
                             (long long)number.value.integer, fz_dtype_name(e->source[i].dtype));
     }
     return FZ_OK;

@@ -6,6 +6,7 @@
 PyObject *fzpy_raise(fz_status status) {
     PyObject *type = status == FZ_ERROR_DTYPE    ? PyExc_TypeError
                      : status == FZ_ERROR_MEMORY ? PyExc_MemoryError
+                     : status == FZ_ERROR_RANGE  ? PyExc_OverflowError
                                                  : PyExc_ValueError;
     const char *text =
         fz_error_message(); /* may quote bytes that are no UTF-8, or be cut within a character */

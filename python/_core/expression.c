@@ -569,6 +569,12 @@ static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t narg
     destination to = {NULL, NPY_SAME_KIND_CASTING, false};
     if (fzpy_parse(&signature, args, nargs, kwnames, values) < 0 || read_options(values, &to) < 0)
         return NULL;
+    for (int k = 1; k < 3; k++) {
+        if (values[k] && values[k] != Py_None && !PyMapping_Check(values[k]))
+            return PyErr_Format(PyExc_TypeError,
+                                "evaluate: %s is of type %s; a mapping of names to values would do",
+                                signature.names[k], Py_TYPE(values[k])->tp_name);
+    }
     if (values[3] != Py_None) to.out = values[3];
     PyObject *self = find_expression(core, values[0]);
     if (!self) return NULL;

@@ -254,11 +254,37 @@ def calculate(name: str, numbers: Sequence[Number]) -> Number:
 # ---- text --------------------------------------------------------------------------------------------------
 
 
+class _Refusal(Exception):
+    """What is wrong with a node of the tree; parse says where that is."""
+
+    def __init__(self, node: Any, message: str, kind: type[Exception] = ValueError) -> None:
+        self.node, self.message, self.kind = node, message, kind
+
+
 def parse(text: str) -> Program:
     """The program of an expression's text."""
     if not isinstance(text, str):
         raise TypeError(f"expression: it must be a str, not {type(text).__name__}")
-    body = _parse_tree(text).body
+    try:
+        return _build(_parse_tree(text).body)
+    except _Refusal as refusal:
+        node = refusal.node
+        line = text.strip().split("\n")[node.lineno - 1].encode()
+        column = len(line[: node.col_offset].decode(errors="replace")) + 1
+        place = _place(text, node.lineno, column)
+        raise refusal.kind(f"expression: {place}: {refusal.message}") from None
+
+
+def _place(text: str, line: int, column: int) -> str:
+    """A place in the text without the space around it, counted in characters, as one in the text."""
+    above = text[: len(text) - len(text.lstrip())]
+    if line == 1:
+        column += len(above) - (above.rfind("\n") + 1)
+    line += above.count("\n")
+    return f"column {column}" if line == 1 else f"line {line}, column {column}"
+
+
+def _build(body: _ast.expr) -> Program:
     builder = Builder()
     reduction = _closing_reduction(body)
     if reduction:
@@ -267,7 +293,7 @@ def parse(text: str) -> Program:
     is_tuple = isinstance(body, _ast.Tuple)
     parts = body.elts if isinstance(body, _ast.Tuple) else [body]
     if not parts:
-        raise _error(body, "an empty tuple has nothing to compute")
+        raise _Refusal(body, "an empty tuple has nothing to compute")
     walk = _Walk(builder)
     return builder.finish([walk.run(part) for part in parts], is_tuple)
 
@@ -276,18 +302,15 @@ def _parse_tree(text: str) -> _ast.Expression:
     try:
         tree = compile(text.strip(), "<expression>", "eval", _ast.PyCF_ONLY_AST)
     except SyntaxError as error:
-        column = max(error.offset or 0, 1)
-        raise BadSyntax(f"expression: column {column}: {error.msg}", *error.args[1:2]) from None
+        place = _place(text, error.lineno or 1, max(error.offset or 0, 1))
+        raise BadSyntax(f"expression: {place}: {error.msg}", *error.args[1:2]) from None
     except ValueError as error:  # a lone surrogate; in some versions a zero byte
-        raise BadSyntax(f"expression: column {getattr(error, 'start', 0) + 1}: {error}") from None
+        place = _place(text, 1, getattr(error, "start", 0) + 1)
+        raise BadSyntax(f"expression: {place}: {error}") from None
     except (RecursionError, MemoryError):
         raise ValueError("expression: it is nested too deeply for Python's parser; split it") from None
     assert isinstance(tree, _ast.Expression)
     return tree
-
-
-def _error(node: Any, message: str, kind: type[Exception] = ValueError) -> Exception:
-    return kind(f"expression: column {node.col_offset + 1}: {message}")
 
 
 def _closing_reduction(body: _ast.expr) -> tuple[str, Axis, _ast.expr] | None:
@@ -298,7 +321,7 @@ def _closing_reduction(body: _ast.expr) -> tuple[str, Axis, _ast.expr] | None:
         return None
     given = [*body.args[1:], *(keyword.value for keyword in body.keywords)]
     if len(given) > 1 or any(keyword.arg != "axis" for keyword in body.keywords):
-        raise _error(body, f"{body.func.id} takes an argument and axis")
+        raise _Refusal(body, f"{body.func.id} takes an argument and axis")
     if not given:
         return body.func.id, None, body.args[0]
     return body.func.id, _read_axis(given[0]), body.args[0]
@@ -318,8 +341,14 @@ def _read_index(node: Any) -> int:
     if isinstance(node, _ast.UnaryOp) and isinstance(node.op, _ast.USub):
         node, sign = node.operand, -1
     if not isinstance(node, _ast.Constant) or type(node.value) is not int:
-        raise _error(node, "axis must be an integer, a tuple of them or None")
+        raise _Refusal(node, "axis must be an integer, a tuple of them or None")
     return sign * node.value
+
+
+def _clip_name(given: Sequence[bool]) -> str:
+    """The operation on those arguments of clip that are there."""
+    low, high = (*given[1:], False, False)[:2]
+    return "clip" if low and high else "maximum" if low else "minimum" if high else "positive"
 
 
 class _Walk:
@@ -341,7 +370,7 @@ class _Walk:
             try:
                 self.results.append(join())
             except (ValueError, TypeError) as error:
-                raise _error(node, str(error), type(error)) from None
+                raise _Refusal(node, str(error), type(error)) from None
         return self.results.pop()
 
     def visit(self, node: Any) -> tuple[Callable[[], int], Sequence[Any]]:
@@ -349,7 +378,7 @@ class _Walk:
         handler = _VISITS.get(type(node))
         if handler is None:
             kind, message = _REFUSED.get(type(node), (ValueError, "this is not arithmetic"))
-            raise _error(node, message, kind)
+            raise _Refusal(node, message, kind)
         joined: tuple[Callable[[], int], Sequence[Any]] = handler(self, node)
         return joined
 
@@ -360,22 +389,22 @@ class _Walk:
 
     def visit_name(self, node: _ast.Name) -> tuple[Callable[[], int], Sequence[Any]]:
         if node.id.startswith("__"):
-            raise _error(node, f"the name {node.id} is not allowed")
+            raise _Refusal(node, f"the name {node.id} is not allowed")
         return (lambda: self.builder.name(node.id)), ()
 
     def visit_constant(self, node: _ast.Constant) -> tuple[Callable[[], int], Sequence[Any]]:
         if isinstance(node.value, complex):
-            raise _error(node, "complex numbers are not supported", TypeError)
+            raise _Refusal(node, "complex numbers are not supported", TypeError)
         if isinstance(node.value, (str, bytes)):
-            raise _error(node, "text is not supported", TypeError)
+            raise _Refusal(node, "text is not supported", TypeError)
         if not isinstance(node.value, (bool, int, float)):
-            raise _error(node, f"{node.value!r} is no number")
+            raise _Refusal(node, f"{node.value!r} is no number")
         value = node.value
         return (lambda: self.builder.constant(value)), ()
 
     def visit_binary(self, node: _ast.BinOp) -> tuple[Callable[[], int], Sequence[Any]]:
         if type(node.op) not in _BINARY:
-            raise _error(node, "@ is not arithmetic on elements")
+            raise _Refusal(node, "@ is not arithmetic on elements")
         name = _BINARY[type(node.op)][0]
         build = self.builder.power if name == "power" else None
         join = (
@@ -385,44 +414,53 @@ class _Walk:
 
     def visit_unary(self, node: _ast.UnaryOp) -> tuple[Callable[[], int], Sequence[Any]]:
         if type(node.op) not in _UNARY:
-            raise _error(node, "not is for single truth values; ~ would do", TypeError)
+            raise _Refusal(node, "not is for single truth values; ~ would do", TypeError)
         name = _UNARY[type(node.op)][0]
         return (lambda: self.builder.operation(name, *self.take(1))), (node.operand,)
 
     def visit_compare(self, node: _ast.Compare) -> tuple[Callable[[], int], Sequence[Any]]:
         if len(node.ops) > 1:
-            raise _error(node, "a chain of comparisons; (a < b) & (b < c) would do", TypeError)
+            raise _Refusal(node, "a chain of comparisons; (a < b) & (b < c) would do", TypeError)
         if type(node.ops[0]) not in _COMPARE:
-            raise _error(node, "is and in are not arithmetic")
+            raise _Refusal(node, "is and in are not arithmetic")
         name = _COMPARE[type(node.ops[0])][0]
         return (lambda: self.builder.operation(name, *self.take(2))), (node.left, node.comparators[0])
 
     def visit_call(self, node: _ast.Call) -> tuple[Callable[[], int], Sequence[Any]]:
         if not isinstance(node.func, _ast.Name):
-            raise _error(node, "only functions of the table can be called, by their names")
+            raise _Refusal(node, "only functions of the table can be called, by their names")
         name = _ALIASES.get(node.func.id, node.func.id)
         if name in _COMPLEX:
-            raise _error(node, f"{name} is for complex numbers, which are not supported", TypeError)
+            raise _Refusal(node, f"{name} is for complex numbers, which are not supported", TypeError)
         if name == "contains":
-            raise _error(node, "contains is for text, which is not supported", TypeError)
+            raise _Refusal(node, "contains is for text, which is not supported", TypeError)
         if name in _REDUCTIONS:
-            raise _error(node, f"{name} can only be the outermost function")
+            raise _Refusal(node, f"{name} can only be the outermost function")
         if name in _PLACES:
-            raise _error(node, f"{name} is not for expressions; forzium.{name} of an array would do")
+            raise _Refusal(node, f"{name} is not for expressions; forzium.{name} of an array would do")
         if node.keywords:
-            raise _error(node, f"{name} takes no keywords here")
+            raise _Refusal(node, f"{name} takes no keywords here")
         count = len(node.args)
+        if name == "clip" and 1 <= count <= 3:
+            return self.visit_clip(node.args)
         if name in _DTYPES:
             if count != 1:
-                raise _error(node, f"{name} converts one argument; {count} were given", TypeError)
+                raise _Refusal(node, f"{name} converts one argument; {count} were given", TypeError)
             return (lambda: self.builder.add(_CONVERSION, *self.take(1), _DTYPES[name])), node.args
         if name == "ones_like" and count == 1:
             return (
                 lambda: self.builder.operation("power", *self.take(1), self.builder.constant(0))
             ), node.args
         if name not in _OPS:
-            raise _error(node, f"there is no function {node.func.id}")
+            raise _Refusal(node, f"there is no function {node.func.id}")
         return (lambda: self.builder.operation(name, *self.take(count))), node.args
+
+    def visit_clip(self, args: Sequence[Any]) -> tuple[Callable[[], int], Sequence[Any]]:
+        """Bounds may be None, or absent."""
+        given = [not (isinstance(arg, _ast.Constant) and arg.value is None) for arg in args]
+        name = _clip_name(given)
+        parts = [arg for arg, is_given in zip(args, given, strict=True) if is_given]
+        return (lambda: self.builder.operation(name, *self.take(len(parts)))), parts
 
 
 _VISITS: dict[type, Callable[..., Any]] = {
@@ -474,6 +512,13 @@ class Symbol:
 
 
 def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
+    if name == "clip" and 1 <= len(operands) <= 3:
+        name = _clip_name([operand is not None for operand in operands])
+        operands = [operand for operand in operands if operand is not None]
+    if name in _REDUCTIONS:
+        raise TypeError(
+            f"fuse: {name} is no arithmetic on elements; evaluate takes {name}(...) around the text"
+        )
     nodes = []
     for operand in operands:
         if isinstance(operand, Symbol):
@@ -529,12 +574,18 @@ for _method, _name in {
 
 def trace(function: Callable[..., Any]) -> Program:
     """The program that a function of arithmetic comes to when it is called with symbols."""
-    parameters = inspect.signature(function).parameters
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:
+        raise TypeError(
+            f"fuse: {name} does not say which arguments it takes; a Python function would do"
+        ) from None
     for parameter in parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise TypeError(f"fuse: {parameter} must be a plain parameter")
+            raise TypeError(f"fuse: {name}'s {parameter} is not plain; arguments by position alone would do")
         if parameter.default is not parameter.empty:
-            raise TypeError(f"fuse: {parameter.name} must have no default")
+            raise TypeError(f"fuse: {name}'s {parameter.name} has a default; arguments without would do")
     builder = Builder()
     result = function(*(Symbol(builder, builder.name(name)) for name in parameters))
     is_tuple = isinstance(result, tuple)

@@ -434,6 +434,12 @@ def test_a_name_without_a_value_is_a_key_error_and_a_value_error():
         forzium.evaluate("print + 1", {}, {})
 
 
+def test_what_has_no_names_is_a_type_error():
+    for arguments in ((3,), ({}, 3)):
+        with pytest.raises(TypeError, match="a mapping of names to values would do"):
+            forzium.evaluate("a + 1", *arguments)
+
+
 def test_syntax_errors_are_syntax_errors():
     with pytest.raises(SyntaxError):
         forzium.evaluate("2+")
@@ -467,6 +473,46 @@ def test_shapes_and_dtypes_that_do_not_fit():
     assert (out == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("ä + a.b", "column 5"),
+        ("  \ta.b", "column 4"),
+        ("  é + a @ a", "column 7"),
+        ("  é + (a", "column 7"),
+        ("(a +\n a.b)", "line 2, column 2"),
+        ("\n  a.b", "line 2, column 3"),
+    ],
+)
+def test_places_are_counted_in_characters_of_the_text(text, place):
+    with pytest.raises(ValueError, match=f"^expression: {place}: "):
+        forzium.evaluate(text, {"a": 1.0, "é": 1.0, "ä": 1.0})
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize(
+    "bounds",
+    ["1, 2", "None, 2", "1, None", "1", "None, None", "-300, 300", "-300, 2", "1, 300"],
+)
+def test_clip_takes_bounds_as_numpys(dtype, bounds):
+    a = np.arange(5).astype(dtype)
+    low, high = (*eval(f"({bounds},)"), None)[:2]
+    want = np.clip(a, low, high)
+    got = forzium.evaluate(f"clip(a, {bounds})", {"a": a})
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+    fused = forzium.fuse(lambda x: np.clip(x, low, high))(a)
+    np.testing.assert_array_equal(fused, want)
+
+
+@pytest.mark.parametrize("text", ["a + 300", "a + b", "clip(a, 300, 400)", "maximum(a, 300)"])
+def test_integers_beyond_the_dtype_are_numpys_error(text):
+    out = np.zeros(3, np.int8)
+    with pytest.raises(OverflowError, match=r"300.*int8"):
+        forzium.evaluate(text, {"a": out, "b": 300}, out=out)
+    assert not out.any()
+
+
 # ---- objects -----------------------------------------------------------------------------------------------
 
 
@@ -497,6 +543,12 @@ def test_fuse_refuses_what_depends_on_values():
         forzium.fuse(lambda *x: x)
     with pytest.raises(TypeError):
         forzium.fuse(3)
+    with pytest.raises(TypeError, match="fuse: sum's axis has a default"):
+        forzium.fuse(np.sum)
+    with pytest.raises(TypeError, match="fuse: sum is no arithmetic on elements"):
+        forzium.fuse(lambda x: np.sum(x))
+    with pytest.raises(TypeError, match="fuse: int does not say"):
+        forzium.fuse(int)
 
 
 def test_expression_objects():
