@@ -8,8 +8,9 @@ static void transpose_block(const char *src, ptrdiff_t src_stride, char *dst, pt
     for (int i = 0; i < SIDE; i++) memcpy(dst + i * dst_stride, &rows[i], sizeof rows[i]);
 }
 
-static void transpose_edge(size_t rows, size_t columns, const char *src, ptrdiff_t src_stride, char *dst,
-                           ptrdiff_t dst_stride) {
+/* Where there is no room for a block. */
+static void transpose_narrow(size_t rows, size_t columns, const char *src, ptrdiff_t src_stride, char *dst,
+                             ptrdiff_t dst_stride) {
     for (size_t j = 0; j < columns; j++) {
         for (size_t i = 0; i < rows; i++)
             memcpy(dst + (ptrdiff_t)j * dst_stride + i * sizeof(T),
@@ -17,19 +18,20 @@ static void transpose_edge(size_t rows, size_t columns, const char *src, ptrdiff
     }
 }
 
+/* The last blocks of rows and columns overlap their neighbours. */
 extern fz_transpose_tile FZ_KERNEL(transpose);
 void FZ_KERNEL(transpose)(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
                           ptrdiff_t dst_stride) {
-    const char *from = src;
-    char *to = dst;
-    const size_t whole_rows = rows - rows % SIDE, whole_columns = columns - columns % SIDE;
-    for (size_t j = 0; j < whole_columns; j += SIDE) {
-        for (size_t i = 0; i < whole_rows; i += SIDE)
-            transpose_block(from + (ptrdiff_t)i * src_stride + j * sizeof(T), src_stride,
-                            to + (ptrdiff_t)j * dst_stride + i * sizeof(T), dst_stride);
+    if (rows < SIDE || columns < SIDE) {
+        transpose_narrow(rows, columns, src, src_stride, dst, dst_stride);
+        return;
     }
-    transpose_edge(rows - whole_rows, columns, from + (ptrdiff_t)whole_rows * src_stride, src_stride,
-                   to + whole_rows * sizeof(T), dst_stride);
-    transpose_edge(whole_rows, columns - whole_columns, from + whole_columns * sizeof(T), src_stride,
-                   to + (ptrdiff_t)whole_columns * dst_stride, dst_stride);
+    for (size_t j = 0; j < columns; j += SIDE) {
+        const size_t column = j + SIDE <= columns ? j : columns - SIDE;
+        for (size_t i = 0; i < rows; i += SIDE) {
+            const size_t row = i + SIDE <= rows ? i : rows - SIDE;
+            transpose_block((const char *)src + (ptrdiff_t)row * src_stride + column * sizeof(T), src_stride,
+                            (char *)dst + (ptrdiff_t)column * dst_stride + row * sizeof(T), dst_stride);
+        }
+    }
 }

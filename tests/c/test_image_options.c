@@ -1,0 +1,186 @@
+/* conv2d and pooling with all their options, drawn at random, against plain loops: whole numbers, so that every sum is
+   exact, against unmapped pages. */
+#include "instruction_set.h"
+#include "operand.h"
+
+static uint64_t state = 21;
+static operand x, weight, bias, out;
+
+static ptrdiff_t draw(ptrdiff_t least, ptrdiff_t most) {
+    return least + (ptrdiff_t)random_below(&state, (size_t)(most - least + 1));
+}
+
+static void fill_whole(const fz_array *a) {
+    for (ptrdiff_t i = 0; i < view_size(a); i++) put(a, i, (double)draw(-9, 9));
+}
+
+static void place(operand *o, fz_dtype dtype, int ndim, const ptrdiff_t shape[]) {
+    operand_place(o, dtype, ndim, shape, NULL, draw(0, 1) ? AT_BEGIN : AT_END, 0);
+    fill_whole(&o->view);
+}
+
+/* Of an image (n, c, h, w), or (n, h, w, c). */
+static ptrdiff_t index_of(const fz_array *a, bool last, const ptrdiff_t at[4]) {
+    const ptrdiff_t places[4] = {at[0], last ? at[2] : at[1], last ? at[3] : at[2], last ? at[1] : at[3]};
+    ptrdiff_t index = 0;
+    for (int d = 0; d < 4; d++) index = index * a->shape[d] + places[d];
+    return index;
+}
+
+static void set_shape(bool last, ptrdiff_t n, ptrdiff_t c, ptrdiff_t h, ptrdiff_t w, ptrdiff_t shape[4]) {
+    const ptrdiff_t planes[4] = {n, c, h, w}, pixels[4] = {n, h, w, c};
+    memcpy(shape, last ? pixels : planes, sizeof planes);
+}
+
+/* Where an element of a window lies along an axis, which may be beyond x. */
+static bool is_inside(ptrdiff_t at, ptrdiff_t n) { return at >= 0 && at < n; }
+
+/* ---- conv2d ---------------------------------------------------------------------------------------------------- */
+
+typedef struct layer {
+    ptrdiff_t n, inputs, outputs, side[2], window[2]; /* inputs and outputs: of a group */
+    fz_conv2d_options options;
+} layer;
+
+static layer draw_layer(void) {
+    const bool depthwise = draw(0, 2) == 0;
+    layer l = {.n = draw(1, 2), .inputs = depthwise ? 1 : draw(1, 5), .options = FZ_CONV2D_DEFAULTS};
+    l.outputs = depthwise ? 1 : draw(0, 1) ? draw(1, 4) : draw(5, 40);
+    l.options.groups = depthwise ? draw(1, 40) : draw(1, 2);
+    l.options.channels_last = (int)draw(0, 1);
+    for (int d = 0; d < 2; d++) {
+        fz_conv2d_options *o = &l.options;
+        l.window[d] = draw(1, 5);
+        o->stride[d] = draw(1, 3);
+        o->dilation[d] = draw(1, 2);
+        for (int side = 0; side < 2; side++) o->padding[d][side] = draw(0, 3);
+        const ptrdiff_t least = (l.window[d] - 1) * o->dilation[d] + 1 - o->padding[d][0] - o->padding[d][1];
+        l.side[d] = draw(least > 1 ? least : 1, (least > 1 ? least : 1) + 19);
+    }
+    return l;
+}
+
+static double convolved(const layer *l, ptrdiff_t n, ptrdiff_t o, ptrdiff_t i, ptrdiff_t j) {
+    const fz_conv2d_options *given = &l->options;
+    double sum = get(&bias.view, o);
+    for (ptrdiff_t c = 0; c < l->inputs; c++)
+        for (ptrdiff_t p = 0; p < l->window[0]; p++)
+            for (ptrdiff_t q = 0; q < l->window[1]; q++) {
+                const ptrdiff_t row = i * given->stride[0] + p * given->dilation[0] - given->padding[0][0],
+                                column = j * given->stride[1] + q * given->dilation[1] - given->padding[1][0];
+                if (!is_inside(row, l->side[0]) || !is_inside(column, l->side[1])) continue;
+                const ptrdiff_t at[4] = {n, o / l->outputs * l->inputs + c, row, column};
+                sum += get(&x.view, index_of(&x.view, given->channels_last, at)) *
+                       get(&weight.view, ((o * l->inputs + c) * l->window[0] + p) * l->window[1] + q);
+            }
+    return sum;
+}
+
+static void test_layer(fz_dtype dtype, int trial) {
+    layer l = draw_layer();
+    const ptrdiff_t groups = l.options.groups;
+    check_case("conv2d %s, layer %d", fz_dtype_name(dtype), trial);
+    ptrdiff_t shape[4];
+    set_shape(l.options.channels_last, l.n, groups * l.inputs, l.side[0], l.side[1], shape);
+    place(&x, dtype, 4, shape);
+    place(&weight, dtype, 4, (ptrdiff_t[]){groups * l.outputs, l.inputs, l.window[0], l.window[1]});
+    place(&bias, dtype, 1, (ptrdiff_t[]){groups * l.outputs});
+    fz_dtype result;
+    int ndim;
+    const fz_status fits =
+        fz_conv2d_shape(&x.view, &weight.view, &bias.view, &l.options, &result, &ndim, shape);
+    if (!CHECK(fits == FZ_OK && result == dtype && ndim == 4, "%s", fz_error_message())) return;
+    place(&out, dtype, 4, shape);
+    operand_scribble(&out);
+    operand_remember(&x), operand_remember(&weight), operand_remember(&out);
+    if (!CHECK(fz_conv2d(&x.view, &weight.view, &bias.view, &l.options, &out.view) == FZ_OK, "%s",
+               fz_error_message()))
+        return;
+    const bool last = l.options.channels_last;
+    const ptrdiff_t h = shape[last ? 1 : 2], w = shape[last ? 2 : 3];
+    ptrdiff_t wrong = 0;
+    for (ptrdiff_t n = 0; n < l.n; n++)
+        for (ptrdiff_t o = 0; o < groups * l.outputs; o++)
+            for (ptrdiff_t i = 0; i < h * w; i++) {
+                const ptrdiff_t at[4] = {n, o, i / w, i % w};
+                wrong += get(&out.view, index_of(&out.view, last, at)) != convolved(&l, n, o, i / w, i % w);
+            }
+    CHECK(wrong == 0, "%td elements are wrong", wrong);
+    CHECK(operand_unchanged_around(&out), "wrote beside the output");
+    CHECK(operand_unchanged(&x) && operand_unchanged(&weight), "wrote an input");
+}
+
+/* ---- pooling --------------------------------------------------------------------------------------------------- */
+
+static fz_pool2d_options draw_pool(fz_pooling pooling, ptrdiff_t side[2]) {
+    fz_pool2d_options o = {.channels_last = (int)draw(0, 1), .ceil_mode = (int)draw(0, 1)};
+    o.count_padding = (int)draw(0, 1);
+    for (int d = 0; d < 2; d++) {
+        o.window[d] = draw(1, 9);
+        o.stride[d] = draw(1, 4);
+        o.dilation[d] = pooling == FZ_POOLING_MAX ? draw(1, 2) : 1;
+        o.padding[d] = draw(0, o.window[d] / 2);
+        const ptrdiff_t least = (o.window[d] - 1) * o.dilation[d] + 1 - 2 * o.padding[d];
+        side[d] = draw(least > 1 ? least : 1, (least > 1 ? least : 1) + 24);
+    }
+    return o;
+}
+
+static double pooled(fz_pooling pooling, const fz_pool2d_options *o, const ptrdiff_t side[2],
+                     const ptrdiff_t at[4]) {
+    double largest = -INFINITY, sum = 0;
+    ptrdiff_t seen = 0, counted = 0;
+    for (ptrdiff_t p = 0; p < o->window[0]; p++)
+        for (ptrdiff_t q = 0; q < o->window[1]; q++) {
+            const ptrdiff_t row = at[2] * o->stride[0] + p * o->dilation[0] - o->padding[0],
+                            column = at[3] * o->stride[1] + q * o->dilation[1] - o->padding[1];
+            counted += row < side[0] + o->padding[0] && column < side[1] + o->padding[1];
+            if (!is_inside(row, side[0]) || !is_inside(column, side[1])) continue;
+            const double value =
+                get(&x.view, index_of(&x.view, o->channels_last, (ptrdiff_t[]){at[0], at[1], row, column}));
+            largest = value > largest ? value : largest;
+            sum += value;
+            seen++;
+        }
+    return pooling == FZ_POOLING_MAX ? largest : sum / (double)(o->count_padding ? counted : seen);
+}
+
+static void test_pool(fz_dtype dtype, fz_pooling pooling, int trial) {
+    ptrdiff_t side[2], shape[4];
+    const fz_pool2d_options o = draw_pool(pooling, side);
+    const ptrdiff_t images = draw(1, 2), channels = draw(1, 9);
+    check_case("pooling %d of %s, trial %d", (int)pooling, fz_dtype_name(dtype), trial);
+    set_shape(o.channels_last, images, channels, side[0], side[1], shape);
+    place(&x, dtype, 4, shape);
+    fz_dtype result;
+    if (!CHECK(fz_pool2d_shape(pooling, &x.view, &o, &result, shape) == FZ_OK, "%s", fz_error_message()))
+        return;
+    place(&out, result, 4, shape);
+    operand_scribble(&out);
+    operand_remember(&x), operand_remember(&out);
+    if (!CHECK(fz_pool2d(pooling, &x.view, &o, &out.view) == FZ_OK, "%s", fz_error_message())) return;
+    const ptrdiff_t h = shape[o.channels_last ? 1 : 2], w = shape[o.channels_last ? 2 : 3];
+    ptrdiff_t wrong = 0;
+    for (ptrdiff_t plane = 0; plane < images * channels; plane++)
+        for (ptrdiff_t i = 0; i < h * w; i++) {
+            const ptrdiff_t at[4] = {plane / channels, plane % channels, i / w, i % w};
+            const double want = pooled(pooling, &o, side, at);
+            wrong += get(&out.view, index_of(&out.view, o.channels_last, at)) !=
+                     (result == FZ_FLOAT32 ? (double)(float)want : want);
+        }
+    CHECK(wrong == 0, "%td elements are wrong", wrong);
+    CHECK(operand_unchanged_around(&out) && operand_unchanged(&x), "wrote beside the output");
+}
+
+int main(void) {
+    check_begin_kernels();
+    operand *const all[] = {&x, &weight, &bias, &out};
+    for (int i = 0; i < 4; i++) *all[i] = operand_create(1 << 20);
+    for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
+        for (int trial = 0; trial < 400; trial++) test_layer(dtype, trial);
+        for (int trial = 0; trial < 300; trial++) test_pool(dtype, FZ_POOLING_MAX, trial);
+        for (int trial = 0; trial < 300; trial++) test_pool(dtype, FZ_POOLING_MEAN, trial);
+    }
+    for (int i = 0; i < 4; i++) operand_destroy(all[i]);
+    return check_end();
+}
