@@ -10,6 +10,7 @@
 
 #include "vec.h"
 
+#if defined(FZ_T_float32)
 /* clang-format off */
 static const T GELU_PIECES[][32] = {
 {0x1.fd3f0cp-4f, 0x1.7d597p-2f, 0x1.413454p-1f, 0x1.c1ce46p-1f, 0x1.402998p+0f, 0x1.befd84p+0f, 0x1.20fd5cp+1f, 0x1.6038dep+1f, 0x1.c0a6cep+1f, 0x1.200022p+2f, 0x1.60ff8ep+2f, 0x1.ap+2f, 0x1p+3f, 0x1.4p+3f, 0x1.8p+3f, 0x1.cp+3f, 0x1.011cap-3f, 0x1.7e5bb6p-2f, 0x1.40b49p-1f, 0x1.c16528p-1f, 0x1.3f7858p+0f, 0x1.c054fp+0f, 0x1.1f3996p+1f, 0x1.5f67ep+1f, 0x1.be57dp+1f, 0x1.20d03ep+2f, 0x1.60c858p+2f, 0x1.9f04d2p+2f, 0x1.006438p+3f, 0x1.3ff68ap+3f, 0x1.80c046p+3f, 0x1.b8bec8p+3f},
@@ -22,5 +23,6 @@ static const T GELU_PIECES[][32] = {
 {-0x1.ab4de6p-15f, -0x1.3c27dcp-10f, -0x1.d68ca2p-9f, -0x1.d3aa22p-10f, -0x1.24f3fap-11f, 0x1.4aed58p-10f, 0x1.06daeap-10f, 0x1.626228p-13f, -0x1.71d7fcp-13f, -0x1.8af00ep-16f, -0x1.34bb7ap-15f, 0, 0, 0, 0, 0, 0x1.c7ab58p-8f, 0x1.d9b474p-9f, 0x1.4f05f6p-9f, 0x1.342d4cp-10f, 0x1.3c8da8p-11f, 0x1.c7acd6p-13f, 0x1.a3d0b4p-14f, 0x1.7b53ecp-15f, 0x1.d846dep-17f, 0x1.00759ep-18f, 0x1.41537ap-20f, 0x1.fc9c62p-22f, 0x1.18d1ep-23f, 0x1.0a1fa6p-25f, 0x1.41d9e4p-27f, 0x1.7a3aecp-29f},
 };
 /* clang-format on */
+#endif
 
 #endif

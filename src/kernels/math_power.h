@@ -5,6 +5,100 @@
 
 #include "math_growth.h"
 
+/* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
+FZ_INLINE vec exp2_series(vec f) {
+#if defined(FZ_T_float32)
+    static const T c[] = {0x1.62e43p-1f, 0x1.ebfbep-3f, 0x1.c6b08ep-5f, 0x1.3b2ab6p-7f};
+#else
+    static const T c[] = {0x1.62e42fefa39efp-1,  0x1.ebfbdff82c58fp-3,  0x1.c6b08d704a0cp-5,
+                          0x1.3b2ab6fba4e77p-7,  0x1.5d87fe78a6731p-10, 0x1.430912f86c787p-13,
+                          0x1.ffcbfc588b0c7p-17, 0x1.62c0223a5c824p-20};
+#endif
+    const int count = sizeof c / sizeof *c;
+    vec sum = vsplat(c[count - 1]);
+    for (int i = count - 2; i >= 0; i--) sum = vfma(sum, f, vsplat(c[i]));
+    return sum * f;
+}
+
+/* 2^(x.high + x.low) = result * 2^floor(k), where x.high may be beyond all exponents. The result's hi is between 1 and 2 (a
+   table's number), its lo at most 1/40 of that. */
+FZ_INLINE vpair exp2_words(vpair x, vec *k) {
+    const T limit = FZ_PER_T(170, 1100), whole = FZ_PER_T(0x1.8p19, 0x1.8p48); /* whose last bit is 1/16 */
+    const vec hi = vsmaller(vsplat(limit), vlarger(vsplat(-limit), x.high));
+    const vec low = vselect(hi == x.high, x.low, vsplat(0)), near = hi + whole;
+    *k = near - whole;
+    const vec root = vlookup(ROOT_HIGH, (mask)near), series = exp2_series((hi - *k) + low);
+    return (vpair){root, vfma(root, series, vlookup(ROOT_LOW, (mask)near))};
+}
+
+#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+/* Entry j is for significands from 1 + j/16 to 1 + (j + 1)/16, halved where j >= 8: a reciprocal c of about their middle,
+   -log2(c), and 2^(j / 16). About 1 c is 1. */
+static const double POWER_RECIPROCALS[] = {0x1p+0,    0x1.d4p-1, 0x1.bap-1, 0x1.a4p-1, 0x1.9p-1,  0x1.7ep-1,
+                                           0x1.6cp-1, 0x1.5cp-1, 0x1.4ep+0, 0x1.41p+0, 0x1.35p+0, 0x1.2ap+0,
+                                           0x1.1fp+0, 0x1.16p+0, 0x1.0dp+0, 0x1p+0};
+static const double POWER_VALUES[] = {0,
+                                      0x1.097e38ce60649p-3,
+                                      0x1.b2602497d5346p-3,
+                                      0x1.249cd2b13cd6cp-2,
+                                      0x1.6cb0f6865c8eap-2,
+                                      0x1.b0b67f4f4681p-2,
+                                      0x1.f804ae8d0cd02p-2,
+                                      0x1.1d368296b5255p-1,
+                                      -0x1.88e9c72e0b226p-2,
+                                      -0x1.4e43880e8fb6ap-2,
+                                      -0x1.15fa676bb08ffp-2,
+                                      -0x1.c0db6cdd94deep-3,
+                                      -0x1.51bab907a5c8ap-3,
+                                      -0x1.e72ec117fa5b2p-4,
+                                      -0x1.24b5b7e135a3dp-4,
+                                      0};
+static const double POWER_ROOTS[] = {0x1p+0,
+                                     0x1.0b5586cf9890fp+0,
+                                     0x1.172b83c7d517bp+0,
+                                     0x1.2387a6e756238p+0,
+                                     0x1.306fe0a31b715p+0,
+                                     0x1.3dea64c123422p+0,
+                                     0x1.4bfdad5362a27p+0,
+                                     0x1.5ab07dd485429p+0,
+                                     0x1.6a09e667f3bcdp+0,
+                                     0x1.7a11473eb0187p+0,
+                                     0x1.8ace5422aa0dbp+0,
+                                     0x1.9c49182a3f09p+0,
+                                     0x1.ae89f995ad3adp+0,
+                                     0x1.c199bdd85529cp+0,
+                                     0x1.d5818dcfba487p+0,
+                                     0x1.ea4afa2a490dap+0};
+
+/* log2(a) = k - log2(c) + log2(1 + r): r times a polynomial, minimax within 2^-40 of it. */
+FZ_INLINE doubles log2_of(doubles a) {
+    static const double c[] = {0x1.71547652b92e9p+0,  -0x1.71547651866fcp-1, 0x1.ec709cf61744fp-2,
+                               -0x1.7154962b02533p-2, 0x1.277e15d9dce51p-2,  -0x1.ec16f591743dap-3,
+                               0x1.81499d646ca6ep-3};
+    doubles k;
+    const doubles m = dsignificand(a, &k);
+    const doubles_mask j = (doubles_mask)m >> 48;
+    const doubles r = dfma(m, dlookup(POWER_RECIPROCALS, j), dsplat(-1));
+    doubles slope = dsplat(c[6]);
+    for (int i = 5; i >= 0; i--) slope = dfma(slope, r, dsplat(c[i]));
+    return dfma(slope, r, k + dlookup(POWER_VALUES, j));
+}
+
+/* 2^x by (2^f - 1) / f for |f| <= 1/32: minimax, within 2^-28.6 of 2^f. */
+FZ_INLINE doubles exp2_of(doubles x) {
+    static const double c[] = {0x1.62e42fece88c7p-1, 0x1.ebff917bc9a6bp-3, 0x1.c6b3f746e5f67p-5};
+    const double whole = 0x1.8p48; /* whose last bit is 1/16 */
+    const doubles within = dclamp(x, 200), near = within + whole, k = near - whole, f = within - k;
+    const doubles root = dlookup(POWER_ROOTS, (doubles_mask)near);
+    const doubles slope = dfma(dfma(f, dsplat(c[2]), dsplat(c[1])), f, dsplat(c[0]));
+    return dscale_floor(dfma(root * f, slope, root), k);
+}
+
+/* x^y for x > 0 and finite, in double: 0.6 ULP. */
+FZ_INLINE vec power_of_usual(vec x, vec y) {
+    return djoin(exp2_of(log2_of(dlower(x)) * dlower(y)), exp2_of(log2_of(dupper(x)) * dupper(y)));
+}
+#else
 /* At j mod 16, for j = 11 to 23: -log2(j / 16) as two numbers, the first so short that adding an exponent is exact.
    Computed with 200 bits. */
 #if defined(FZ_T_float32)
@@ -122,31 +216,21 @@ FZ_INLINE vpair log2_words(vec a, vec shift) {
     return vsum_ordered(sum.high, sum.low + (vlookup(LOG2_LOW, (mask)near) + rest));
 }
 
-/* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
-FZ_INLINE vec exp2_series(vec f) {
-#if defined(FZ_T_float32)
-    static const T c[] = {0x1.62e43p-1f, 0x1.ebfbep-3f, 0x1.c6b08ep-5f, 0x1.3b2ab6p-7f};
-#else
-    static const T c[] = {0x1.62e42fefa39efp-1,  0x1.ebfbdff82c58fp-3,  0x1.c6b08d704a0cp-5,
-                          0x1.3b2ab6fba4e77p-7,  0x1.5d87fe78a6731p-10, 0x1.430912f86c787p-13,
-                          0x1.ffcbfc588b0c7p-17, 0x1.62c0223a5c824p-20};
+/* x^y for x > 0 and finite, |y| at most 2^100 (float64: 2^900). */
+FZ_INLINE vec power_of_usual(vec x, vec y) {
+    const vec least = vsplat(FZ_PER_T(FLT_MIN, DBL_MIN));
+    vec shift = vsplat(0);
+    if (vany_greater(least, x)) {
+        const mask tiny = x < least;
+        x = vselect(tiny, x * FZ_PER_T(0x1p25, 0x1p54), x);
+        shift = vselect(tiny, shift + FZ_PER_T(-25, -54), shift);
+    }
+    const vpair log = log2_words(x, shift), product = vproduct(y, log.high);
+    vec k;
+    const vpair root = exp2_words((vpair){product.high, vfma(y, log.low, product.low)}, &k);
+    return vscale_floor(root.high + root.low, k);
+}
 #endif
-    const int count = sizeof c / sizeof *c;
-    vec sum = vsplat(c[count - 1]);
-    for (int i = count - 2; i >= 0; i--) sum = vfma(sum, f, vsplat(c[i]));
-    return sum * f;
-}
-
-/* 2^(x.high + x.low) = result * 2^floor(k), where x.high may be beyond all exponents. The result's hi is between 1 and 2 (a
-   table's number), its lo at most 1/40 of that. */
-FZ_INLINE vpair exp2_words(vpair x, vec *k) {
-    const T limit = FZ_PER_T(170, 1100), whole = FZ_PER_T(0x1.8p19, 0x1.8p48); /* whose last bit is 1/16 */
-    const vec hi = vsmaller(vsplat(limit), vlarger(vsplat(-limit), x.high));
-    const vec low = vselect(hi == x.high, x.low, vsplat(0)), near = hi + whole;
-    *k = near - whole;
-    const vec root = vlookup(ROOT_HIGH, (mask)near), series = exp2_series((hi - *k) + low);
-    return (vpair){root, vfma(root, series, vlookup(ROOT_LOW, (mask)near))};
-}
 
 /* power, the size of x^y for x > 0 and finite, becomes x^y by the rules of C's pow (annex F). */
 FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
@@ -161,21 +245,10 @@ FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
 
 /* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
 FZ_INLINE vec vpower(vec x, vec y) {
-    const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900)), least = vsplat(FZ_PER_T(FLT_MIN, DBL_MIN));
-    const mask usual = (x >= least) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
-    const bool special = vany(~usual);
-    vec a = x, shift = vsplat(0), exponent = y;
-    if (special) {
-        const mask tiny = vabsolute(x) < least;
-        a = vabsolute(vselect(tiny, x * FZ_PER_T(0x1p25, 0x1p54), x));
-        shift = vselect(tiny, shift + FZ_PER_T(-25, -54), shift);
-        exponent = vsmaller(largest, vlarger(-largest, y));
-    }
-    const vpair log = log2_words(a, shift), product = vproduct(exponent, log.high);
-    vec k;
-    const vpair root = exp2_words((vpair){product.high, vfma(exponent, log.low, product.low)}, &k);
-    const vec size = vscale_floor(root.high + root.low, k);
-    return special ? power_of_any(x, y, size) : size;
+    const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
+    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
+    if (!vany(~usual)) return power_of_usual(x, y);
+    return power_of_any(x, y, power_of_usual(vabsolute(x), vsmaller(largest, vlarger(-largest, y))));
 }
 
 #endif

@@ -28,7 +28,7 @@ FZ_INLINE vec cosine_tail(vec z) {
 }
 
 /* Lanes whose quadrant is odd, and the sign bit where a sine is negative. */
-FZ_INLINE mask is_odd(mask quadrant) { return -(quadrant & 1); }
+FZ_INLINE lane_set is_odd(mask quadrant) { return vlanes(quadrant & 1); }
 FZ_INLINE mask sine_sign(mask quadrant) { return quadrant << (8 * sizeof(T) - 2) & (mask)vsplat((T)-0.0); }
 
 FZ_INLINE vec sine_of(angle a) {
@@ -36,7 +36,7 @@ FZ_INLINE vec sine_of(angle a) {
     const vec sine = r + vfma(r * z, sine_tail(z), a.lo);
     const vec most = vfma(z, vsplat((T)-0.5), vsplat(1)), missed = vfma(z, vsplat((T)-0.5), 1 - most);
     const vec cosine = most + vfma(z * z, cosine_tail(z), vfma(-r, a.lo, missed));
-    return (vec)((mask)vselect(is_odd(a.quadrant), cosine, sine) ^ sine_sign(a.quadrant));
+    return (vec)((mask)vpick(is_odd(a.quadrant), cosine, sine) ^ sine_sign(a.quadrant));
 }
 
 /* The sign of x is put back last, so that sin(-0) is -0. */
@@ -76,10 +76,11 @@ FZ_INLINE vec vtan(vec x) {
     const vec u = r + tail, u_low = r - u + tail, half = u * (T)0.5;
     const vec rest = vfma(-half, half, vsplat(1)),
               rest_low = vfma(-half, u_low, vcancel(-half, half, 1 - rest));
-    const mask odd = is_odd(a.quadrant);
-    const vec n = vselect(odd, rest, u), n_low = vselect(odd, rest_low, u_low);
-    const vec d = vselect(odd, u, rest), d_low = vselect(odd, u_low, rest_low);
-    return (vec)((mask)quotient_of_sums(n, n_low, d, d_low) ^ ((odd ^ (mask)x) & (mask)vsplat((T)-0.0)));
+    const lane_set odd = is_odd(a.quadrant);
+    const vec n = vpick(odd, rest, u), n_low = vpick(odd, rest_low, u_low);
+    const vec d = vpick(odd, u, rest), d_low = vpick(odd, u_low, rest_low);
+    const mask sign = (mask)x ^ a.quadrant << (8 * sizeof(T) - 1);
+    return (vec)((mask)quotient_of_sums(n, n_low, d, d_low) ^ (sign & (mask)vsplat((T)-0.0)));
 }
 
 #endif
