@@ -254,6 +254,30 @@ void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n, co
     }
 }
 
+/* ---- axes -------------------------------------------------------------------------------------------------- */
+
+fz_status fz__mark_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
+                        bool reduced[]) {
+    for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
+    if (axes && x->ndim == 0 && naxes == 1 && (axes[0] == 0 || axes[0] == -1)) return FZ_OK;
+    for (int i = 0; axes && i < naxes; i++) {
+        const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
+        if (axis < 0 || axis >= x->ndim)
+            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", operation,
+                            axes[i], x->ndim);
+        if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", operation, axes[i]);
+        reduced[axis] = true;
+    }
+    return FZ_OK;
+}
+
+void fz__reduced_shape(const fz_array *x, const bool reduced[], int keepdims, int *ndim, ptrdiff_t shape[]) {
+    *ndim = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        if (keepdims || !reduced[d]) shape[(*ndim)++] = reduced[d] ? 1 : x->shape[d];
+    }
+}
+
 /* ---- loop nests ------------------------------------------------------------------------------------------ */
 
 /* Strides of x along the output's axes: 0 where x is broadcast. */

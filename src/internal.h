@@ -74,6 +74,11 @@ bool fz__same_view(const fz_array *a, const fz_array *b);
 ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most);
 /* Both gapless and of n elements: are they the same elements, or have they none in common? */
 bool fz__same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n);
+/* reduced[d]: is axis d of x named? axes == NULL names all. A number has axis 0 as NumPy's has. FZ_ERROR_SHAPE. */
+fz_status fz__mark_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
+                        bool reduced[]);
+/* The axes that are left, or all, of which the reduced ones have length 1. */
+void fz__reduced_shape(const fz_array *x, const bool reduced[], int keepdims, int *ndim, ptrdiff_t shape[]);
 /* arrays[operands - 1] is the output, to whose shape the others broadcast. */
 fz_status fz__nest_init(fz__nest *nest, const char *operation, int operands, const fz_array *const arrays[]);
 /* A copy of what is there: a nest of few operands is a small part of its struct. */
@@ -322,13 +327,6 @@ double fz__row_first(const fz__row_group *group, int row);
 /* arrays: inputs, of one shape (strides of 0 repeat), and the output, whose axes are those of that shape, or if
    the results are numbers perhaps only those not reduced. The output may be an input; otherwise they share nothing. */
 fz_status fz__rows_run(fz__rows *rows, int inputs, const fz_array *const arrays[], const bool reduced[]);
-
-/* reduced[d]: is axis d of x named? axes == NULL names all. FZ_ERROR_SHAPE. */
-fz_status fz__mark_row_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
-                            bool reduced[]);
-/* The shape of one number for each row. */
-void fz__row_result_shape(const fz_array *x, const bool reduced[], int keepdims, int *ndim,
-                          ptrdiff_t shape[]);
 /* A row-wise operation's output. FZ_ERROR_SHAPE; FZ_ERROR_OVERLAP unless it is apart from the input, or the same view. */
 fz_status fz__check_row_output(const char *operation, const fz_array *x, const fz_array *out, int ndim,
                                const ptrdiff_t shape[]);

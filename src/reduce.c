@@ -112,20 +112,6 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
 
 /* ---- axes ------------------------------------------------------------------------------------------------- */
 
-static fz_status mark_axes(const char *name, const fz_array *x, int naxes, const int axes[], bool *reduced) {
-    for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
-    for (int i = 0; axes && i < naxes; i++) {
-        const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
-        if (x->ndim == 0 && (axes[i] == 0 || axes[i] == -1)) continue; /* NumPy's scalars have that axis */
-        if (axis < 0 || axis >= x->ndim)
-            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, axes[i],
-                            x->ndim);
-        if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", name, axes[i]);
-        reduced[axis] = true;
-    }
-    return FZ_OK;
-}
-
 fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
                           int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
     if ((unsigned)reduction >= FZ_REDUCTION_COUNT)
@@ -133,15 +119,12 @@ fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, 
     const char *name = fz_reduction_name(reduction);
     bool reduced[FZ_MAX_NDIM];
     fz_status status = fz__check_array(name, "x", x);
-    if (!status) status = mark_axes(name, x, naxes, axes, reduced);
+    if (!status) status = fz__mark_axes(name, x, naxes, axes, reduced);
     if (!status && rows[reduction].family == FZ_PLACE && axes && naxes != 1)
         status = fz__fail(FZ_ERROR_SHAPE, "%s: there are %d axes; one, or all without naming any, would do",
                           name, naxes);
     if (status) return status;
-    *ndim = 0;
-    for (int d = 0; d < x->ndim; d++) {
-        if (keepdims || !reduced[d]) shape[(*ndim)++] = reduced[d] ? 1 : x->shape[d];
-    }
+    fz__reduced_shape(x, reduced, keepdims, ndim, shape);
     return FZ_OK;
 }
 
@@ -320,7 +303,7 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     bool reduced[FZ_MAX_NDIM];
     split s;
     fz__reduction r;
-    mark_axes(name, x, naxes, axes, reduced);
+    fz__mark_axes(name, x, naxes, axes, reduced);
     split_axes(x, where, reduced, out, &s);
     r.name = name;
     r.family = rows[reduction].family;

@@ -16,31 +16,6 @@ enum {
     MOST_TILED = 64,           /* rows of a tile: some lines of the cache wide */
 };
 
-/* ---- axes ------------------------------------------------------------------------------------------------ */
-
-fz_status fz__mark_row_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
-                            bool reduced[]) {
-    for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
-    for (int i = 0; axes && i < naxes; i++) {
-        const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
-        if (x->ndim == 0 && (axes[i] == 0 || axes[i] == -1)) continue; /* NumPy's scalars have that axis */
-        if (axis < 0 || axis >= x->ndim)
-            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", operation,
-                            axes[i], x->ndim);
-        if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", operation, axes[i]);
-        reduced[axis] = true;
-    }
-    return FZ_OK;
-}
-
-void fz__row_result_shape(const fz_array *x, const bool reduced[], int keepdims, int *ndim,
-                          ptrdiff_t shape[]) {
-    *ndim = 0;
-    for (int d = 0; d < x->ndim; d++) {
-        if (keepdims || !reduced[d]) shape[(*ndim)++] = reduced[d] ? 1 : x->shape[d];
-    }
-}
-
 fz_dtype fz__row_dtype(fz_dtype dtype) {
     return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : FZ_FLOAT64;
 }

@@ -225,7 +225,7 @@ static fz_status check_input(const char *name, const fz_array *x, int naxes, con
                              bool reduced[]) {
     fz_status status = fz_init();
     if (!status) status = fz__check_array(name, "x", x);
-    return status ? status : fz__mark_row_axes(name, x, naxes, axes, reduced);
+    return status ? status : fz__mark_axes(name, x, naxes, axes, reduced);
 }
 
 static fz_status map_rows(const char *name, void (*compute)(fz__row_group *), const fz_array *x, int naxes,
@@ -257,7 +257,7 @@ static fz_status shape_of_numbers(const char *name, const fz_array *x, int naxes
                                   int keepdims, int *ndim, ptrdiff_t shape[]) {
     bool reduced[FZ_MAX_NDIM];
     const fz_status status = check_input(name, x, naxes, axes, reduced);
-    if (!status) fz__row_result_shape(x, reduced, keepdims, ndim, shape);
+    if (!status) fz__reduced_shape(x, reduced, keepdims, ndim, shape);
     return status;
 }
 
@@ -268,7 +268,7 @@ static fz_status reduce_rows(const char *name, void (*compute)(fz__row_group *),
     int ndim;
     fz_status status = check_input(name, x, naxes, axes, reduced);
     if (status) return status;
-    fz__row_result_shape(x, reduced, out && out->ndim == x->ndim, &ndim, shape);
+    fz__reduced_shape(x, reduced, out && out->ndim == x->ndim, &ndim, shape);
     status = fz__check_output(name, out, ndim, shape, 0, NULL);
     if (!status && fz_may_overlap(x, out))
         status = fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do", name);

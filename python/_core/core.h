@@ -157,6 +157,7 @@ typedef struct fzpy_axes {
     bool all;
 } fzpy_axes;
 
+int fzpy_read_axis(const char *operation, PyObject *object, int *axis);
 /* NULL (all), an int or a tuple of ints. -1 with an exception. */
 int fzpy_read_axes(const char *operation, PyObject *object, fzpy_axes *axes);
 

@@ -1,4 +1,6 @@
 /* The reductions: a FZ_REDUCTION row of ops.def is an operation here, and its family says what arguments it takes. */
+#include <limits.h>
+
 #include "core.h"
 
 /* ---- arguments --------------------------------------------------------------------------------------------- */
@@ -6,28 +8,26 @@
 /* What a reduction may be given. */
 typedef enum slot { X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, INITIAL, WHERE, CORRECTION, SLOTS } slot;
 
-static int read_axis(const char *name, PyObject *object, fzpy_axes *a) {
-    Py_ssize_t axis;
-    if (fzpy_read_size(name, "axis", object, &axis) < 0) return -1;
-    if (a->count == FZ_MAX_NDIM) {
-        PyErr_Format(PyExc_ValueError, "%s: axis names more than %d axes", name, FZ_MAX_NDIM);
-        return -1;
-    }
-    if (axis != (int)axis) {
-        PyErr_Format(PyExc_ValueError, "%s: axis %zd is out of bounds", name, axis);
-        return -1;
-    }
-    a->list[a->count++] = (int)axis;
+int fzpy_read_axis(const char *name, PyObject *object, int *axis) {
+    Py_ssize_t value;
+    if (fzpy_read_size(name, "axis", object, &value) < 0) return -1;
+    /* clipped, to be refused with the array's number of axes */
+    *axis = value > INT_MAX ? INT_MAX : value < -INT_MAX ? -INT_MAX : (int)value;
     return 0;
 }
 
 int fzpy_read_axes(const char *name, PyObject *object, fzpy_axes *a) {
-    a->count = 0;
+    a->count = 1;
     a->all = !object;
     if (a->all) return 0;
-    if (!PyTuple_Check(object)) return read_axis(name, object, a);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); i++) {
-        if (read_axis(name, PyTuple_GET_ITEM(object, i), a) < 0) return -1;
+    if (!PyTuple_Check(object)) return fzpy_read_axis(name, object, a->list);
+    if (PyTuple_GET_SIZE(object) > FZ_MAX_NDIM) {
+        PyErr_Format(PyExc_ValueError, "%s: axis names more than %d axes", name, FZ_MAX_NDIM);
+        return -1;
+    }
+    a->count = (int)PyTuple_GET_SIZE(object);
+    for (int i = 0; i < a->count; i++) {
+        if (fzpy_read_axis(name, PyTuple_GET_ITEM(object, i), &a->list[i]) < 0) return -1;
     }
     return 0;
 }

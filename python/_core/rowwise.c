@@ -1,42 +1,16 @@
 /* Row-wise operations, running sums, inner products, norms. */
-#include <limits.h>
-
 #include "core.h"
 
 /* ---- arguments -------------------------------------------------------------------------------------------- */
 
-typedef struct axes {
-    int count, list[FZ_MAX_NDIM];
-    bool all;
-} axes;
-
-static int read_axis(const char *name, PyObject *object, int *axis) {
-    Py_ssize_t value;
-    if (fzpy_read_size(name, "axis", object, &value) < 0) return -1;
-    /* clipped, to be refused with the array's number of axes */
-    *axis = value > INT_MAX ? INT_MAX : value < -INT_MAX ? -INT_MAX : (int)value;
+/* `absent` stands for an argument that is not given; None means all axes. */
+static int read_axes(const char *name, PyObject *object, int absent, fzpy_axes *a) {
+    if (object) return fzpy_read_axes(name, object == Py_None ? NULL : object, a);
+    *a = (fzpy_axes){.count = 1, .list = {absent}};
     return 0;
 }
 
-/* `absent` stands for an argument that is not given; NULL or None means all axes. */
-static int read_axes(const char *name, PyObject *object, int absent, axes *a) {
-    a->count = 1;
-    a->list[0] = absent;
-    a->all = object == Py_None;
-    if (!object || a->all) return 0;
-    if (!PyTuple_Check(object)) return read_axis(name, object, &a->list[0]);
-    if (PyTuple_GET_SIZE(object) > FZ_MAX_NDIM) {
-        PyErr_Format(PyExc_ValueError, "%s: axis names more than %d axes", name, FZ_MAX_NDIM);
-        return -1;
-    }
-    a->count = (int)PyTuple_GET_SIZE(object);
-    for (int i = 0; i < a->count; i++) {
-        if (read_axis(name, PyTuple_GET_ITEM(object, i), &a->list[i]) < 0) return -1;
-    }
-    return 0;
-}
-
-static const int *list_axes(const axes *a) { return a->all ? NULL : a->list; }
+static const int *list_axes(const fzpy_axes *a) { return a->all ? NULL : a->list; }
 
 static bool is_float(fz_dtype dtype) {
     return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
@@ -55,18 +29,11 @@ static bool is_same_view(const fz_array *a, const fz_array *b) {
     return same;
 }
 
-/* Where the result goes: `given`, or beside it where it shares memory with an input in a way that the library refuses;
-   afterwards it is copied there. */
-typedef struct output {
-    fzpy_view given, fresh;
-    fzpy_view *target;
-} output;
-
 /* What a call may do with a given output: be its first input; take any dtype, as the library converts. */
 typedef enum freedom { NOTHING = 0, IN_PLACE = 1, CONVERTS = 2 } freedom;
 
-/* dtype: of the result. */
-static int open_output(output *o, const char *name, PyObject *out, fz_dtype dtype, int ndim,
+/* Beside fzpy_output_open, whose calls may do nothing of this. dtype: of the result. */
+static int open_output(fzpy_output *o, const char *name, PyObject *out, fz_dtype dtype, int ndim,
                        const ptrdiff_t *shape, int may, int inputs, const fzpy_view *const views[]) {
     o->given.owner = o->fresh.owner = NULL;
     o->target = &o->fresh;
@@ -94,19 +61,6 @@ static int open_output(output *o, const char *name, PyObject *out, fz_dtype dtyp
     return -1;
 }
 
-static PyObject *close_output(output *o, fz_status status) {
-    PyObject *result = NULL;
-    const bool given = o->given.owner != NULL;
-    if (!status && given && o->fresh.owner) status = fz_copy(&o->fresh.array, &o->given.array);
-    if (status)
-        fzpy_raise(status);
-    else
-        result = fzpy_view_result(given ? &o->given : &o->fresh, given);
-    fzpy_view_clear(&o->given);
-    fzpy_view_clear(&o->fresh);
-    return result;
-}
-
 /* ---- softmax, log_softmax, normalize ----------------------------------------------------------------------- */
 
 typedef fz_status map_function(const fz_array *x, int naxes, const int axes[], fz_array *out);
@@ -119,9 +73,9 @@ enum { VECDOT, DOT };
 
 static PyObject *compute_map(const fzpy_operation *row, PyObject *const *values) {
     const char *name = row->signature.function;
-    axes a;
+    fzpy_axes a;
     fzpy_view x;
-    output out;
+    fzpy_output out;
     if (read_axes(name, values[1], -1, &a) < 0) return NULL;
     if (fzpy_view_input(&x, name, "x", values[0], FZPY_ANY) < 0) return NULL;
     PyObject *result = NULL;
@@ -130,7 +84,7 @@ static PyObject *compute_map(const fzpy_operation *row, PyObject *const *values)
         PyThreadState *released = fzpy_release_gil(4 * fzpy_view_size(&x));
         const fz_status status = maps[row->id](&x.array, a.count, list_axes(&a), &out.target->array);
         fzpy_retake_gil(released);
-        result = close_output(&out, status);
+        result = fzpy_output_close(&out, status);
     }
     fzpy_view_clear(&x);
     return result;
@@ -165,12 +119,12 @@ static int view_weights(weights *w, const char *name, PyObject *weight, PyObject
     return 0;
 }
 
-static PyObject *norm_view(const fzpy_operation *row, const fzpy_view *x, const axes *a, const weights *w,
-                           double eps, PyObject *given) {
+static PyObject *norm_view(const fzpy_operation *row, const fzpy_view *x, const fzpy_axes *a,
+                           const weights *w, double eps, PyObject *given) {
     const char *name = row->signature.function;
     const fzpy_view *views[3] = {x};
     int inputs = 1;
-    output out;
+    fzpy_output out;
     if (w->weight.owner) views[inputs++] = &w->weight;
     if (w->bias.owner) views[inputs++] = &w->bias;
     if (open_output(&out, name, given, float_of(x), x->array.ndim, x->shape, IN_PLACE | CONVERTS, inputs,
@@ -183,7 +137,7 @@ static PyObject *norm_view(const fzpy_operation *row, const fzpy_view *x, const 
             ? fz_layer_norm(&x->array, a->count, list_axes(a), w->weight_array, w->bias_array, eps, target)
             : fz_rms_norm(&x->array, a->count, list_axes(a), w->weight_array, eps, target);
     fzpy_retake_gil(released);
-    return close_output(&out, status);
+    return fzpy_output_close(&out, status);
 }
 
 static PyObject *compute_weighted(const fzpy_operation *row, PyObject *const *values) {
@@ -191,7 +145,7 @@ static PyObject *compute_weighted(const fzpy_operation *row, PyObject *const *va
     const bool has_bias = row->id == LAYER_NORM;
     PyObject *bias = has_bias ? values[3] : NULL, *eps_object = values[3 + has_bias], *result = NULL;
     double eps = has_bias ? 1e-5 : 1e-6;
-    axes a;
+    fzpy_axes a;
     fzpy_view x;
     weights w;
     if (eps_object && fzpy_read_double(name, "eps", eps_object, &eps) < 0) return NULL;
@@ -219,9 +173,9 @@ enum { LOGSUMEXP, NORM };
 static PyObject *compute_number(const fzpy_operation *row, PyObject *const *values) {
     const char *name = row->signature.function;
     const int keepdims = values[2] ? PyObject_IsTrue(values[2]) : 0;
-    axes a;
+    fzpy_axes a;
     fzpy_view x;
-    output out;
+    fzpy_output out;
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     if (keepdims < 0) return fzpy_name_argument(name, "keepdims"), NULL;
@@ -235,7 +189,7 @@ static PyObject *compute_number(const fzpy_operation *row, PyObject *const *valu
         PyThreadState *released = fzpy_release_gil(fzpy_view_size(&x));
         status = numbers[row->id].run(&x.array, a.count, list_axes(&a), &out.target->array);
         fzpy_retake_gil(released);
-        result = close_output(&out, status);
+        result = fzpy_output_close(&out, status);
     }
     fzpy_view_clear(&x);
     return result;
@@ -254,7 +208,7 @@ static PyObject *scan_view(const fzpy_operation *row, const fzpy_view *x, const 
     const char *name = row->signature.function;
     const ptrdiff_t size = (ptrdiff_t)fzpy_view_size(x);
     const bool flat = !axis || x->array.ndim == 0;
-    output out;
+    fzpy_output out;
     if (open_output(&out, name, given, dtype, flat ? 1 : x->array.ndim, flat ? &size : x->shape, IN_PLACE, 1,
                     &x) < 0)
         return NULL;
@@ -262,7 +216,7 @@ static PyObject *scan_view(const fzpy_operation *row, const fzpy_view *x, const 
     const fz_status status =
         (row->id == CUMSUM ? fz_cumsum : fz_cumprod)(&x->array, axis, &out.target->array);
     fzpy_retake_gil(released);
-    return close_output(&out, status);
+    return fzpy_output_close(&out, status);
 }
 
 static PyObject *compute_scan(const fzpy_operation *row, PyObject *const *values) {
@@ -271,7 +225,7 @@ static PyObject *compute_scan(const fzpy_operation *row, PyObject *const *values
     int axis = 0;
     fz_dtype dtype;
     fzpy_view x;
-    if (!flat && read_axis(name, values[1], &axis) < 0) return NULL;
+    if (!flat && fzpy_read_axis(name, values[1], &axis) < 0) return NULL;
     if (chosen && fzpy_convert_dtype(name, values[2], &dtype, FZPY_ANY) < 0) return NULL;
     if (fzpy_view_input(&x, name, "x", values[0], FZPY_ANY) < 0) return NULL;
     if (!chosen) dtype = scanned(x.array.dtype);
@@ -288,7 +242,7 @@ static PyObject *multiply_views(const fzpy_operation *row, const fzpy_view *a, c
     const bool along = row->id == VECDOT;
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
-    output out;
+    fzpy_output out;
     fz_status status = along ? fz_vecdot_shape(&a->array, &b->array, axis, &ndim, shape)
                              : fz_dot_shape(&a->array, &b->array, &ndim, shape);
     if (status) return fzpy_raise(status);
@@ -302,7 +256,7 @@ static PyObject *multiply_views(const fzpy_operation *row, const fzpy_view *a, c
     PyThreadState *released = fzpy_release_gil(work);
     status = along ? fz_vecdot(&a->array, &b->array, axis, target) : fz_dot(&a->array, &b->array, target);
     fzpy_retake_gil(released);
-    return close_output(&out, status);
+    return fzpy_output_close(&out, status);
 }
 
 static PyObject *compute_product(const fzpy_operation *row, PyObject *const *values) {
@@ -310,7 +264,7 @@ static PyObject *compute_product(const fzpy_operation *row, PyObject *const *val
     PyObject *result = NULL, *given = row->id == VECDOT ? NULL : values[2];
     int axis = -1;
     fzpy_view a, b;
-    if (row->id == VECDOT && values[2] && read_axis(name, values[2], &axis) < 0) return NULL;
+    if (row->id == VECDOT && values[2] && fzpy_read_axis(name, values[2], &axis) < 0) return NULL;
     if (fzpy_view_input(&a, name, "a", values[0], FZPY_ANY) < 0) return NULL;
     if (fzpy_view_input(&b, name, "b", values[1], FZPY_ANY) == 0) {
         result = multiply_views(row, &a, &b, axis, given);
