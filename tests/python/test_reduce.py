@@ -378,5 +378,5 @@ def test_nan_does_not_count_where_the_result_is_an_integer(name, identity, dtype
 def test_a_number_has_no_axis_that_is_named_twice(operation, axis):
     """As NumPy's numbers, it takes axis 0 or -1 and no more."""
     assert operation(3.0, axis=0) == operation(3.0, axis=-1)
-    with pytest.raises(ValueError, match="axis .* is out of bounds"):
+    with pytest.raises(ValueError, match=r"axis .* is out of bounds"):
         operation(3.0, axis=axis)

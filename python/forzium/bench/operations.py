@@ -103,7 +103,9 @@ def _max_pool(params: Params, x: Any) -> Any:
 
 
 def _spread(params: Params, random: np.random.Generator) -> Any:
-    """Around 1; for extremes normal deviates, whose largest seldom occurs twice."""
+    """Around 1, or whole; for extremes normal deviates, whose largest seldom occurs twice."""
+    if dtype_of(params).kind == "i":
+        return _whole(params, random)
     if params["function"] in ("max", "min", "argmax", "argmin"):
         return np.asarray(random.standard_normal(params["shape"]), dtype_of(params))
     return _array(params, random)
@@ -124,6 +126,23 @@ ROWWISE: dict[str, Callable[[Any], Any]] = {
     "log_softmax": lambda x: np.log(_softmax(x)),
     "layer_norm": _layer_norm,
     "rms_norm": lambda x: x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6),
+}
+
+
+def _vectors(params: Params, random: np.random.Generator) -> Inputs:
+    return {name: _array(params, random) for name in "xy"[: params["operands"]]}
+
+
+def _logsumexp(x: Any) -> Any:
+    largest = x.max(axis=-1)
+    return largest + np.log(np.exp(x - largest[..., None]).sum(axis=-1))
+
+
+ALONG: dict[str, Callable[..., Any]] = {
+    "cumsum": lambda x: np.cumsum(x, axis=-1),
+    "dot": np.dot,
+    "norm": lambda x: np.linalg.norm(x, axis=-1),
+    "logsumexp": _logsumexp,
 }
 
 
@@ -217,6 +236,13 @@ OPERATIONS: dict[str, Operation] = {
             x.astype(np.float64, copy=False), axis=params["axis"]
         ),
         tolerance=lambda params: 0.0 if params["function"].startswith("arg") else 4096.0,
+    ),
+    "along": Operation(
+        inputs=_vectors,
+        expected=lambda params, **arrays: ALONG[params["function"]](
+            *(x.astype(np.float64) for x in arrays.values())
+        ),
+        tolerance=lambda params: 4096.0,
     ),
     "rowwise": Operation(
         inputs=lambda params, random: {"x": _array(params, random)},

@@ -62,7 +62,7 @@ def _memory(results: Results) -> Iterable[Figure]:
     yield Figure(text, None if beyond is None else beyond <= 1e6)
 
 
-_OPERATIONS = ("elementwise", "reduce", "rowwise", "expression")
+_OPERATIONS = ("elementwise", "reduce", "along", "rowwise", "expression")
 _CACHED = 100_000
 """Elements; arrays of so many lie in the caches of one CPU."""
 

@@ -62,6 +62,13 @@ def with_output(name: str, function: Callable[..., Any], operands: Mapping[str, 
     return Timed(statement, {name: function, **operands, "out": out}, result="out")
 
 
+def along(name: str, function: Callable[..., Any], operands: Mapping[str, Any], **options: Any) -> Timed:
+    """A call on vectors, or along the last axis of one array; ``out`` among the options gets the result."""
+    names = {name: function, **operands, **options}
+    arguments = [*operands, *(f"{option}={option}" for option in options)]
+    return Timed(f"{name}({', '.join(arguments)})", names, result="out" if "out" in options else None)
+
+
 def empty_product(a: Any, b: Any) -> Any:
     """An array for the product of two matrices, or stacks of them."""
     import numpy as np

@@ -10,7 +10,7 @@ import numpy as np
 import forzium
 
 from ..functions import reduced, result_for
-from . import Timed, empty_product, with_output
+from . import Timed, along, empty_product, with_output
 
 
 def version() -> str:
@@ -74,6 +74,14 @@ def _reduce(params: Any, x: Any) -> Timed:
     return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
 
 
+def _along(params: Any, **operands: Any) -> Timed:
+    name = params["function"]
+    options = {} if name == "dot" else {"axis": -1}
+    if name == "cumsum":
+        options["out"] = np.empty_like(operands["x"])
+    return along(name, getattr(forzium, name), operands, **options)
+
+
 def _rowwise(params: Any, x: Any) -> Timed:
     name = params["function"]
     return with_output(name, getattr(forzium, name), {"x": x}, np.empty_like(x))
@@ -129,6 +137,7 @@ OPERATIONS = {
     "conv2d_list": _conv2d_list,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "along": _along,
     "rowwise": _rowwise,
     "expression": _expression,
     "max_pool2d": _max_pool2d,

@@ -93,6 +93,18 @@ def _reduce(params: Any, x: Any) -> Timed:
     return _jitted(params["function"], lambda x: function(x, axis=axis), x)
 
 
+_ALONG: dict[str, Callable[..., Any]] = {
+    "cumsum": lambda x: jnp.cumsum(x, axis=-1),
+    "dot": jnp.dot,
+    "norm": lambda x: jnp.linalg.norm(x, axis=-1),
+    "logsumexp": lambda x: jax.scipy.special.logsumexp(x, axis=-1),
+}
+
+
+def _along(params: Any, **operands: Any) -> Timed:
+    return _jitted(params["function"], _ALONG[params["function"]], *operands.values())
+
+
 def _layer_norm(x: Any) -> Any:
     centred = x - x.mean(axis=-1, keepdims=True)
     return centred * jax.lax.rsqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
@@ -138,6 +150,7 @@ OPERATIONS = {
     "pool": _pool,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "along": _along,
     "rowwise": _rowwise,
     "expression": _expression,
     "max_pool2d": _max_pool2d,

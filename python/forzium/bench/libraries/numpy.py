@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..functions import reduced, result_for
-from . import Timed, empty_product, with_output
+from . import Timed, along, empty_product, with_output
 
 
 def version() -> str:
@@ -61,6 +62,19 @@ def _reduce(params: Any, x: Any) -> Timed:
     return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
 
 
+_ALONG: dict[str, Callable[..., Any]] = {"cumsum": np.cumsum, "norm": np.linalg.norm}
+
+
+def _along(params: Any, **operands: Any) -> Timed:
+    name = params["function"]
+    if name == "dot":
+        return along(name, np.dot, operands)
+    if name not in _ALONG:
+        raise NotImplementedError(f"NumPy has no {name}")
+    options = {"out": np.empty_like(operands["x"])} if name == "cumsum" else {}
+    return along(name, _ALONG[name], operands, axis=-1, **options)
+
+
 def _expression(params: Any, **arrays: Any) -> Timed:
     return Timed(
         params["expression"], {"sum": np.sum, "where": np.where, "exp": np.exp, "sin": np.sin, **arrays}
@@ -91,6 +105,7 @@ OPERATIONS = {
     "matmul_list": _matmul_list,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "along": _along,
     "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..functions import reduced, result_for
-from . import Timed, empty_product, with_output
+from . import Timed, along, empty_product, with_output
 
 
 def version() -> str:
@@ -92,6 +92,17 @@ def _reduce(params: Any, x: Any) -> Timed:
     )
 
 
+_ALONG = {"cumsum": torch.cumsum, "norm": torch.linalg.vector_norm, "logsumexp": torch.logsumexp}
+
+
+def _along(params: Any, **operands: Any) -> Timed:
+    name, tensors = params["function"], {key: _tensor(x) for key, x in operands.items()}
+    if name == "dot":
+        return along(name, torch.dot, tensors)
+    options = {"out": torch.empty_like(tensors["x"])} if name == "cumsum" else {}
+    return along(name, _ALONG[name], tensors, dim=-1, **options)
+
+
 def _rowwise(params: Any, x: Any) -> Timed:
     name, functional = params["function"], torch.nn.functional
     if name.endswith("softmax"):
@@ -152,6 +163,7 @@ OPERATIONS = {
     "conv2d": _conv2d,
     "elementwise": _elementwise,
     "reduce": _reduce,
+    "along": _along,
     "rowwise": _rowwise,
     "expression": _expression,
     "max_pool2d": _max_pool2d,

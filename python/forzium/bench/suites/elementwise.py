@@ -36,6 +36,8 @@ REPRESENTATIVES = (
 
 REDUCTIONS = ("sum", "mean", "max", "var", "argmax")
 AXES = {"last": 1, "first": 0, "all": None}
+ALONG = {"cumsum": 1, "dot": 2, "norm": 1, "logsumexp": 1}
+"""What works along the last axis, and how many operands it has; dot's are vectors."""
 ROWWISE = ("softmax", "log_softmax", "layer_norm", "rms_norm")
 EXPRESSIONS = {
     "rational": "2*a + 3*b - c/(1 + a*a)",
@@ -60,7 +62,7 @@ def width(dtype: str) -> int:
 
 def stream(arrays: int, n: int, dtype: str) -> str:
     """The key of the plain loop over as many arrays, where n elements do not fit the caches."""
-    if n < BEYOND_CACHES:
+    if n < BEYOND_CACHES or dtype == "float16":
         return ""
     dtype = dtype.replace("int", "float")  # memory does not tell them apart
     return f"machine.{ {1: 'sum', 2: 'copy'}.get(arrays, 'add') }.{dtype}.{format_count(n)}"
@@ -129,15 +131,16 @@ def _elements() -> Iterable[Case]:
         layouts = ["contiguous", "strided"] if chosen else ["contiguous"]
         if chosen and operands > 1:
             layouts += ["row", "column"]
-        for dtype in ("int32", "int64") if name in functions.WHOLE else FLOATS:
+        narrow = ("float16",) if name == "add" else ()
+        for dtype in ("int32", "int64") if name in functions.WHOLE else (*FLOATS, *narrow):
             for layout in layouts:
-                for n in _sizes(name, layout):
+                for n in _sizes(name, layout) if layout == "contiguous" or dtype not in narrow else ():
                     yield _element(name, operands, n, dtype, layout)
 
 
 def _reductions() -> Iterable[Case]:
     for name in filter(lambda name: hasattr(forzium, name), REDUCTIONS):
-        for dtype in FLOATS:
+        for dtype in (*FLOATS, "int32") if name == "sum" else FLOATS:
             for where, axis in AXES.items():
                 for n in SIZES:
                     size, ceiling = format_count(n), stream(1, n, dtype)
@@ -155,6 +158,20 @@ def _reductions() -> Iterable[Case]:
                         bytes=traffic,
                     )
                     yield replace(row, ceiling=ceiling, quick=quick)
+
+
+def _along() -> Iterable[Case]:
+    for name, operands in ALONG.items():
+        for dtype in FLOATS:
+            for n in SIZES:
+                size, arrays = format_count(n), 2 if name == "cumsum" else operands
+                params = {"function": name, "operands": operands, "dtype": dtype}
+                params["shape"] = [n] if name == "dot" else list(SIZES[n])
+                where = "" if name == "dot" else ", last axis"
+                key, title = f"{name}.{dtype}.{size}", f"{name} of {size} {dtype}{where}"
+                row = Case(key, "along an axis", title, "along", params, n, bytes=arrays * width(dtype) * n)
+                bound = name in ("dot", "norm")  # they only read, as a sum does
+                yield replace(row, ceiling=stream(1, n, dtype) if bound else "")
 
 
 def _rowwise() -> Iterable[Case]:
@@ -196,7 +213,7 @@ _MACHINE = tuple(
 SUITE = Suite(
     name="elementwise",
     title="Element-wise operations, reductions and expressions",
-    cases=(*_MACHINE, *_elements(), *_reductions(), *_rowwise(), *_expressions()),
+    cases=(*_MACHINE, *_elements(), *_reductions(), *_along(), *_rowwise(), *_expressions()),
     effort=Effort(rounds=5, seconds=0.005, budget=0.2),
     probes=("expression",) if hasattr(forzium, "evaluate") else (),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.1),
