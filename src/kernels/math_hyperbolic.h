@@ -86,13 +86,6 @@ FZ_INLINE vec varccosh(vec x) {
     return vlog_special(vselect(x < 1, vsplat(-1), high), result);
 }
 
-/* x where |x| is below 1; else what arctanh has there. */
-FZ_INLINE vec arctanh_special(vec size, vec result) {
-    const mask inside = size < 1;
-    if (!vany(~inside)) return result;
-    return vselect(inside, result, vselect(size == 1, vsplat((T)INFINITY), vsplat((T)NAN)));
-}
-
 #if defined(FZ_SIMD_avx512)
 /* At j, for ratios from 1 + j/16 to 1 + (j + 1)/16: c near 1 / ratio, and -log(c) / 2, a multiple of 2^-17 (float64: 2^-43)
    to 1/500 ULP of c (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good
@@ -169,8 +162,7 @@ FZ_INLINE vec arctanh_tail(vec z) {
 /* arctanh a = log(n / d) / 2 for n = 1 + a, d = 1 - a. With r = 2^-k c that is (k log(2) - log(c)) / 2 + arctanh s,
    s = (r n - d) / (r n + d), where r - d is exact: 0.8 ULP. */
 FZ_INLINE vec varctanh(vec x) {
-    const vec size = vabsolute(x), one = vsplat(1), a = (vec)((mask)size & (size < one));
-    const vec d = one - a, d_low = (one - d) - a;
+    const vec a = vabsolute(x), one = vsplat(1), d = one - a, d_low = (one - d) - a;
     const vec ratio = vlarger(one, (one + a) * vreciprocal_roughly(d)), k = vexponent(ratio);
     const mask j = vbits_down((mask)ratio, FRACTION_BITS - 4);
     const vec r = vscale(vlookup(ARCTANH_RECIPROCALS, j), -k);
@@ -179,7 +171,7 @@ FZ_INLINE vec varctanh(vec x) {
     const vec s = vfma(vfma(-estimate, bottom, top), inverse, estimate), z = s * s;
     const vec most = vfma(k, vsplat(FZ_LN2_HIGH / 2), vlookup(ARCTANH_VALUES, j)); /* exact */
     const vec rest = vfma(s * z, arctanh_tail(z), k * (FZ_LN2_LOW / 2));
-    return vcopysign(arctanh_special(size, most + (s + rest)), x);
+    return vcopysign(varctanh_special(d, most + (s + rest)), x);
 }
 #else
 /* arctanh |x| = log(1 + 2|x| / (1 - |x|)) / 2: 0.8 ULP. */
@@ -188,8 +180,11 @@ FZ_INLINE vec varctanh(vec x) {
     const vec bounded = (vec)((mask)size & (size < 1));
     const vpair ratio = vquotient((vpair){bounded + bounded, vsplat(0)}, vsum_ordered(vsplat(1), -bounded));
     const vpair exact = vsum_ordered(ratio.high, ratio.low), sum = vsum(vsplat(1), exact.high);
-    const vec result = (T)0.5 * log_sum(sum.high, sum.low + exact.low, vsplat(0));
-    return vcopysign(arctanh_special(size, result), x);
+    vec result = (T)0.5 * log_sum(sum.high, sum.low + exact.low, vsplat(0));
+    const mask inside = size < 1;
+    if (vany(~inside))
+        result = vselect(inside, result, vselect(size == 1, vsplat((T)INFINITY), vsplat((T)NAN)));
+    return vcopysign(result, x);
 }
 #endif
 

@@ -91,14 +91,13 @@ FZ_INLINE vec cbrt_slope(vec u) {
     return vpolynomial(u, sizeof c / sizeof *c, c);
 }
 
-/* |x| = 8^q m with 1/2 <= m < 4, m = (1 + u) / c: 0.53 ULP. */
+/* |x| = 8^q m with 1/2 <= m < 4, m = (1 + u) / c: 0.59 ULP. */
 FZ_INLINE vec vcbrt(vec x) {
-    const lane_set usual = vneither_0_nor_infinite(x);
-    const vec q = vrint(vexponent_where(usual, x) * (T)(1. / 3)), m = vscale(vabsolute(x), q * -3);
+    const vec q = vrint(vexponent(x) * (T)(1. / 3)), m = vscale(vabsolute(x), q * -3);
     const mask j = vbits_down((mask)m, FRACTION_BITS - 2);
     const vec value = vlookup(CBRT_VALUES, j), u = vfma(m, vlookup(CBRT_RECIPROCALS, j), vsplat(-1));
     const vec root = vscale(vfma(value * u, cbrt_slope(u), value), q);
-    return vpick(usual, vcopysign(root, x), x);
+    return vkeep_0_and_infinity(x, vcopysign(root, x));
 }
 #else
 /* 1 / cbrt(a) for normal a > 0, within 3.5 %: the bits of a number, read as a whole number, are nearly linear in its

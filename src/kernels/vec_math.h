@@ -106,14 +106,12 @@ FZ_INLINE vec vpick(lane_set set, vec a, vec b) { return vselect(set, a, b); }
 #endif
 
 #if defined(FZ_SIMD_avx512)
-/* A set of numbers, NaN among them, that are neither 0 nor infinite. */
-FZ_INLINE lane_set vneither_0_nor_infinite(vec x) {
-    const int zeros = 0x06, infinities = 0x18;
-    return (lane_set)~FZ_X86_SET(fpclass)((x86_vec)x, zeros | infinities);
-}
-/* floor(log2 |x|); of the set, else 0. */
+/* floor(log2 |x|), and where x is 0 or infinite that itself, else y. */
 FZ_INLINE vec vexponent(vec x) { return (vec)FZ_X86(getexp)((x86_vec)x); }
-FZ_INLINE vec vexponent_where(lane_set set, vec x) { return (vec)FZ_X86(maskz_getexp)(set, (x86_vec)x); }
+FZ_INLINE vec vkeep_0_and_infinity(vec x, vec y) {
+    const __m512i what = (__m512i)((mask){0} + 0x00110100); /* digits as in vlog_special; 1 makes it x */
+    return (vec)FZ_X86(fixupimm)((x86_vec)y, (x86_vec)x, what, 0);
+}
 #endif
 
 /* A sum of two numbers that is not rounded: high holds it to half an ULP, low the rest. */
@@ -234,6 +232,14 @@ FZ_INLINE vec vlog_special(vec x, vec log_x) {
     if (!vany(~usual)) return log_x;
     const vec special = vselect(x == 0, vsplat(-(T)INFINITY), vselect(x < 0, vsplat((T)NAN), x));
     return vselect(usual, log_x, special);
+}
+#endif
+
+#if defined(FZ_SIMD_avx512)
+/* arctanh |x| but for those 1 - |x| at which it needs no computing: +inf at 0, NaN below. */
+FZ_INLINE vec varctanh_special(vec less, vec result) {
+    const __m512i what = (__m512i)((mask){0} + 0x03030500); /* digits as in vlog_special */
+    return (vec)FZ_X86(fixupimm)((x86_vec)result, (x86_vec)less, what, 0);
 }
 #endif
 
