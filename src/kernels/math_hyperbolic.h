@@ -56,34 +56,42 @@ FZ_INLINE vec vcosh(vec x) {
     return join_halves(grow(vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x)), vsplat((T)-0.0)), 1);
 }
 
-/* The root of x, which is not negative; 0 of 0. */
+/* The root of x, 0 of 0, and by what is missing in its square the rest. Where there are estimates the root is one, corrected
+   likewise. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE vpair sqrt_pair(vpair x) {
+    const vec inverse = vroot_inverse_estimate(x.high), estimate = x.high * inverse, half = inverse * (T)0.5;
+    const vec root = vfma(vfma(-estimate, estimate, x.high), half, estimate);
+    return (vpair){root, (vfma(-root, root, x.high) + x.low) * half};
+}
+#else
 FZ_INLINE vpair sqrt_pair(vpair x) {
     const vec root = vsqrt(x.high), rest = vcancel(-root, root, x.high) + x.low;
-    return (vpair){root, vselect(root > 0, (T)0.5 * rest / root, x.low)};
+    return (vpair){root, rest * (T)0.5 / vlarger(vsplat(FZ_PER_T(0x1p-100, 0x1p-1000)), root)};
 }
+#endif
 
-/* From here on x^2 + 1 and x^2 - 1 are x^2, and the logarithm is that of 2 |x|. */
+/* From here on x^2 + 1 and x^2 - 1 are x^2. */
 #define FZ_ONE_VANISHES FZ_PER_T(0x1p14, 0x1p29)
 
-/* arcsinh |x| = log(|x| + sqrt(x^2 + 1)): 0.8 ULP. */
+/* arcsinh |x| = log(|x| + sqrt(x^2 + 1)), that of 2 |x| where 1 vanishes: 0.8 ULP. */
 FZ_INLINE vec varcsinh(vec x) {
-    const vec size = vabsolute(x);
+    const vec size = vabsolute(x), one = vsplat(1);
     const mask large = size > FZ_ONE_VANISHES;
-    const vpair square = vproduct(size, size), more = vsum(vsplat(1), square.high);
-    const vpair root = sqrt_pair((vpair){more.high, more.low + square.low}), sum = vsum(root.high, size);
-    const vec high = vselect(large, size, sum.high), low = vselect(large, vsplat(0), sum.low + root.low);
-    return vcopysign(vlog_special(high, log_sum(high, low, vselect(large, vsplat(1), vsplat(0)))), x);
+    const vec square = vfma(size, size, one), square_low = vcancel(size, size, one - square);
+    const vpair root = sqrt_pair((vpair){square, square_low}), sum = vsum_ordered(root.high, size);
+    const vec high = vselect(large, size, sum.high), low = (vec)((mask)(sum.low + root.low) & ~large);
+    return vcopysign(vlog_special(high, log_sum(high, low, (vec)(large & (mask)one))), x);
 }
 
-/* arccosh x = log(x + sqrt(x^2 - 1)): 0.8 ULP; NaN below 1. */
+/* arccosh x = log((x + sqrt(x^2 - 1)) / 2) + log(2), with d = x - 1 and x^2 - 1 = d^2 + 2 d; the root is x or d where the
+   square would be infinite: 0.8 ULP; NaN below 1. */
 FZ_INLINE vec varccosh(vec x) {
-    const mask large = x > FZ_ONE_VANISHES;
-    const vpair square = vproduct(x, x), less = vsum_ordered(square.high, vsplat(-1));
-    const vpair root = sqrt_pair(vsum_ordered(less.high, less.low + square.low)),
-                sum = vsum_ordered(x, root.high);
-    const vec high = vselect(large, x, sum.high), low = vselect(large, vsplat(0), sum.low + root.low);
-    const vec result = log_sum(high, low, vselect(large, vsplat(1), vsplat(0)));
-    return vlog_special(vselect(x < 1, vsplat(-1), high), result);
+    const vec d = x - 1, bounded = vsmaller(vsplat(FZ_PER_T(0x1p60, 0x1p500)), d), twice = bounded + bounded;
+    const vec square = vfma(bounded, bounded, twice), square_low = vcancel(bounded, bounded, twice - square);
+    const vpair root = sqrt_pair((vpair){square, square_low});
+    const vpair sum = vsum_ordered(x * (T)0.5, vlarger(d, root.high) * (T)0.5);
+    return varccosh_special(d, log_sum(sum.high, vfma(root.low, vsplat((T)0.5), sum.low), vsplat(1)));
 }
 
 #if defined(FZ_SIMD_avx512)

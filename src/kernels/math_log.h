@@ -51,7 +51,7 @@ FZ_INLINE vpair log_pair(vec x, vec low, vec extra) {
     const vec m = vsignificand(x, &p.k);
     const mask j = (mask)((words)m >> (FRACTION_BITS - 4));
     const vec reciprocal = vlookup(log_e_reciprocals, j);
-    const vpair r = vsum(vcancel(m, reciprocal, vsplat(-1)), reciprocal * vscale(low, -p.k));
+    const vpair r = vsum_ordered(vcancel(m, reciprocal, vsplat(-1)), reciprocal * vscale(low, -p.k));
     p.value = vlookup(log_e_values, j);
     p.r = r.high;
     p.k = p.k + extra;

@@ -433,16 +433,11 @@ FZ_INLINE vec vinverse_estimate(vec x) { return 1 / x; }
 #endif
 
 /* 1 / sqrt(x) to the same, and any number at 0. */
-#if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
+#if defined(FZ_SIMD_avx512)
 FZ_INLINE vec vroot_inverse_estimate(vec x) {
-    return (vec)_mm512_maskz_rsqrt14_ps(_mm512_cmp_ps_mask((x86_vec)x, (x86_vec)vsplat(0), _CMP_NEQ_UQ),
-                                        (x86_vec)x);
-}
-#elif defined(FZ_SIMD_avx512)
-FZ_INLINE vec vroot_inverse_estimate(vec x) {
-    const __mmask8 not_zero = _mm512_cmp_pd_mask((x86_vec)x, (x86_vec)vsplat(0), _CMP_NEQ_UQ);
-    const vec y = (vec)_mm512_maskz_rsqrt14_pd(not_zero, (x86_vec)x);
-    return vfma(vfma(-x * y, y, vsplat(1)), y * (T)0.5, y);
+    const __m512i zero_to_zero = (__m512i)((mask){0} + 0x800);
+    const vec y = (vec)FZ_X86(fixupimm)(FZ_X86(rsqrt14)((x86_vec)x), (x86_vec)x, zero_to_zero, 0);
+    return sizeof(T) == 4 ? y : vfma(vfma(-x * y, y, vsplat(1)), y * (T)0.5, y);
 }
 #else
 FZ_INLINE vec vroot_inverse_estimate(vec x) {

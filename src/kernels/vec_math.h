@@ -236,10 +236,19 @@ FZ_INLINE vec vlog_special(vec x, vec log_x) {
 #endif
 
 #if defined(FZ_SIMD_avx512)
+/* arccosh x but for those x - 1 at which it needs no computing: +inf at +inf, NaN below 0. */
+FZ_INLINE vec varccosh_special(vec more, vec result) {
+    const __m512i what = (__m512i)((mask){0} + 0x03530000); /* digits as in vlog_special */
+    return (vec)FZ_X86(fixupimm)((x86_vec)result, (x86_vec)more, what, 0);
+}
 /* arctanh |x| but for those 1 - |x| at which it needs no computing: +inf at 0, NaN below. */
 FZ_INLINE vec varctanh_special(vec less, vec result) {
     const __m512i what = (__m512i)((mask){0} + 0x03030500); /* digits as in vlog_special */
     return (vec)FZ_X86(fixupimm)((x86_vec)result, (x86_vec)less, what, 0);
+}
+#else
+FZ_INLINE vec varccosh_special(vec more, vec result) {
+    return vselect(more < 0, vsplat((T)NAN), vselect(more == (T)INFINITY, more, result));
 }
 #endif
 
