@@ -243,12 +243,16 @@ FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
     return vselect((x == 1) | (y == 0), zero + 1, vselect(no_number, vsplat((T)NAN), result));
 }
 
-/* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
+/* A y beyond 2^100 (float64: 2^900) gives 0, 1 or infinity, as that does. */
+#define LARGEST_EXPONENT FZ_PER_T(0x1p100, 0x1p900)
+static __attribute__((noinline, cold, unused)) vec power_with_special(vec x, vec y) {
+    const vec largest = vsplat(LARGEST_EXPONENT), within = vsmaller(largest, vlarger(-largest, y));
+    return power_of_any(x, y, power_of_usual(vabsolute(x), within));
+}
+
 FZ_INLINE vec vpower(vec x, vec y) {
-    const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
-    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
-    if (!vany(~usual)) return power_of_usual(x, y);
-    return power_of_any(x, y, power_of_usual(vabsolute(x), vsmaller(largest, vlarger(-largest, y))));
+    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= vsplat(LARGEST_EXPONENT));
+    return vany(~usual) ? power_with_special(x, y) : power_of_usual(x, y);
 }
 
 #endif
