@@ -14,14 +14,14 @@ FZ_INLINE vec add_to_quarters(vec quarters, vec value, vec tail) {
     return whole + (missed + vfma(quarters, vsplat(QUARTER_PI_LOW), tail));
 }
 
-/* quarters * (pi/4) + arctan(n / d) for 0 <= n <= d and quarters that are 0, or below 0 and more in size than the arctangent,
-   or above 0; n is 0 or at least 2^-90 (float64: 2^-900), or d is 1; d is at most 2^60 (2^500). `whole` says that d is 1
-   where quarters is 0, so that the division by it is exact. */
+/* quarters * (pi/4) + arctan(n / d), of any sign, for 0 <= n <= d and quarters that are 0 or make the larger summand;
+   n is 0 or at least 2^-90 (float64: 2^-900), or d is 1; d is at most 2^60 (2^500). `whole` says that d is 1 where
+   quarters is 0, so that the division by it is exact. */
 #if defined(FZ_SIMD_avx512)
-/* Points and the arctangents there: of the numbers near j / 15.49 those whose arctangent is a number of T to 1/500 ULP
-   (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good performance", 1986). The
-   first are 0, so that beyond them what is left is at most a fifth of the whole, and its error counts that little: 0.77
-   ULP. */
+/* Points and the arctangents there: of the numbers near j / 15.49 those whose arctangent is a number of T to 1/500
+   ULP (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good performance", 1986).
+   The first are 0, so that beyond them what is left is at most a fifth of the whole, and its error counts that
+   little: 0.83 ULP. */
 #if defined(FZ_T_float32)
 static const T ARCTAN_POINTS[] = {0,
                                   0,
@@ -131,8 +131,8 @@ FZ_INLINE vec arctangent_tail(vec z) {
     return vpolynomial(z, sizeof c / sizeof *c, c);
 }
 
-/* Where n > d / 2, arctan(n / d) is pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an estimate and
-   a correction by what is missing in its product with the denominator, which squares its error. */
+/* Where n > d / 2, arctan(n / d) is pi/4 + arctan((n - d) / (n + d)), whose n - d is exact. The quotient is an
+   estimate and a correction by what is missing in its product with the denominator, which squares its error. */
 FZ_INLINE vec arctangent_of(vec n, vec d, vec quarters, bool whole) {
     (void)whole;
     const mask middle = n + n > d;

@@ -56,8 +56,8 @@ FZ_INLINE vec vcosh(vec x) {
     return join_halves(grow(vsmaller(vsplat(FZ_PER_T(91, 712)), vabsolute(x)), vsplat((T)-0.0)), 1);
 }
 
-/* The root of x, 0 of 0, and by what is missing in its square the rest. Where there are estimates the root is one, corrected
-   likewise. */
+/* The root of x, 0 of 0, and by what is missing in its square the rest. Where there are estimates the root is one,
+   corrected likewise. */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE vpair sqrt_pair(vpair x) {
     const vec inverse = vroot_inverse_estimate(x.high), estimate = x.high * inverse, half = inverse * (T)0.5;
@@ -95,10 +95,10 @@ FZ_INLINE vec varccosh(vec x) {
 }
 
 #if defined(FZ_SIMD_avx512)
-/* At j, for ratios from 1 + j/16 to 1 + (j + 1)/16: c near 1 / ratio, and -log(c) / 2, a multiple of 2^-17 (float64: 2^-43)
-   to 1/500 ULP of c (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good
-   performance", 1986). The first c are 1, so that beyond them what is added to the table's number is at most a sixth of
-   it. */
+/* At j, for ratios from 1 + j/16 to 1 + (j + 1)/16: c near 1 / ratio, and -log(c) / 2, a multiple of 2^-17 (float64:
+   2^-43) to 1/500 ULP of c (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good
+   performance", 1986). The first c are 1, so that beyond them what is added to the table's number is at most a sixth
+   of it. */
 #if defined(FZ_T_float32)
 static const T ARCTANH_RECIPROCALS[] = {0x1p+0f,        0x1p+0f,        0x1p+0f,        0x1.a48136p-1f,
                                         0x1.8f119p-1f,  0x1.7ba99ep-1f, 0x1.6bf76cp-1f, 0x1.5bc826p-1f,
@@ -168,7 +168,7 @@ FZ_INLINE vec arctanh_tail(vec z) {
 }
 
 /* arctanh a = log(n / d) / 2 for n = 1 + a, d = 1 - a. With r = 2^-k c that is (k log(2) - log(c)) / 2 + arctanh s,
-   s = (r n - d) / (r n + d), where r - d is exact: 0.8 ULP. */
+   s = (r n - d) / (r n + d), where r - d is exact: 0.92 ULP. */
 FZ_INLINE vec varctanh(vec x) {
     const vec a = vabsolute(x), one = vsplat(1), d = one - a, d_low = (one - d) - a;
     const vec ratio = vlarger(one, (one + a) * vreciprocal_roughly(d)), k = vexponent(ratio);

@@ -89,8 +89,8 @@ FZ_INLINE vec vcancel(vec a, vec b, vec c) {
 }
 #endif
 
-/* A set of lanes, by which AVX-512 chooses in one instruction: those whose bits are not all 0. And a lane of a where the set has
-   it, else of b. */
+/* A set of lanes, by which AVX-512 chooses in one instruction: those whose bits are not all 0. And a lane of a where
+   the set has it, else of b. */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE lane_set vlanes(mask m) {
     return sizeof(T) == 4 ? (lane_set)_mm512_test_epi32_mask((__m512i)m, (__m512i)m)
