@@ -16,18 +16,38 @@ typedef struct job {
     size_t size; /* bytes of an element of out */
 } job;
 
+enum { WORD = sizeof(uint64_t) };
+
+static bool has_zero_byte(uint64_t word) { return (word - 0x0101010101010101) & ~word & 0x8080808080808080; }
+
+/* Runs of a mask are taken a word at a time. */
 static inline __attribute__((always_inline)) void store_chosen(size_t n, const unsigned char *mask,
                                                                const char *x, char *out, ptrdiff_t stride,
                                                                size_t size) {
-    for (size_t i = 0; i < n; i++, out += stride) {
-        if (mask[i]) memcpy(out, x + i * size, size);
+    for (size_t count; n; n -= count, mask += count, x += count * size, out += (ptrdiff_t)count * stride) {
+        uint64_t word = 0;
+        count = n < WORD ? n : WORD;
+        memcpy(&word, mask, count);
+        if (!word) continue;
+        if (stride == (ptrdiff_t)size && !has_zero_byte(word)) {
+            memcpy(out, x, WORD * size);
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            if (mask[i]) memcpy(out + (ptrdiff_t)i * stride, x + i * size, size);
+        }
     }
 }
 
-static bool is_all(const unsigned char *mask, size_t n, bool truth) {
-    size_t i = 0;
-    while (i < n && (mask[i] != 0) == truth) i++;
-    return i == n;
+/* Are some elements chosen, and are all? Without a way out of the loop, compilers look at many at once. */
+static bool look_at(const unsigned char *mask, size_t n, bool *is_all) {
+    unsigned char some = 0, none = 0;
+    for (size_t i = 0; i < n; i++) {
+        some |= mask[i];
+        none |= mask[i] == 0;
+    }
+    *is_all = !none;
+    return some;
 }
 
 /* At most FZ_BLOCK elements. Those that are not chosen are converted all the same where others are: nobody sees it. */
@@ -36,8 +56,9 @@ static void copy_block(const job *j, size_t n, const unsigned char *mask, char *
     _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_BLOCK * sizeof(double)];
     char *out = pointers[NEST_OUT];
     const ptrdiff_t stride = strides[NEST_OUT];
-    if (is_all(mask, n, false)) return;
-    if (is_all(mask, n, true)) {
+    bool is_all;
+    if (!look_at(mask, n, &is_all)) return;
+    if (is_all) {
         j->convert(n, pointers[NEST_X], strides[NEST_X], out, stride);
         return;
     }
@@ -119,12 +140,24 @@ static fz_status check(const fz_array *x, const fz_array *where, const fz_array 
                  : fz__nest_init(&nest, "copy", NEST_OPERANDS - 1, arrays + 1);
 }
 
+/* A few elements without gaps cost less than a plan for them. False where it is otherwise; then nothing is done. */
+static bool copy_plain(const fz_array *x, const fz_array *out) {
+    const ptrdiff_t n = fz__count_gapless(out, out->dtype, GRAIN);
+    if (n == 0 || fz__count_gapless(x, x->dtype, GRAIN) != n || !fz__same_or_apart(x, out, n)) return false;
+    const fz__float_environment environment = fz__save_float_environment();
+    fz__kernels(out->dtype)
+        ->elementwise->cast_from[x->dtype]((size_t)n, x->data, (ptrdiff_t)fz_dtype_size(x->dtype), out->data,
+                                           (ptrdiff_t)fz_dtype_size(out->dtype));
+    fz__restore_float_environment(environment);
+    return true;
+}
+
 fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_array *out) {
     fz__shadow shadows[2];
     fz_status status = fz_init();
     shadows[0].memory = shadows[1].memory = NULL;
     if (!status) status = check(x, where, out);
-    if (status || fz__same_view(x, out)) return status;
+    if (status || fz__same_view(x, out) || (!where && copy_plain(x, out))) return status;
     const fz__float_environment environment = fz__save_float_environment();
     status = fz__shadow_overlapping("copy", &x, out, &shadows[0]);
     if (!status && where) status = fz__shadow_overlapping("copy", &where, out, &shadows[1]);
