@@ -426,7 +426,7 @@ typedef struct fz_conv2d_options {
     defaults. A window larger than the padded x is an error. Floats of any width with any numbers give what NumPy
     promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, exact but
     for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
-    at most (taps) * eps * (|x| * |weight|); windows from about 11 x 11 on, on one channel, by Fourier
+    at most (taps) * eps * (|x| * |weight|); windows of 196 elements and more on one channel may go by Fourier
     transforms of tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the outputs
     that see them and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
     FZ_ERROR_OVERLAP, FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
