@@ -233,7 +233,7 @@ FZ_INLINE vec power_of_usual(vec x, vec y) {
 #endif
 
 /* power, the size of x^y for x > 0 and finite, becomes x^y by the rules of C's pow (annex F). */
-FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
+static __attribute__((noinline, cold, unused)) vec power_of_any(vec x, vec y, vec size) {
     const vec infinity = vsplat((T)INFINITY), zero = vsplat(0), a = vabsolute(x), half = y * (T)0.5;
     const mask whole = vrint(y) == y, odd = whole & (vrint(half) != half);
     const vec of_zero = vselect(y < 0, infinity, zero), of_infinity = vselect(y < 0, zero, infinity);
@@ -243,16 +243,18 @@ FZ_INLINE vec power_of_any(vec x, vec y, vec size) {
     return vselect((x == 1) | (y == 0), zero + 1, vselect(no_number, vsplat((T)NAN), result));
 }
 
-/* A y beyond 2^100 (float64: 2^900) gives 0, 1 or infinity, as that does. */
-#define LARGEST_EXPONENT FZ_PER_T(0x1p100, 0x1p900)
-static __attribute__((noinline, cold, unused)) vec power_with_special(vec x, vec y) {
-    const vec largest = vsplat(LARGEST_EXPONENT), within = vsmaller(largest, vlarger(-largest, y));
-    return power_of_any(x, y, power_of_usual(vabsolute(x), within));
-}
-
+/* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
 FZ_INLINE vec vpower(vec x, vec y) {
-    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= vsplat(LARGEST_EXPONENT));
-    return vany(~usual) ? power_with_special(x, y) : power_of_usual(x, y);
+    const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
+    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
+    const bool special = vany(~usual);
+    vec a = x, exponent = y;
+    if (special) {
+        a = vabsolute(x);
+        exponent = vsmaller(largest, vlarger(-largest, y));
+    }
+    const vec size = power_of_usual(a, exponent);
+    return special ? power_of_any(x, y, size) : size;
 }
 
 #endif
