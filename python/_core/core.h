@@ -197,7 +197,7 @@ int fzpy_init_arrays(PyObject *core);  /* transpose */
 int fzpy_init_image(PyObject *core);   /* convolution, pooling */
 int fzpy_init_casts(PyObject *core);   /* astype, copyto */
 
-/* ---- expression.c: evaluate, expression, fuse -------------------------------------------------------------- */
+/* ---- evaluate.c: evaluate, expression, fuse -------------------------------------------------------------- */
 
 int fzpy_init_expression(PyObject *core);
 

@@ -1,0 +1,204 @@
+/* Computing expressions: a program for the kinds of inputs that come, views of them, and outputs. */
+#include "expression.h"
+
+#include <string.h>
+
+/* ---- compiling ---------------------------------------------------------------------------------------------- */
+
+/* What the expression comes to for inputs of certain kinds. */
+struct fzpy_compilation {
+    fzpy_compilation *next;
+    fz_expression *program;
+    fz_kind kinds[];
+};
+
+static bool has_kinds(const fzpy_compilation *c, const fz_kind kinds[], int n) {
+    for (int k = 0; k < n; k++) {
+        if (c->kinds[k].dtype != kinds[k].dtype || c->kinds[k].weak != kinds[k].weak) return false;
+    }
+    return true;
+}
+
+static void free_compiled(fzpy_compilation *c) {
+    if (c) fz_expression_free(c->program);
+    PyMem_RawFree(c);
+}
+
+static fzpy_compilation *compile_kinds(const fzpy_expression *self, const fz_kind kinds[]) {
+    const size_t bytes = (size_t)self->program.inputs * sizeof *kinds;
+    fzpy_compilation *made = PyMem_RawCalloc(1, sizeof *made + bytes);
+    if (!made) return (fzpy_compilation *)PyErr_NoMemory();
+    if (bytes) memcpy(made->kinds, kinds, bytes);
+    const fz_status status = fz_expression_create(&self->program, kinds, &made->program);
+    if (!status) return made;
+    PyMem_RawFree(made);
+    return (fzpy_compilation *)fzpy_raise(status);
+}
+
+/* The list grows at its front and loses nothing before the expression goes: threads read it without a lock. Beyond
+   FZPY_MAX_CACHED kinds *own is true, and the caller frees what it gets. */
+static fzpy_compilation *find_compiled(fzpy_expression *self, const fz_kind kinds[], bool *own) {
+    fzpy_compilation *first = atomic_load_explicit(&self->compiled, memory_order_acquire);
+    int known = 0;
+    *own = false;
+    for (fzpy_compilation *c = first; c; c = c->next, known++) {
+        if (has_kinds(c, kinds, self->program.inputs)) return c;
+    }
+    fzpy_compilation *made = compile_kinds(self, kinds);
+    if (!made || (*own = known >= FZPY_MAX_CACHED)) return made;
+    made->next = first;
+    while (!atomic_compare_exchange_weak_explicit(&self->compiled, &made->next, made, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
+    return made;
+}
+
+/* ---- computing ---------------------------------------------------------------------------------------------- */
+
+const char fzpy_evaluate_name[] = "evaluate";
+
+static int view_given(fzpy_view *view, PyObject *given, fz_dtype dtype, NPY_CASTING casting) {
+    if (fzpy_view_output(view, fzpy_evaluate_name, "out", given, FZPY_ANY) < 0) return -1;
+    if (fzpy_can_cast(dtype, view->array.dtype, casting)) return 0;
+    PyErr_Format(
+        PyExc_TypeError,
+        "%s: out is %s, to which the result, %s, cannot be cast under this rule of casting; %s would do",
+        fzpy_evaluate_name, fz_dtype_name(view->array.dtype), fz_dtype_name(dtype), fz_dtype_name(dtype));
+    fzpy_view_clear(view);
+    return -1;
+}
+
+/* Views of out, or of new arrays. */
+static int make_outputs(const fzpy_expression *self, const fz_expression *compiled,
+                        const fz_array *const inputs[], const fzpy_destination *to, fzpy_view views[]) {
+    PyObject *const out = to->out;
+    const int outputs = self->program.outputs;
+    ptrdiff_t shape[FZ_MAX_NDIM];
+    int ndim;
+    const fz_status status =
+        fz_broadcast_shape(fzpy_evaluate_name, self->program.inputs, inputs, &ndim, shape);
+    if (status) return fzpy_raise(status), -1;
+    if (out && self->is_tuple && (!PyTuple_Check(out) || PyTuple_GET_SIZE(out) != outputs)) {
+        PyErr_Format(PyExc_TypeError, "%s: out must be a tuple of %d arrays", fzpy_evaluate_name, outputs);
+        return -1;
+    }
+    for (int i = 0; i < outputs; i++) {
+        PyObject *given = out && self->is_tuple ? PyTuple_GET_ITEM(out, i) : out;
+        const fz_dtype dtype = fz_expression_dtype(compiled, i);
+        const int made = given ? view_given(&views[i], given, dtype, to->casting)
+                               : fzpy_view_new_like(&views[i], fzpy_evaluate_name, dtype, ndim, shape,
+                                                    to->c_order ? 0 : self->program.inputs, inputs);
+        if (made < 0) {
+            while (i) fzpy_view_clear(&views[--i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *take_results(const fzpy_expression *self, fzpy_view views[], bool given) {
+    if (!self->is_tuple) return fzpy_view_result(&views[0], given);
+    PyObject *results = PyTuple_New(self->program.outputs);
+    for (int i = 0; i < self->program.outputs; i++) {
+        PyObject *result = fzpy_view_result(&views[i], given);
+        if (results && result) PyTuple_SET_ITEM(results, i, result);
+        if (!result) Py_CLEAR(results);
+    }
+    return results;
+}
+
+static PyObject *compute_outputs(const fzpy_expression *self, const fz_expression *compiled,
+                                 const fz_array *const inputs[], const fzpy_destination *to) {
+    fzpy_view views[FZPY_MAX_ARRAYS];
+    fz_array *outputs[FZPY_MAX_ARRAYS];
+    if (make_outputs(self, compiled, inputs, to, views) < 0) return NULL;
+    for (int i = 0; i < self->program.outputs; i++) outputs[i] = &views[i].array;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(&views[0]) * (1 + self->program.instructions));
+    const fz_status status = fz_expression_run(compiled, inputs, outputs);
+    fzpy_retake_gil(released);
+    if (!status) return take_results(self, views, to->out != NULL);
+    for (int i = 0; i < self->program.outputs; i++) fzpy_view_clear(&views[i]);
+    return fzpy_raise(status);
+}
+
+/* A result without axes, whose array nobody would see. */
+static PyObject *compute_scalar(const fzpy_expression *self, const fz_expression *compiled,
+                                const fz_array *const inputs[], const fzpy_axes *axes, double elements,
+                                fz_dtype dtype) {
+    double value[1];
+    fz_array out = {value, dtype, 0, NULL, NULL};
+    PyThreadState *released = fzpy_release_gil(elements);
+    const fz_status status = fz_expression_reduce(compiled, self->reduction, inputs, axes->count,
+                                                  axes->all ? NULL : axes->list, &out);
+    fzpy_retake_gil(released);
+    if (status) return fzpy_raise(status);
+    PyArray_Descr *descr = PyArray_DescrFromType(fzpy_npy_type_of(dtype));
+    PyObject *result = PyArray_Scalar(value, descr, NULL);
+    Py_DECREF(descr);
+    return result;
+}
+
+static PyObject *compute_reduction(const fzpy_expression *self, const fz_expression *compiled,
+                                   const fz_array *const inputs[], const fzpy_view *const views[],
+                                   PyObject *given) {
+    const int count = self->program.inputs;
+    fzpy_axes axes;
+    if (fzpy_read_axes(fzpy_evaluate_name, self->axis == Py_None ? NULL : self->axis, &axes) < 0) return NULL;
+    const int *list = axes.all ? NULL : axes.list;
+    ptrdiff_t shape[FZ_MAX_NDIM], full[FZ_MAX_NDIM];
+    int ndim = 0, full_ndim;
+    fz_status status = fz_broadcast_shape(fzpy_evaluate_name, count, inputs, &full_ndim, full);
+    if (!status && list)
+        status =
+            fz_expression_reduce_shape(compiled, self->reduction, inputs, axes.count, list, 0, &ndim, shape);
+    if (status) return fzpy_raise(status);
+    double elements = 1 + self->program.instructions;
+    for (int d = 0; d < full_ndim; d++) elements *= (double)full[d];
+    const fz_dtype dtype = fz_reduce_dtype(self->reduction, fz_expression_dtype(compiled, 0));
+    if (!given && ndim == 0 && dtype != FZ_BFLOAT16)
+        return compute_scalar(self, compiled, inputs, &axes, elements, dtype);
+    fzpy_output out;
+    if (fzpy_output_open(&out, fzpy_evaluate_name, given, dtype, ndim, shape, count, views) < 0) return NULL;
+    PyThreadState *released = fzpy_release_gil(elements);
+    status = fz_expression_reduce(compiled, self->reduction, inputs, axes.count, list, &out.target->array);
+    fzpy_retake_gil(released);
+    return fzpy_output_close(&out, status);
+}
+
+PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[],
+                                  const fzpy_destination *to) {
+    fzpy_view views[FZPY_MAX_ARRAYS];
+    const fzpy_view *given[FZPY_MAX_ARRAYS];
+    const fz_array *inputs[FZPY_MAX_ARRAYS];
+    fz_kind kinds[FZPY_MAX_ARRAYS];
+    PyObject *result = NULL;
+    int viewed = 0;
+    for (; viewed < self->program.inputs; viewed++) {
+        fzpy_view *view = &views[viewed];
+        if (fzpy_view_input(view, fzpy_evaluate_name, self->program.names[viewed], values[viewed], FZPY_ANY) <
+            0)
+            goto done;
+        given[viewed] = view;
+        inputs[viewed] = &view->array;
+        kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
+    }
+    bool own;
+    fzpy_compilation *found = find_compiled(self, kinds, &own);
+    if (found) {
+        const fz_expression *program = found->program;
+        result = self->reduction == FZ_REDUCTION_COUNT
+                     ? compute_outputs(self, program, inputs, to)
+                     : compute_reduction(self, program, inputs, given, to->out);
+        if (own) free_compiled(found);
+    }
+done:
+    while (viewed) fzpy_view_clear(&views[--viewed]);
+    return result;
+}
+
+void fzpy_forget_compiled(fzpy_expression *self) {
+    for (fzpy_compilation *c = self->compiled, *next; c; c = next) {
+        next = c->next;
+        free_compiled(c);
+    }
+}
