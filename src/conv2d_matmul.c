@@ -207,9 +207,10 @@ static void choose_items(job *j, int threads) {
     const ptrdiff_t near = (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (j->panel * conv->element);
     j->tap_block = fz__ceil_div(j->taps, fz__ceil_div(j->taps, fz__max(1, near)));
     j->block = fz__max(1, fz__min(panels, MOST_PANELS_BYTES / (j->taps * j->panel * conv->element)));
-    if (threads > 1)
-        j->block =
-            fz__max(1, fz__min(j->block, panels * conv->out.shape[0] / (threads * ITEMS_PER_PARTICIPANT)));
+    const ptrdiff_t chunks =
+        conv->out.shape[0] * fz__ceil_div(conv->out.shape[2] * conv->out.shape[3], CHUNK);
+    if (threads > 1) /* where there are few pixels to hand out, panels are */
+        j->block = fz__max(1, fz__min(j->block, panels * chunks / (threads * ITEMS_PER_PARTICIPANT)));
     j->block = fz__ceil_div(panels, fz__ceil_div(panels, j->block)); /* blocks of a size */
     j->blocks = fz__ceil_div(panels, j->block);
     j->rows = conv->out.shape[2];
