@@ -117,8 +117,9 @@ void fz__codes_free(fz__codes *codes);
 /* ---- expression_run.c ------------------------------------------------------------------------------------ */
 
 enum {
-    FZ_EXPRESSION_GRAIN = 8192,  /* the fewest elements that a task gets at once */
-    FZ_SMALL_SCRATCH = 48 << 10, /* bytes that a thread's stack has room for */
+    FZ_EXPRESSION_GRAIN = 8192,                 /* the fewest elements that a task gets at once */
+    FZ_PARALLEL_FROM = 2 * FZ_EXPRESSION_GRAIN, /* from here on handing work to another thread pays */
+    FZ_SMALL_SCRATCH = 48 << 10,                /* bytes that a thread's stack has room for */
     FZ_PLAIN_PLACES = 32,
 };
 
@@ -145,6 +146,8 @@ void fz__plan_job(fz__job *job, const fz_array *const arrays[]);
 void fz__compute_rows(const fz__job *job, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
                       char *block, char *scratch);
 
+/* ---- expression_plain.c ------------------------------------------------------------------------------------- */
+
 /* Places of inputs that the only chain's code takes as they are: gapless arrays of as many elements as `like`, and
    scalars. */
 typedef struct fz__plain {
@@ -156,6 +159,9 @@ typedef struct fz__plain {
 /* False where the inputs are otherwise, or there are more elements than `most`. */
 bool fz__find_plain(const fz_expression *expression, const fz_array *const inputs[], const fz_array *like,
                     ptrdiff_t most, fz__plain *plain);
+/* Few elements: work that costs less than its plan would. False where it is otherwise; then nothing is done. */
+bool fz__run_plain(const fz_expression *expression, const fz_array *const inputs[],
+                   fz_array *const outputs[]);
 
 static inline int fz__instruction_arity(const fz_instruction *instruction) {
     return instruction->op == FZ_OP_COUNT ? 1 : fz_op_arity(instruction->op);

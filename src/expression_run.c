@@ -8,8 +8,8 @@
 
 enum {
     GRAIN = FZ_EXPRESSION_GRAIN,
-    PARALLEL_FROM = 2 * GRAIN, /* from here on handing work to another thread pays */
-    TASKS = 8,                 /* of a participant, so that uneven threads still end together */
+    PARALLEL_FROM = FZ_PARALLEL_FROM,
+    TASKS = 8,         /* of a participant, so that uneven threads still end together */
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
 
@@ -363,48 +363,7 @@ static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     return status;
 }
 
-/* ---- the plain case --------------------------------------------------------------------------------------- */
-
-bool fz__find_plain(const fz_expression *e, const fz_array *const inputs[], const fz_array *like,
-                    ptrdiff_t most, fz__plain *p) {
-    if (e->chains != 1 || e->places > FZ_PLAIN_PLACES || e->outputs != 1) return false;
-    p->splats = 0;
-    p->n = fz__count_gapless(like, like->dtype, most);
-    if (p->n == 0) return false;
-    for (int k = 0; k < e->inputs; k++) {
-        const fz_array *x = inputs[k];
-        if (!x || !x->data || x->dtype != e->kinds[k].dtype || e->exponents[k]) return false;
-        if (x->ndim == 0)
-            p->splats |= (uint64_t)1 << k;
-        else if (fz__count_gapless(x, x->dtype, most) != p->n || !fz__same_or_apart(x, like, p->n))
-            return false;
-    }
-    for (int i = 0; i < e->sources; i++) {
-        const int k = e->source[i].value;
-        const fz_dtype dtype = e->source[i].dtype;
-        p->places[i] = e->place[i];
-        if (k >= e->inputs) continue;
-        p->places[i].base = inputs[k]->data;
-        if (dtype == inputs[k]->dtype && inputs[k]->ndim) continue;
-        if (inputs[k]->ndim || (e->kinds[k].weak && !fz__is_full_float(dtype))) return false;
-        p->places[i] = (fz_place){(char *)&p->scalars[i], 0};
-        cast(inputs[k]->dtype, dtype)(1, inputs[k]->data, 0, &p->scalars[i], 0);
-    }
-    return true;
-}
-
-/* Few elements: work that costs less than its plan would. False where it is otherwise; then nothing is done. */
-static bool run_plain(const fz_expression *e, const fz_array *const inputs[], fz_array *const outputs[]) {
-    fz__plain plain;
-    if (!outputs[0] || outputs[0]->dtype != e->output_dtypes[0] ||
-        !fz__find_plain(e, inputs, outputs[0], PARALLEL_FROM, &plain))
-        return false;
-    fz__chain_code *const *codes = fz__find_codes(e, plain.splats);
-    if (!codes) return false;
-    plain.places[e->places - 1].base = outputs[0]->data;
-    codes[0]((size_t)plain.n, plain.places);
-    return true;
-}
+/* ---- calls ---------------------------------------------------------------------------------------------------- */
 
 fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs[],
                             fz_array *const outputs[]) {
@@ -412,7 +371,7 @@ fz_status fz_expression_run(const fz_expression *e, const fz_array *const inputs
     for (int k = 0; k < e->inputs; k++) arrays[k] = inputs[k];
     for (int i = 0; i < e->outputs; i++) arrays[e->inputs + i] = outputs[i];
     const fz__float_environment environment = fz__save_float_environment();
-    const fz_status status = run_plain(e, inputs, outputs) ? FZ_OK : run(e, arrays);
+    const fz_status status = fz__run_plain(e, inputs, outputs) ? FZ_OK : run(e, arrays);
     fz__restore_float_environment(environment);
     return status;
 }

@@ -121,7 +121,7 @@ def test_threads_give_the_same_bits():
 
 @given(values=operands())
 def test_reductions_are_those_of_the_array(values):
-    whole = forzium.evaluate("a*b + c", values)
+    whole = forzium.evaluate("a*b + c", values, order="C")  # in the order in which they are summed
     for name in ("sum", "mean"):
         got = forzium.evaluate(f"{name}(a*b + c)", values)
         np.testing.assert_array_equal(got, getattr(forzium, name)(whole))
