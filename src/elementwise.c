@@ -9,6 +9,7 @@ enum {
     GRAIN = 16384,             /* the fewest elements that a task gets at once */
     PARALLEL_FROM = 3 * GRAIN, /* from here on handing work to another thread pays */
     TASKS = 8,                 /* of a participant, so that uneven threads still end together */
+    TILE = 8192,               /* bytes of a row that is repeated */
 };
 
 typedef struct job {
@@ -16,8 +17,10 @@ typedef struct job {
     fz_loop *loop;
     ptrdiff_t size[FZ_MAX_OPERANDS]; /* bytes of an element as the loop has it */
     fz_cast *cast[FZ_MAX_OPERANDS];  /* own dtype -> the loop's; for the output, back */
+    bool converts[FZ_MAX_OPERANDS];  /* are the two not the same? */
     bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
     bool in_blocks;                  /* some operand must be copied through a block buffer */
+    ptrdiff_t together;              /* rows that the loop gets at once, at most; 0: there are no planes */
     bool streams; /* the operands exceed the caches, so that nothing stays in them anyway */
 } job;
 
@@ -38,8 +41,23 @@ static void repeat_value(fz_dtype from, const void *value, fz_dtype to, char *sp
                                                   (ptrdiff_t)size);
 }
 
+/* A column is a number for each row, so that this is as short as can be. */
 static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
-    j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
+    typedef uint32_t repeated_32 __attribute__((vector_size(FZ_MAX_VECTOR_BYTES)));
+    typedef uint64_t repeated_64 __attribute__((vector_size(FZ_MAX_VECTOR_BYTES)));
+    if (j->converts[k] || j->size[k] < 4) {
+        j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
+    } else if (j->size[k] == 4) {
+        uint32_t bits;
+        memcpy(&bits, scalar, sizeof bits);
+        const repeated_32 all = bits + (repeated_32){0};
+        memcpy(splat, &all, sizeof all);
+    } else {
+        uint64_t bits;
+        memcpy(&bits, scalar, sizeof bits);
+        const repeated_64 all = bits + (repeated_64){0};
+        memcpy(splat, &all, sizeof all);
+    }
 }
 
 /* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
@@ -75,10 +93,85 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
     }
 }
 
+/* ---- planes: what two axes span, where every row is read and written where it is ------------------------------ */
+
+typedef struct tiles {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char tile[FZ_MAX_OPERANDS - 1][TILE];
+} tiles;
+
+/* A row that is the same for all others, so many times after one another. */
+static void repeat_row(size_t bytes, const char *row, ptrdiff_t times, char *tile) {
+    for (ptrdiff_t r = 0; r < times; r++, tile += bytes) memcpy(tile, row, bytes);
+}
+
+/* pointers: to the first of `rows` rows; they are moved past the last. */
+static void run_plane(const job *j, ptrdiff_t rows, char *pointers[]) {
+    const int operands = j->nest.operands, inputs = operands - 1, inner = j->nest.ndim - 1;
+    const ptrdiff_t n = j->nest.shape[inner], together = fz__min(j->together, rows);
+    const void *in[FZ_MAX_OPERANDS];
+    unsigned char step[FZ_MAX_OPERANDS];
+    bool stays[FZ_MAX_OPERANDS];
+    tiles scratch;
+    for (int k = 0; k < inputs; k++) {
+        step[k] = j->nest.strides[k][inner] != 0;
+        stays[k] = j->nest.strides[k][inner - 1] == 0;
+        const bool repeats = step[k] && stays[k] && together > 1;
+        if (repeats) repeat_row((size_t)(n * j->size[k]), pointers[k], together, scratch.tile[k]);
+        if (!step[k]) fill_splat(j, k, pointers[k], scratch.tile[k]);
+        in[k] = step[k] && !repeats ? pointers[k] : scratch.tile[k];
+    }
+    if (j->streams) step[0] |= FZ_STREAM;
+    for (ptrdiff_t count; rows; rows -= count) {
+        count = fz__min(together, rows);
+        j->loop((size_t)(count * n), in, step, pointers[inputs]);
+        for (int k = 0; k < operands; k++) pointers[k] += count * j->nest.strides[k][inner - 1];
+        for (int k = 0; rows > count && k < inputs; k++) {
+            if (stays[k]) continue;
+            if (j->nest.strides[k][inner])
+                in[k] = pointers[k];
+            else
+                fill_splat(j, k, pointers[k], scratch.tile[k]);
+        }
+    }
+}
+
+/* [begin, end) are whole rows. */
+static void run_planes(const job *j, ptrdiff_t begin, ptrdiff_t end) {
+    const int outer = j->nest.ndim - 2;
+    const ptrdiff_t n = j->nest.shape[outer + 1];
+    for (ptrdiff_t rows; begin < end; begin += rows * n) {
+        ptrdiff_t coordinates[FZ_MAX_NDIM];
+        char *pointers[FZ_MAX_NEST_OPERANDS];
+        fz__nest_seek(&j->nest, begin, coordinates, pointers);
+        rows = fz__min((end - begin) / n, j->nest.shape[outer] - coordinates[outer]);
+        run_plane(j, rows, pointers);
+    }
+}
+
 static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     job *j = context;
+    if (j->together) {
+        const ptrdiff_t n = j->nest.shape[j->nest.ndim - 1];
+        const ptrdiff_t first = fz__min(end, fz__ceil_div(begin, n) * n), last = fz__max(first, end / n * n);
+        fz__nest_walk(&j->nest, begin, first, run_row, j);
+        run_planes(j, first, last);
+        begin = last;
+    }
     fz__nest_walk(&j->nest, begin, end, run_row, j);
+}
+
+/* As many rows as fill a tile, where each operand has them without a gap or the same one again and again. */
+static ptrdiff_t count_together(const job *j) {
+    const int inner = j->nest.ndim - 1;
+    if (inner < 1 || j->in_blocks) return 0;
+    const ptrdiff_t n = j->nest.shape[inner];
+    ptrdiff_t together = TILE / sizeof(double) / n;
+    for (int k = 0; k < j->nest.operands; k++) {
+        const ptrdiff_t step = j->nest.strides[k][inner], row = j->nest.strides[k][inner - 1];
+        if (row != n * step && (row || !step)) together = 1;
+    }
+    return fz__max(together, 1);
 }
 
 static void run_nest(job *j) {
@@ -117,10 +210,12 @@ static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *cons
         j->size[k] = (ptrdiff_t)fz_dtype_size(wanted);
         j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[wanted]
                                : fz__kernels(wanted)->elementwise->cast_from[own];
+        j->converts[k] = own != wanted;
         j->in_place[k] = own == wanted && (stride == j->size[k] || (is_output && inner < 0));
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
     j->streams = exceeds_caches(j);
+    j->together = count_together(j);
 }
 
 static fz_status check_operands(const char *name, int inputs, const fz_array *const arrays[]) {

@@ -172,6 +172,27 @@ def test_long_arrays(name, dtype):
     assert_gives(name, values[0], want)
 
 
+@pytest.mark.parametrize("shape", [(1000, 130), (7, 100, 211), (40_000, 3), (5, 9, 1, 1500), (2, 40_000)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_rows_columns_and_planes_are_broadcast(shape, dtype, threads):
+    """Every choice of axes along which either input stands still, on ranges that begin within a row."""
+    before = forzium.get_num_threads()
+    forzium.set_num_threads(threads)
+    random = np.random.default_rng(1)
+    out = np.empty(shape, dtype)
+    for kept in np.ndindex(*[2] * len(shape)):
+        x = random.integers(1, 100, shape).astype(dtype)
+        few = [length if keep else 1 for length, keep in zip(shape, kept, strict=True)]
+        y = random.integers(1, 100, few).astype(dtype)
+        for left, right in ((x, y), (y, x)):
+            forzium.subtract(left, right, out=out)
+            np.testing.assert_array_equal(out, np.subtract(left, right))
+            np.testing.assert_array_equal(forzium.less(left, right), np.less(left, right))
+        np.testing.assert_array_equal(forzium.where(y > 50, x, y), np.where(y > 50, x, y))
+    forzium.set_num_threads(before)
+
+
 @operations
 def test_as_many_axes_as_numpy_has(name):
     operation, numpys = pair(name)
