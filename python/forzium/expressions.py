@@ -140,9 +140,8 @@ class Builder:
         return (float("nan") if value is None else value), weak and kind != "bool"
 
     def operation(self, name: str, *operands: int) -> int:
-        found = [self.value_of(node) for node in operands]
-        values = [value for value in found if value is not None]
-        are_constant = len(values) == len(found)
+        are_constant = all(self.nodes[node][0] == "constant" for node in operands)
+        values = [value for value in map(self.value_of, operands) if value] if are_constant else []
         if are_constant and name in _PYTHON and all(weak for _, weak in values):
             return self.constant(calculate(name, [value for value, _ in values]))
         if name not in _OPS:
@@ -174,33 +173,32 @@ class Builder:
         """Numbers the nodes that outputs need: inputs, constants, instructions."""
         needed = set(outputs)
         for node in range(len(self.nodes) - 1, -1, -1):
-            if node in needed and isinstance(self.nodes[node][0], int):
-                needed.update(self.nodes[node][1 : 1 + _arity(self.nodes[node][0])])
-        given = names is not None
-        inputs = list(names) if names is not None else []
-        numbers: dict[int, int] = {}
-        constants: list[bytes] = []
-        for node, (kind, *rest) in enumerate(self.nodes):
-            if kind == "name" and (given or node in needed):
-                if not given:
-                    inputs.append(rest[0])
-                numbers[node] = inputs.index(rest[0])
-        for node in sorted(needed):
-            if self.nodes[node][0] == "constant":
-                numbers[node] = len(inputs) + len(constants)
-                constants.append(self.pack(node))
-        code = []
-        for node in sorted(needed):
             op, *operands = self.nodes[node]
-            if isinstance(op, int):
-                arity = _arity(op)
-                dtype = operands[arity] if op == _CONVERSION else 0
-                places = [numbers[operand] for operand in operands[:arity]] + [0] * (3 - arity)
-                code.append(struct.pack("5i", op, dtype, *places))
-                numbers[node] = len(inputs) + len(constants) + len(code) - 1
+            if node in needed and isinstance(op, int):
+                needed.update(operands[: _ARITIES[op]])
+        order = sorted(needed)
+        named = [node for node in order if self.nodes[node][0] == "name"]
+        constants = [node for node in order if self.nodes[node][0] == "constant"]
+        operations = [node for node in order if isinstance(self.nodes[node][0], int)]
+        inputs = tuple(self.nodes[node][1] for node in named) if names is None else tuple(names)
+        numbers = {node: inputs.index(self.nodes[node][1]) for node in named}
+        numbers.update((node, i) for i, node in enumerate([*constants, *operations], len(inputs)))
+        code: list[int] = []
+        for node in operations:
+            op, *operands = self.nodes[node]
+            arity = _ARITIES[op]
+            code += op, operands[arity] if op == _CONVERSION else 0
+            code += [numbers[operand] for operand in operands[:arity]] + [0] * (3 - arity)
         name, axis = reduction or (None, None)
-        results = tuple(numbers[node] for node in outputs)
-        return Program(tuple(inputs), b"".join(constants), b"".join(code), results, is_tuple, name, axis)
+        return Program(
+            inputs,
+            b"".join(map(self.pack, constants)),
+            struct.pack(f"{len(code)}i", *code),
+            tuple(numbers[node] for node in outputs),
+            is_tuple,
+            name,
+            axis,
+        )
 
     def pack(self, node: int) -> bytes:
         """A constant as the extension reads it: dtype, weak, eight bytes."""
@@ -213,11 +211,7 @@ class Builder:
         return struct.pack("iid", _DTYPES["float64"], weak, value)
 
 
-def _arity(op: int) -> int:
-    return 1 if op == _CONVERSION else _ARITIES[op]
-
-
-_ARITIES = {op: arity for op, arity in _OPS.values()}
+_ARITIES = {op: arity for op, arity in _OPS.values()} | {_CONVERSION: 1}
 
 
 def check_size(name: str, numbers: Sequence[Number]) -> None:
@@ -364,9 +358,10 @@ class _Walk:
             node, join = todo.pop()
             if join is None:
                 join, parts = self.visit(node)
-                todo.append((node, join))
-                todo.extend((part, None) for part in reversed(parts))
-                continue
+                if parts:
+                    todo.append((node, join))
+                    todo.extend((part, None) for part in reversed(parts))
+                    continue
             try:
                 self.results.append(join())
             except (ValueError, TypeError) as error:
