@@ -134,6 +134,13 @@ void fz__parallel_for(int participants, ptrdiff_t n, ptrdiff_t grain, fz__task *
 /* Parses FORZIUM_NUM_THREADS. */
 fz_status fz__scheduler_init(void);
 
+/* ---- usable_cpus.c ---------------------------------------------------------------------------------- */
+
+/* The CPU that the calling thread runs on; -1: nobody knows. */
+int fz__current_cpu(void);
+/* Moves the calling thread to another CPU if it runs on this one and may run elsewhere. Its affinity stays. */
+void fz__leave_cpu(int cpu);
+
 /* ---- reduce.c: what is reduced, and how ------------------------------------------------------------------ */
 
 typedef struct fz__reduction fz__reduction;

@@ -57,6 +57,7 @@ static struct {
     slot slots[SLOTS];
     _Atomic int64_t slots_used; /* none beyond was ever claimed */
     atomic_uint epoch;          /* counts announcements */
+    atomic_int busy_cpu;        /* where the last who woke others runs */
     atomic_int size;            /* threads wanted, callers' own included; 0: not known yet */
     atomic_int workers;         /* threads created */
     atomic_int sleepers;
@@ -247,11 +248,15 @@ static void wait_for_news(int worker, unsigned seen) {
     while (pool.epoch == seen || worker >= pool.size - 1) pthread_cond_wait(&pool.news, &pool.mutex);
     pool.sleepers--;
     pthread_mutex_unlock(&pool.mutex);
+    /* Some kernels wake a thread where the waker runs, and leave both there for many milliseconds though another CPU is
+       idle: seen on virtual machines, where it took all that a second thread is worth. */
+    fz__leave_cpu(pool.busy_cpu);
 }
 
 static void announce(int helpers_wanted) {
     pool.epoch++;
     if (pool.sleepers == 0) return;
+    pool.busy_cpu = fz__current_cpu();
     pthread_mutex_lock(&pool.mutex);
     if (helpers_wanted < pool.sleepers && pool.workers < pool.size)
         for (int i = 0; i < helpers_wanted; i++) pthread_cond_signal(&pool.news);

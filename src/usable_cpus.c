@@ -1,4 +1,5 @@
-/* How many CPUs this process may use: its affinity, and the quota of every cgroup (v2 or v1) above it. */
+/* How many CPUs this process may use: its affinity, and the quota of every cgroup (v2 or v1) above it. And which one a
+   thread is better not on. */
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,4 +93,26 @@ int fz_usable_cpus(void) {
     const double quota = cgroup_quota();
     const int cpus = affinity();
     return quota < cpus ? (quota < 1 ? 1 : (int)quota) : cpus;
+}
+
+int fz__current_cpu(void) {
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+void fz__leave_cpu(int cpu) {
+#ifdef __linux__
+    cpu_set_t allowed, others;
+    if (cpu < 0 || sched_getcpu() != cpu || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    others = allowed;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    sched_setaffinity(0, sizeof others, &others);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+    (void)cpu;
+#endif
 }

@@ -403,3 +403,24 @@ def test_operations_travel_to_other_processes(run_python, tmp_path, method):
         "        assert pool.map(forzium.sum, [np.ones(10**6), np.ones(3)]) == [10**6, 3]\n"
     )
     run_python(f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')")
+
+
+def test_threads_may_run_where_the_program_may(run_python):
+    """A worker that makes way for a caller on its CPU is not bound to another for that."""
+    run_python(
+        """
+        import os, time
+        import forzium, numpy as np
+        if not hasattr(os, "sched_getaffinity"):
+            raise SystemExit
+        forzium.set_num_threads(4)
+        x = np.ones(1_000_000)
+        for _ in range(20):
+            time.sleep(0.002)
+            forzium.add(x, 1.0, out=x)
+        time.sleep(0.1)
+        threads = [int(name) for name in os.listdir("/proc/self/task")]
+        assert len(threads) >= 4
+        assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)
+        """
+    )
