@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import arrays, dtypes
-from oracle import assert_same
+from oracle import assert_same, outcome
 
 NAMES = ("a", "b", "c")
 FUNCTIONS = {
@@ -453,14 +453,18 @@ def test_long_and_deep_expressions_work_or_say_so():
         ("(" * 90 + "a" + "+1)" * 90, 91),
     ):
         np.testing.assert_array_equal(forzium.evaluate(text), np.full(4, want))
-    for text in (
-        "+".join(["a"] * 10_000),
-        "+".join(["a"] * 100_000),
-        "(" * 3000 + "a" + ")" * 3000,
-        "-" * 100_000 + "a",
+    for text, want in (  # how many Python's parser takes, differs from version to version
+        ("+".join(["a"] * 10_000), 10_000),
+        ("+".join(["a"] * 100_000), 100_000),
+        ("(" * 3000 + "a" + ")" * 3000, 1),
+        ("-" * 100_000 + "a", 1),
     ):
-        with pytest.raises(ValueError, match="expression"):
-            forzium.evaluate(text)
+        result, error = outcome(lambda text=text: forzium.evaluate(text, {"a": a}))
+        if error is None:
+            np.testing.assert_array_equal(result, np.full(4, want))
+        else:
+            assert isinstance(error, ValueError)
+            assert "expression" in str(error)
     many = {f"x{i}": a for i in range(50)}
     with pytest.raises(ValueError, match="50"):
         forzium.evaluate("+".join(many), many)
