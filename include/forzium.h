@@ -509,7 +509,7 @@ typedef struct fz_pool_stats {
     size_t reuse_count;   /* allocations served from the reserve */
 } fz_pool_stats;
 
-/** capacity >= 1. FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
+/** capacity >= 1. FZ_ERROR_VALUE (also where fz_init() fails), FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_pool_create(size_t capacity, fz_pool **pool);
 FZ_API void fz_pool_retain(fz_pool *pool);
 /** Drops a reference; the last one frees all memory, blocks still out included. */

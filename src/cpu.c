@@ -120,6 +120,7 @@ static void init_once(void) {
     read_caches();
     init_status = choose_simd(&set);
     if (!init_status) init_status = fz__scheduler_init();
+    if (!init_status) fz__memory_init();
     if (init_status)
         snprintf(init_message, sizeof init_message, "%s", fz_error_message());
     else

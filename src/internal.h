@@ -342,6 +342,9 @@ fz_dtype fz__row_dtype(fz_dtype dtype);
 
 /* ---- memory.c: the pool allocator and per-call workspaces -------------------------------------------- */
 
+/* Called by fz_init. */
+void fz__memory_init(void);
+
 /* Scratch of a call, aligned to 64 bytes, recycled between calls by a pool of the library's own that
    keeps at most 64 MB in reserve. NULL with a message when memory is short. */
 void *fz__workspace_acquire(const char *operation, size_t nbytes);

@@ -321,8 +321,6 @@ static void after_fork(void) {
     pthread_mutex_unlock(&registry_lock);
 }
 
-static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork); }
-
 /* ---- the life of a pool -------------------------------------------------------------------------------- */
 
 /* A pool that is all zeros becomes an empty one with one reference. */
@@ -337,8 +335,6 @@ static void pool_init(fz_pool *pool, size_t capacity, size_t size_limit, size_t 
     list_init(&pool->reserve);
     for (unsigned c = 0; c < SIZE_CLASSES; c++) list_init(&pool->classes[c]);
 
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
     pthread_mutex_lock(&registry_lock);
     list_push(&registry, &pool->registered);
     pthread_mutex_unlock(&registry_lock);
@@ -353,6 +349,8 @@ static size_t rounded_capacity(size_t capacity) {
 
 fz_status fz_pool_create(size_t capacity, fz_pool **pool) {
     if (capacity == 0) return fz__fail(FZ_ERROR_VALUE, "pool: capacity is 0; it must be at least 1 byte");
+    const fz_status status = fz_init();
+    if (status) return status;
     fz_pool *created = calloc(1, sizeof *created);
     if (created == NULL) return fz__fail(FZ_ERROR_MEMORY, "pool: no memory for the pool itself");
     pool_init(created, capacity, rounded_capacity(capacity), SIZE_MAX);
@@ -513,11 +511,13 @@ size_t fz_pool_trim(fz_pool *pool) {
 
 static fz_pool workspaces;
 
-static void init_workspaces(void) { pool_init(&workspaces, SIZE_MAX, SIZE_MAX, WORKSPACE_RESERVE); }
+/* Not at first need: a child of a fork meanwhile would wait for a thread that it does not have. */
+void fz__memory_init(void) {
+    pthread_atfork(before_fork, after_fork, after_fork);
+    pool_init(&workspaces, SIZE_MAX, SIZE_MAX, WORKSPACE_RESERVE);
+}
 
 void *fz__workspace_acquire(const char *operation, size_t nbytes) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_workspaces);
     void *workspace;
     if (fz_pool_allocate(&workspaces, nbytes, &workspace) == FZ_OK) return workspace;
     fz__fail(FZ_ERROR_MEMORY, "%s: no memory for %zu bytes of scratch", operation, nbytes);
