@@ -1,0 +1,80 @@
+"""Reductions that close an expression give the bits of the separate ones."""
+
+import warnings
+
+import forzium
+import numpy as np
+import pytest
+
+PLAIN = ["sum", "prod", "mean", "max", "min", "var", "std"]
+REDUCTIONS = [*PLAIN, "any", "all", "count_nonzero", *(f"nan{name}" for name in PLAIN)]
+SHAPES = [(7,), (40, 600), (600, 40), (3, 70, 11), (5, 1, 900), (1, 1)]
+
+
+def reduction_operands(shape, dtype):
+    random = np.random.default_rng(len(shape))
+    a = random.integers(-3, 4, shape).astype(dtype) if dtype in "bilB" else random.uniform(0.9, 1.1, shape)
+    return a.astype(dtype), random.integers(1, 3, shape[-1:]).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "b", "i", "l", "B", "e"])
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions_take_axes(name, dtype):
+    for shape in SHAPES:
+        a, b = reduction_operands(shape, dtype)
+        if name.startswith("nan") and dtype in "fde":
+            a.flat[::5] = np.nan
+        elements = a * b - a
+        for axis in [None, 0, -1, *([(0, 2), (1, 2)] if len(shape) == 3 else [])]:
+            got = forzium.evaluate(f"{name}(a*b - a, axis={axis})")
+            np.testing.assert_array_equal(got, getattr(forzium, name)(elements, axis=axis))
+            if dtype == "e":
+                continue  # NumPy rounds each step of a float16 sum
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # where all is NaN
+                expected = getattr(np, name)(elements, axis=axis)
+            assert np.asarray(got).dtype == np.asarray(expected).dtype
+            rtol = {"f": 1e-4, "d": 1e-12}.get(dtype, 1e-12)
+            np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * elements.size)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "var", "all", "nansum"])
+def test_reductions_of_many_elements(name, axis):
+    a = np.random.default_rng(3).standard_normal((700, 900))
+    b = a[:, :1]
+    before, results = forzium.get_num_threads(), set()
+    elements = np.exp(-a * a) * b
+    for threads in (1, 2, 3, 7):
+        forzium.set_num_threads(threads)
+        results.add(np.asarray(forzium.evaluate(f"{name}(a*b + a, {axis})")).tobytes())
+        got = forzium.evaluate(f"{name}(exp(-a*a)*b, {axis})")
+        np.testing.assert_allclose(got, getattr(np, name)(elements, axis=axis), rtol=1e-9)
+    forzium.set_num_threads(before)
+    assert results == {np.asarray(getattr(forzium, name)(a * b + a, axis=axis)).tobytes()}
+
+
+def test_reductions_write_to_out():
+    a = np.arange(12.0).reshape(3, 4)
+    out, narrow = np.empty(4), np.empty(4, np.float32)
+    assert forzium.evaluate("sum(a*a, axis=0)", out=out) is out
+    forzium.evaluate("sum(a*a, axis=0)", out=narrow)
+    np.testing.assert_array_equal(out, (a * a).sum(0))
+    np.testing.assert_array_equal(narrow, out)
+    with pytest.raises(ValueError, match="must be"):
+        forzium.evaluate("sum(a*a, axis=1)", out=out)
+    forzium.evaluate("sum(a*a, axis=0)", out=a[1])
+    np.testing.assert_array_equal(a[1], out)
+
+
+def test_wrong_reductions_are_errors():
+    a, none = np.ones((3, 4)), np.ones((0, 4))  # noqa: F841
+    for text in ("sum(a + 1, axis=2)", "sum(a + 1, axis=-3)", "max(a + 1, axis=(0, 0))"):
+        with pytest.raises(ValueError, match="axis"):
+            forzium.evaluate(text)
+    for text in ("sum(a, axis=1.5)", "sum(a, axis=a)", "argmax(a + 1)", "sum(a) + 1", "median(a)"):
+        with pytest.raises(ValueError, match="column"):
+            forzium.evaluate(text)
+    with pytest.raises(ValueError, match="no elements"):
+        forzium.evaluate("max(none + 1)")
+    np.testing.assert_array_equal(forzium.evaluate("sum(none + 1, axis=0)"), np.zeros(4))

@@ -1,0 +1,173 @@
+"""What is no expression, or does not fit, is one clear error that points at the place."""
+
+import forzium
+import numpy as np
+import pytest
+from oracle import outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("__builtins__", 1),
+        ("a + __import__('os')", 5),
+        ("lambda x: x", 1),
+        ('locals()["evaluate"]', 1),
+        ("import os;", 1),
+        ("os. cpu_count()", 1),
+        ("(3+1).ᵇit_length()", 1),
+        ("a.T", 1),
+        ("1 + a.__class__", 5),
+        ("a[0]", 1),
+        ("a < [0, 0, 0]", 5),
+        ("len(a)", 1),
+        ("open('x')", 1),
+        ("(a := 2)", 2),
+        ("a if a else a + eval('1')", None),
+        ("a @ a", 1),
+        ("f'{a}'", 1),
+        ("a is a", 1),
+        ("2 +", None),
+        ("", None),
+        ("sum(a) + 1", 1),
+        ("9**9**9**9", 4),
+        ("1 << 10**9", 1),
+        ("1 // 0", 1),
+        ("sqrt(a, axis=0)", 1),
+    ],
+)
+def test_what_is_not_arithmetic_is_an_error(text, column):
+    a = np.ones(3)
+    expected = TypeError if " if " in text else ValueError
+    with pytest.raises(expected, match=f"column {column}:" if column else "column"):
+        forzium.evaluate(text, {"a": a})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(a > 1) and (a < 9)",
+        "a or a",
+        "not a",
+        "0 < a < 2",
+        "1.5j*a",
+        "real(a)",
+        "contains(a, b'x')",
+        "complex(a, a)",
+        "conj(a)",
+        "a == 'b'",
+        "sqrt(a, a)",
+        "where(a, a)",
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_a_type_error(text):
+    a = np.ones(3)
+    with pytest.raises(TypeError, match="column"):
+        forzium.evaluate(text, {"a": a})
+
+
+def test_a_name_without_a_value_is_a_key_error_and_a_value_error():
+    for kind in (KeyError, ValueError):
+        with pytest.raises(kind, match="nobody"):
+            forzium.evaluate("2*nobody")
+    with pytest.raises(KeyError):
+        forzium.evaluate("print + 1", {}, {})
+
+
+def test_what_has_no_names_is_a_type_error():
+    for arguments in ((3,), ({}, 3)):
+        with pytest.raises(TypeError, match="a mapping of names to values would do"):
+            forzium.evaluate("a + 1", *arguments)
+
+
+def test_syntax_errors_are_syntax_errors():
+    with pytest.raises(SyntaxError):
+        forzium.evaluate("2+")
+
+
+def test_long_and_deep_expressions_work_or_say_so():
+    a = np.ones(4)
+    for text, want in (
+        ("+".join(["a"] * 2000), 2000),
+        ("+".join(f"{i}*a" for i in range(900)), 404550),
+        ("(" * 90 + "a" + "+1)" * 90, 91),
+    ):
+        np.testing.assert_array_equal(forzium.evaluate(text), np.full(4, want))
+    for text, want in (  # how many Python's parser takes, differs from version to version
+        ("+".join(["a"] * 10_000), 10_000),
+        ("+".join(["a"] * 100_000), 100_000),
+        ("(" * 3000 + "a" + ")" * 3000, 1),
+        ("-" * 100_000 + "a", 1),
+    ):
+        result, error = outcome(lambda text=text: forzium.evaluate(text, {"a": a}))
+        if error is None:
+            np.testing.assert_array_equal(result, np.full(4, want))
+        else:
+            assert isinstance(error, ValueError)
+            assert "expression" in str(error)
+    many = {f"x{i}": a for i in range(50)}
+    with pytest.raises(ValueError, match="50"):
+        forzium.evaluate("+".join(many), many)
+
+
+def test_shapes_and_dtypes_that_do_not_fit():
+    a, b = np.ones(3), np.ones(4)  # noqa: F841
+    with pytest.raises(ValueError, match=r"\(3,\) and \(4,\)"):
+        forzium.evaluate("a + b")
+    with pytest.raises(TypeError, match="complex"):
+        forzium.evaluate("a + 1", {"a": np.ones(2, complex)})
+    out = np.zeros(4)
+    with pytest.raises(ValueError, match="out"):
+        forzium.evaluate("a + 1", out=out)
+    assert (out == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("ä + a.b", "column 5"),
+        ("  \ta.b", "column 4"),
+        ("  é + a @ a", "column 7"),
+        ("  é + (a", "column 7"),
+        ("(a +\n a.b)", "line 2, column 2"),
+        ("\n  a.b", "line 2, column 3"),
+    ],
+)
+def test_places_are_counted_in_characters_of_the_text(text, place):
+    with pytest.raises(ValueError, match=f"^expression: {place}: "):
+        forzium.evaluate(text, {"a": 1.0, "é": 1.0, "ä": 1.0})
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize(
+    "bounds",
+    ["1, 2", "None, 2", "1, None", "1", "None, None", "-300, 300", "-300, 2", "1, 300"],
+)
+def test_clip_takes_bounds_as_numpys(dtype, bounds):
+    a = np.arange(5).astype(dtype)
+    low, high = (*eval(f"({bounds},)"), None)[:2]
+    want = np.clip(a, low, high)
+    got = forzium.evaluate(f"clip(a, {bounds})", {"a": a})
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+    fused = forzium.fuse(lambda x: np.clip(x, low, high))(a)
+    np.testing.assert_array_equal(fused, want)
+
+
+@pytest.mark.parametrize("text", ["a + 300", "a + b", "clip(a, 300, 400)", "maximum(a, 300)"])
+def test_integers_beyond_the_dtype_are_numpys_error(text):
+    out = np.zeros(3, np.int8)
+    with pytest.raises(OverflowError, match=r"300.*int8"):
+        forzium.evaluate(text, {"a": out, "b": 300}, out=out)
+    assert not out.any()
+
+
+@pytest.mark.parametrize("text", ["a + b\0", "a + \ud800", "a +\0b"])
+def test_text_that_python_cannot_read_is_a_syntax_error(text):
+    with pytest.raises(SyntaxError, match=r"^expression: column \d+: "):
+        forzium.evaluate(text, {"a": 1.0, "b": 1.0})
+
+
+def test_constants_beyond_every_float_name_their_column():
+    with pytest.raises(ValueError, match="expression: column 5: an integer constant is too large"):
+        forzium.evaluate("a + " + "9" * 400, {"a": np.ones(3)})
