@@ -32,7 +32,8 @@ static const fz_conv2d_options defaults = FZ_CONV2D_DEFAULTS;
 static fz_status begin(request *r, const char *operation, int spatial, const fz_array *x,
                        const fz_array *weight, const fz_array *bias, const fz_conv2d_options *options) {
     *r = (request){operation, spatial, x, weight, bias, options ? options : &defaults, {""}, {""}};
-    fz_status status = fz__check_array(operation, "x", x);
+    fz_status status = fz_init();
+    if (!status) status = fz__check_array(operation, "x", x);
     if (!status) status = fz__check_array(operation, "weight", weight);
     if (!status && bias) status = fz__check_array(operation, "bias", bias);
     if (status) return status;
@@ -259,31 +260,27 @@ static fz_status compute(request *r, fz_array *out) {
 fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
                           const fz_conv2d_options *options, fz_dtype *dtype, int *ndim, ptrdiff_t shape[4]) {
     request r;
-    fz_status status = fz_init();
-    if (!status) status = begin(&r, "conv2d", 2, x, weight, bias, options);
+    const fz_status status = begin(&r, "conv2d", 2, x, weight, bias, options);
     return status ? status : shape_of(&r, dtype, ndim, shape);
 }
 
 fz_status fz_conv2d(const fz_array *x, const fz_array *weight, const fz_array *bias,
                     const fz_conv2d_options *options, fz_array *out) {
     request r;
-    fz_status status = fz_init();
-    if (!status) status = begin(&r, "conv2d", 2, x, weight, bias, options);
+    const fz_status status = begin(&r, "conv2d", 2, x, weight, bias, options);
     return status ? status : compute(&r, out);
 }
 
 fz_status fz_conv1d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
                           const fz_conv2d_options *options, fz_dtype *dtype, int *ndim, ptrdiff_t shape[4]) {
     request r;
-    fz_status status = fz_init();
-    if (!status) status = begin(&r, "conv1d", 1, x, weight, bias, options);
+    const fz_status status = begin(&r, "conv1d", 1, x, weight, bias, options);
     return status ? status : shape_of(&r, dtype, ndim, shape);
 }
 
 fz_status fz_conv1d(const fz_array *x, const fz_array *weight, const fz_array *bias,
                     const fz_conv2d_options *options, fz_array *out) {
     request r;
-    fz_status status = fz_init();
-    if (!status) status = begin(&r, "conv1d", 1, x, weight, bias, options);
+    const fz_status status = begin(&r, "conv1d", 1, x, weight, bias, options);
     return status ? status : compute(&r, out);
 }

@@ -92,34 +92,46 @@ static void copy_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
     fz__nest_walk(&j->nest, begin, end, copy_row, j);
 }
 
-static void copy_chosen(const fz_array *x, const fz_array *where, const fz_array *out) {
+static void copy_chosen(const fz_array *const arrays[]) {
+    const fz_array *x = arrays[NEST_X], *out = arrays[NEST_OUT];
     job j = {.convert = fz__kernels(out->dtype)->elementwise->cast_from[x->dtype],
              .read_mask = fz__kernels(FZ_BOOL)->elementwise->cast_from[FZ_BOOL],
              .size = fz_dtype_size(out->dtype)};
-    fz__nest_init(&j.nest, "copy", NEST_OPERANDS, (const fz_array *const[]){where, x, out});
+    fz__nest_init(&j.nest, "copy", NEST_OPERANDS, arrays);
     const ptrdiff_t size = j.nest.size;
     if (size) fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_range, &j);
 }
 
 /* ---- copies that overlap ------------------------------------------------------------------------------------ */
 
-fz_status fz__shadow_overlapping(const char *operation, const fz_array **x, const fz_array *out,
-                                 fz__shadow *shadow) {
-    const fz_array *const own = *x;
-    shadow->memory = NULL;
-    if (fz__same_view(own, out) || !fz_may_overlap(own, out)) return FZ_OK;
-    shadow->memory =
-        fz__workspace_acquire(operation, (size_t)fz__array_size(own) * fz_dtype_size(own->dtype));
-    if (!shadow->memory) return FZ_ERROR_MEMORY;
-    fz_contiguous_strides(own->dtype, own->ndim, own->shape, shadow->strides);
-    shadow->array = (fz_array){shadow->memory, own->dtype, own->ndim, own->shape, shadow->strides};
-    fz__copy(own, &shadow->array);
-    *x = &shadow->array;
+static bool is_harmful(const fz_array *x, int outputs, const fz_array *const out[]) {
+    for (int i = 0; i < outputs; i++) {
+        if (!fz__same_view(x, out[i]) && fz_may_overlap(x, out[i])) return true;
+    }
+    return false;
+}
+
+fz_status fz__shadow_inputs(const char *operation, int inputs, int outputs, const fz_array *arrays[],
+                            fz__shadow shadows[], int *count) {
+    *count = 0;
+    for (int k = 0; k < inputs; k++) {
+        const fz_array *x = arrays[k];
+        if (!is_harmful(x, outputs, arrays + inputs)) continue;
+        fz__shadow *shadow = &shadows[*count];
+        shadow->memory =
+            fz__workspace_acquire(operation, (size_t)fz__array_size(x) * fz_dtype_size(x->dtype));
+        if (!shadow->memory) return FZ_ERROR_MEMORY;
+        ++*count;
+        fz_contiguous_strides(x->dtype, x->ndim, x->shape, shadow->strides);
+        shadow->array = (fz_array){shadow->memory, x->dtype, x->ndim, x->shape, shadow->strides};
+        fz__copy(x, &shadow->array);
+        arrays[k] = &shadow->array;
+    }
     return FZ_OK;
 }
 
-void fz__shadow_release(const fz__shadow *shadow) {
-    if (shadow->memory) fz__workspace_release(shadow->memory);
+void fz__release_shadows(int count, const fz__shadow shadows[]) {
+    for (int i = 0; i < count; i++) fz__workspace_release(shadows[i].memory);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
@@ -153,20 +165,20 @@ static bool copy_plain(const fz_array *x, const fz_array *out) {
 }
 
 fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_array *out) {
-    fz__shadow shadows[2];
+    const fz_array *arrays[] = {where, x, out}; /* without a mask from x on */
+    const int first = where ? NEST_WHERE : NEST_X;
+    fz__shadow shadows[NEST_OUT];
+    int shadowed;
     fz_status status = fz_init();
-    shadows[0].memory = shadows[1].memory = NULL;
     if (!status) status = check(x, where, out);
     if (status || fz__same_view(x, out) || (!where && copy_plain(x, out))) return status;
     const fz__float_environment environment = fz__save_float_environment();
-    status = fz__shadow_overlapping("copy", &x, out, &shadows[0]);
-    if (!status && where) status = fz__shadow_overlapping("copy", &where, out, &shadows[1]);
+    status = fz__shadow_inputs("copy", NEST_OUT - first, 1, arrays + first, shadows, &shadowed);
     if (!status && where)
-        copy_chosen(x, where, out);
+        copy_chosen(arrays);
     else if (!status)
-        fz__copy(x, out);
-    fz__shadow_release(&shadows[0]);
-    fz__shadow_release(&shadows[1]);
+        fz__copy(arrays[NEST_X], out);
+    fz__release_shadows(shadowed, shadows);
     fz__restore_float_environment(environment);
     return status;
 }

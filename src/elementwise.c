@@ -232,20 +232,6 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
     return FZ_OK;
 }
 
-/* Plans again where inputs had to be copied because out overlaps them. */
-static fz_status shadow_overlapping(job *j, const char *name, const fz_array *arrays[],
-                                    fz__shadow shadows[]) {
-    const int inputs = j->nest.operands - 1;
-    bool any = false;
-    fz_status status = FZ_OK;
-    for (int k = 0; k < inputs; k++) {
-        shadows[k].memory = NULL;
-        if (!status) status = fz__shadow_overlapping(name, &arrays[k], arrays[inputs], &shadows[k]);
-        any |= shadows[k].memory != NULL;
-    }
-    return any && !status ? fz__nest_init(&j->nest, name, inputs + 1, arrays) : status;
-}
-
 /* ---- the plain case --------------------------------------------------------------------------------------- */
 
 /* Few elements, gapless and of the loop's dtypes; each input a scalar, out itself or apart from it: work that
@@ -318,16 +304,18 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     arrays[arity] = out;
     job j;
     fz__shadow shadows[FZ_MAX_OPERANDS];
+    int shadowed;
     j.loop = kernels->elementwise->loops[op];
     status = check_operands(name, arity, arrays);
     if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
     if (status || j.nest.size == 0) return status;
-    status = shadow_overlapping(&j, name, arrays, shadows);
+    status = fz__shadow_inputs(name, arity, 1, arrays, shadows, &shadowed);
     if (!status) {
+        if (shadowed) fz__nest_init(&j.nest, name, arity + 1, arrays);
         plan_operands(&j, op, dtype, arrays);
         run_nest(&j);
     }
-    for (int k = 0; k < arity; k++) fz__shadow_release(&shadows[k]);
+    fz__release_shadows(shadowed, shadows);
     return status;
 }
 

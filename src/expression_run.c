@@ -250,37 +250,6 @@ static fz_status check_outputs(const fz_expression *e, fz_array *const outputs[]
     return FZ_OK;
 }
 
-/* Inputs that share memory with an output in another arrangement are copied first. */
-typedef struct shadows {
-    int count;
-    fz_array array[FZ_MAX_EXPRESSION_ARRAYS];
-    void *memory[FZ_MAX_EXPRESSION_ARRAYS];
-    ptrdiff_t strides[FZ_MAX_EXPRESSION_ARRAYS][FZ_MAX_NDIM];
-} shadows;
-
-static bool is_harmful(const fz_array *x, const fz_array *out) {
-    return !fz__same_view(x, out) && fz_may_overlap(x, out);
-}
-
-static fz_status shadow_overlapping(const fz_expression *e, const fz_array *arrays[], shadows *copies) {
-    copies->count = 0;
-    for (int k = 0; k < e->inputs; k++) {
-        const fz_array *x = arrays[k];
-        bool harmful = false;
-        for (int i = 0; i < e->outputs; i++) harmful |= is_harmful(x, arrays[e->inputs + i]);
-        if (!harmful) continue;
-        const int i = copies->count;
-        const size_t bytes = (size_t)fz__array_size(x) * fz_dtype_size(x->dtype);
-        if (!(copies->memory[i] = fz__workspace_acquire("expression", bytes))) return FZ_ERROR_MEMORY;
-        copies->count++;
-        fz_contiguous_strides(x->dtype, x->ndim, x->shape, copies->strides[i]);
-        copies->array[i] = (fz_array){copies->memory[i], x->dtype, x->ndim, x->shape, copies->strides[i]};
-        fz__copy(x, &copies->array[i]);
-        arrays[k] = &copies->array[i];
-    }
-    return FZ_OK;
-}
-
 /* With several outputs one that is an input must not be written before all of a block is computed. */
 static void plan_operands(fz__job *j, const fz_array *const arrays[]) {
     const fz_expression *e = j->e;
@@ -347,19 +316,21 @@ static fz_status run_nest(fz__job *j) {
 static fz_status run(const fz_expression *e, const fz_array *arrays[]) {
     const int operands = e->inputs + e->outputs;
     fz__job j;
-    shadows copies;
+    fz__shadow shadows[FZ_MAX_EXPRESSION_ARRAYS];
+    int shadowed;
     j.e = e;
     fz_status status = fz__check_arrays(e, arrays, e->inputs + e->outputs);
     if (!status) status = check_outputs(e, (fz_array *const *)(arrays + e->inputs));
     if (!status) status = fz__check_numbers(e, arrays);
     if (!status) status = fz__nest_init(&j.nest, "expression", operands, arrays);
     if (status || j.nest.size == 0) return status;
-    if (!(status = shadow_overlapping(e, arrays, &copies))) {
-        if (copies.count) fz__nest_init(&j.nest, "expression", operands, arrays);
+    status = fz__shadow_inputs("expression", e->inputs, e->outputs, arrays, shadows, &shadowed);
+    if (!status) {
+        if (shadowed) fz__nest_init(&j.nest, "expression", operands, arrays);
         fz__plan_job(&j, arrays);
         status = run_nest(&j);
     }
-    for (int i = 0; i < copies.count; i++) fz__workspace_release(copies.memory[i]);
+    fz__release_shadows(shadowed, shadows);
     return status;
 }
 

@@ -102,15 +102,16 @@ void fz__copy_alone(const fz_array *src, const fz_array *dst);
 
 /* A copy of an input in scratch of the call. The array points into the struct. */
 typedef struct fz__shadow {
-    void *memory; /* NULL: there is none */
+    void *memory;
     fz_array array;
     ptrdiff_t strides[FZ_MAX_NDIM];
 } fz__shadow;
 
-/* Where *x shares memory with out in another arrangement, *x becomes a copy. Release it, made or not. FZ_ERROR_MEMORY */
-fz_status fz__shadow_overlapping(const char *operation, const fz_array **x, const fz_array *out,
-                                 fz__shadow *shadow);
-void fz__shadow_release(const fz__shadow *shadow);
+/* arrays: inputs, then outputs. Inputs that share memory with an output in another arrangement become copies, *count of
+   them in shadows[inputs]; release them, also after FZ_ERROR_MEMORY. */
+fz_status fz__shadow_inputs(const char *operation, int inputs, int outputs, const fz_array *arrays[],
+                            fz__shadow shadows[], int *count);
+void fz__release_shadows(int count, const fz__shadow shadows[]);
 
 /* ---- elementwise.c -------------------------------------------------------------------------------------- */
 

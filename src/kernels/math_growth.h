@@ -7,6 +7,22 @@
 #define FZ_LOG2_E FZ_PER_T(0x1.715476p+0, 0x1.71547652b82fep+0)
 
 /* 2^(j / 16) and 2^(-j / 16), each as two numbers; computed with 200 bits. */
+static const double DOUBLE_ROOTS[] = {0x1p+0,
+                                      0x1.0b5586cf9890fp+0,
+                                      0x1.172b83c7d517bp+0,
+                                      0x1.2387a6e756238p+0,
+                                      0x1.306fe0a31b715p+0,
+                                      0x1.3dea64c123422p+0,
+                                      0x1.4bfdad5362a27p+0,
+                                      0x1.5ab07dd485429p+0,
+                                      0x1.6a09e667f3bcdp+0,
+                                      0x1.7a11473eb0187p+0,
+                                      0x1.8ace5422aa0dbp+0,
+                                      0x1.9c49182a3f09p+0,
+                                      0x1.ae89f995ad3adp+0,
+                                      0x1.c199bdd85529cp+0,
+                                      0x1.d5818dcfba487p+0,
+                                      0x1.ea4afa2a490dap+0};
 #if defined(FZ_T_float32)
 static const T ROOT_HIGH[] = {0x1p+0f,        0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f,
                               0x1.306fep+0f,  0x1.3dea64p+0f, 0x1.4bfdaep+0f, 0x1.5ab07ep+0f,
@@ -49,22 +65,7 @@ static const T FALLING_LOW[] = {0,
                                 -0x1.c15742p-28f,
                                 0x1.9f3122p-26f};
 #else
-static const T ROOT_HIGH[] = {0x1p+0,
-                              0x1.0b5586cf9890fp+0,
-                              0x1.172b83c7d517bp+0,
-                              0x1.2387a6e756238p+0,
-                              0x1.306fe0a31b715p+0,
-                              0x1.3dea64c123422p+0,
-                              0x1.4bfdad5362a27p+0,
-                              0x1.5ab07dd485429p+0,
-                              0x1.6a09e667f3bcdp+0,
-                              0x1.7a11473eb0187p+0,
-                              0x1.8ace5422aa0dbp+0,
-                              0x1.9c49182a3f09p+0,
-                              0x1.ae89f995ad3adp+0,
-                              0x1.c199bdd85529cp+0,
-                              0x1.d5818dcfba487p+0,
-                              0x1.ea4afa2a490dap+0};
+#define ROOT_HIGH DOUBLE_ROOTS
 static const T ROOT_LOW[] = {0,
                              0x1.8a62e4adc610bp-54,
                              -0x1.19041b9d78a76p-55,

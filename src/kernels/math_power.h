@@ -33,7 +33,7 @@ FZ_INLINE vpair exp2_words(vpair x, vec *k) {
 
 #if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
 /* Entry j is for significands from 1 + j/16 to 1 + (j + 1)/16, halved where j >= 8: a reciprocal c of about their middle,
-   -log2(c), and 2^(j / 16). About 1 c is 1. */
+   and -log2(c). About 1 c is 1. */
 static const double POWER_RECIPROCALS[] = {0x1p+0,    0x1.d4p-1, 0x1.bap-1, 0x1.a4p-1, 0x1.9p-1,  0x1.7ep-1,
                                            0x1.6cp-1, 0x1.5cp-1, 0x1.4ep+0, 0x1.41p+0, 0x1.35p+0, 0x1.2ap+0,
                                            0x1.1fp+0, 0x1.16p+0, 0x1.0dp+0, 0x1p+0};
@@ -53,22 +53,6 @@ static const double POWER_VALUES[] = {0,
                                       -0x1.e72ec117fa5b2p-4,
                                       -0x1.24b5b7e135a3dp-4,
                                       0};
-static const double POWER_ROOTS[] = {0x1p+0,
-                                     0x1.0b5586cf9890fp+0,
-                                     0x1.172b83c7d517bp+0,
-                                     0x1.2387a6e756238p+0,
-                                     0x1.306fe0a31b715p+0,
-                                     0x1.3dea64c123422p+0,
-                                     0x1.4bfdad5362a27p+0,
-                                     0x1.5ab07dd485429p+0,
-                                     0x1.6a09e667f3bcdp+0,
-                                     0x1.7a11473eb0187p+0,
-                                     0x1.8ace5422aa0dbp+0,
-                                     0x1.9c49182a3f09p+0,
-                                     0x1.ae89f995ad3adp+0,
-                                     0x1.c199bdd85529cp+0,
-                                     0x1.d5818dcfba487p+0,
-                                     0x1.ea4afa2a490dap+0};
 
 /* log2(a) = k - log2(c) + log2(1 + r): r times a polynomial, minimax within 2^-40 of it. */
 FZ_INLINE doubles log2_of(doubles a) {
@@ -89,7 +73,7 @@ FZ_INLINE doubles exp2_of(doubles x) {
     static const double c[] = {0x1.62e42fece88c7p-1, 0x1.ebff917bc9a6bp-3, 0x1.c6b3f746e5f67p-5};
     const double whole = 0x1.8p48; /* whose last bit is 1/16 */
     const doubles within = dclamp(x, 200), near = within + whole, k = near - whole, f = within - k;
-    const doubles root = dlookup(POWER_ROOTS, (doubles_mask)near);
+    const doubles root = dlookup(DOUBLE_ROOTS, (doubles_mask)near);
     const doubles slope = dfma(dfma(f, dsplat(c[2]), dsplat(c[1])), f, dsplat(c[0]));
     return dscale_floor(dfma(root * f, slope, root), k);
 }
