@@ -168,10 +168,11 @@ static fz_status plan(request *r, fz__conv *conv, fz_dtype *result, int *ndim, p
     status = check_channels(r, &conv->x, &conv->weight);
     ptrdiff_t image[4] = {conv->x.shape[0], conv->weight.shape[0], 1, 1};
     for (int d = 2 - r->spatial; d < 2 && !status; d++) {
-        conv->stride[d] = o->stride[d];
-        conv->dilation[d] = o->dilation[d];
-        status = count_outputs(r, d, conv->x.shape[2 + d], conv->weight.shape[2 + d], &conv->before[d],
-                               &image[2 + d]);
+        const ptrdiff_t n = conv->x.shape[2 + d], k = conv->weight.shape[2 + d];
+        status = count_outputs(r, d, n, k, &conv->before[d], &image[2 + d]);
+        /* Steps that nobody takes are of any size; their bytes must be a number all the same. */
+        conv->stride[d] = image[2 + d] == 1 ? fz__min(o->stride[d], n + 1) : o->stride[d];
+        conv->dilation[d] = k == 1 ? 1 : o->dilation[d];
     }
     if (!status) status = fz__conv_dtypes(r->operation, "x", r->x->dtype, "weight", r->weight->dtype, result);
     if (status) return status;

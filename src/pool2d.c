@@ -318,7 +318,7 @@ static fz_status count_outputs(const char *name, const fz_array *x, const fz_poo
                         o->window[d], fz__format_shape(&text, x->ndim, x->shape));
     const ptrdiff_t left = padded - span - 1, stride = o->stride[d];
     *outputs = left / stride + 1;
-    if (o->ceil_mode && left % stride && *outputs * stride < n + o->padding[d]) ++*outputs;
+    if (o->ceil_mode && left % stride && *outputs <= (n + o->padding[d] - 1) / stride) ++*outputs;
     return FZ_OK;
 }
 
@@ -379,6 +379,9 @@ static void set_axes(job *j, const fz_array *x, const fz_array *out) {
         j->outs[d] = out->shape[spatial[d]];
         j->x_strides[d] = x->strides[spatial[d]];
         j->out_strides[d] = out->strides[spatial[d]];
+        /* Steps that nobody takes are of any size; their bytes must be a number all the same. */
+        if (j->outs[d] == 1) j->o.stride[d] = fz__min(j->o.stride[d], j->in[d] + 1);
+        if (j->o.window[d] == 1) j->o.dilation[d] = 1;
     }
     j->unit = units ? x->shape[at.channel] : 1;
     j->x_strides[2] = units ? x->strides[at.channel] : 0;

@@ -379,3 +379,20 @@ def test_convolve2d_is_scipys(data, shapes, mode, boundary, name, dtype, fillval
 def test_convolve2d_bad_arguments(arguments, kind, words):
     with pytest.raises(kind, match="convolve2d: .*" + words):
         forzium.convolve2d(**{"in1": np.ones((4, 4)), "in2": np.ones((2, 2)), **arguments})
+
+
+@pytest.mark.parametrize("huge", [2**31, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("shape", [(1, 1, 4, 5), (1, 40, 4, 5)])
+def test_steps_that_are_never_taken_may_be_of_any_size(huge, shape):
+    x = np.arange(float(np.prod(shape))).reshape(shape)
+    whole, single = np.ones((3, shape[1], 3, 4)), np.ones((3, shape[1], 1, 1))
+    first = np.full((1, 3, 1, 1), x[:, :, :3, :4].sum())
+    np.testing.assert_array_equal(forzium.conv2d(x, whole, stride=huge), first)
+    want = np.broadcast_to(x.sum(1, keepdims=True), (1, 3, 4, 5))
+    np.testing.assert_array_equal(forzium.conv2d(x, single, dilation=huge), want)
+    np.testing.assert_array_equal(forzium.max_pool2d(x, (3, 4), stride=huge), x[:, :, 2:3, 3:4])
+    np.testing.assert_array_equal(forzium.max_pool2d(x, 1, dilation=huge), x)
+    np.testing.assert_array_equal(
+        forzium.avg_pool2d(x, (3, 4), stride=huge, ceil_mode=True),
+        x[:, :, :3, :4].mean((2, 3), keepdims=True),
+    )
