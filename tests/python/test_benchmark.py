@@ -185,9 +185,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
     modules = fake_module(tmp_path / "modules", "numexpr", FAKE_NUMEXPR + hang)
     reached = tmp_path / "reached"
     process = subprocess.Popen(
-        command(
-            "--only", "multiply.inplace.8", "--only", "multiply.inplace.1e6", "--output", tmp_path / "metrics"
-        ),
+        command(*EIGHT, "--only", "multiply.inplace.1e6", "--output", tmp_path / "metrics"),
         cwd=ROOT,
         env={**environment(modules), "REACHED": str(reached)},
         stdout=subprocess.PIPE,
