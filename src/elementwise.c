@@ -6,10 +6,7 @@
 #include "internal.h"
 
 enum {
-    GRAIN = 16384,             /* the fewest elements that a task gets at once */
-    PARALLEL_FROM = 3 * GRAIN, /* from here on handing work to another thread pays */
-    TASKS = 8,                 /* of a participant, so that uneven threads still end together */
-    TILE = 8192,               /* bytes of a row that is repeated */
+    TILE = 8192, /* bytes of a row that is repeated */
 };
 
 typedef struct job {
@@ -175,15 +172,8 @@ static ptrdiff_t count_together(const job *j) {
 }
 
 static void run_nest(job *j) {
-    const ptrdiff_t size = j->nest.size;
-    if (size < PARALLEL_FROM) {
-        run_range(j, 0, size, 0);
-        return;
-    }
-    const int participants = fz__participants(size, GRAIN);
-    const ptrdiff_t grain =
-        fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
-    fz__parallel_for(participants, size, grain, run_range, j);
+    const fz__split split = fz__split_elements(j->nest.size);
+    fz__parallel_for(split.participants, j->nest.size, split.grain, run_range, j);
 }
 
 /* Whether out is best written past the caches: then its lines need not be read before they are overwritten. Where out
@@ -274,13 +264,14 @@ static void find_negative(void *found, ptrdiff_t n, char *const pointers[], cons
 }
 
 fz_status fz__check_exponents(const char *argument, const fz_array *y) {
+    enum { PART = 16384 }; /* elements, after which to see whether one was found */
     fz__nest nest;
     fz_status status = fz__check_array("power", argument, y);
     if (status || y->dtype == FZ_UINT64 || y->dtype == FZ_BOOL) return status;
     fz_cast *cast = fz__kernels(FZ_INT64)->elementwise->cast_from[y->dtype];
     status = fz__nest_init(&nest, "power", 1, &y);
-    for (ptrdiff_t begin = 0; !status && cast && begin < nest.size; begin += GRAIN)
-        fz__nest_walk(&nest, begin, fz__min(begin + GRAIN, nest.size), find_negative, &cast);
+    for (ptrdiff_t begin = 0; !status && cast && begin < nest.size; begin += PART)
+        fz__nest_walk(&nest, begin, fz__min(begin + PART, nest.size), find_negative, &cast);
     if (status || cast) return status;
     return fz__fail(FZ_ERROR_VALUE, "power: %s has integers below 0; only floats can have them as exponents",
                     argument);

@@ -117,9 +117,8 @@ void fz__codes_free(fz__codes *codes);
 /* ---- expression_run.c ------------------------------------------------------------------------------------ */
 
 enum {
-    FZ_EXPRESSION_GRAIN = 8192,                 /* the fewest elements that a task gets at once */
-    FZ_PARALLEL_FROM = 2 * FZ_EXPRESSION_GRAIN, /* from here on handing work to another thread pays */
-    FZ_SMALL_SCRATCH = 48 << 10,                /* bytes that a thread's stack has room for */
+    FZ_PLAIN_MOST = 16384,       /* elements; no more go without a plan, on one thread */
+    FZ_SMALL_SCRATCH = 48 << 10, /* bytes that a thread's stack has room for */
     FZ_PLAIN_PLACES = 32,
 };
 

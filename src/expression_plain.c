@@ -129,7 +129,7 @@ static bool find_down(const fz_array *x, const fz_array *out, ptrdiff_t *down) {
 /* Rows of n elements, each input a scalar or what find_down takes. */
 static bool find_rows(const fz_expression *e, const fz_array *const inputs[], const fz_array *out,
                       fz__plain *p, ptrdiff_t down[]) {
-    if (!is_plain_program(e) || out->ndim != 2 || !fz__count_gapless(out, out->dtype, FZ_PARALLEL_FROM) ||
+    if (!is_plain_program(e) || out->ndim != 2 || !fz__count_gapless(out, out->dtype, FZ_PLAIN_MOST) ||
         out->shape[1] == 1)
         return false;
     p->n = out->shape[1];
@@ -167,7 +167,7 @@ bool fz__run_plain(const fz_expression *e, const fz_array *const inputs[], fz_ar
     fz__plain plain;
     fz_array *out = outputs[0];
     if (!out || !out->data || out->dtype != e->output_dtypes[0]) return false;
-    if (!fz__find_plain(e, inputs, out, FZ_PARALLEL_FROM, &plain)) return run_rows(e, inputs, out);
+    if (!fz__find_plain(e, inputs, out, FZ_PLAIN_MOST, &plain)) return run_rows(e, inputs, out);
     fz__chain_code *const *codes = fz__find_codes(e, plain.splats);
     plain.places[e->places - 1].base = out->data;
     if (codes)

@@ -120,7 +120,7 @@ static fz_status plan_source(source *s, const fz_expression *e, const fz_array *
     fz__plan_job(j, arrays);
     j->output_in_place[0] = false;
     if (e->scratch <= FZ_SMALL_SCRATCH) return FZ_OK;
-    const int parts = (int)fz__min(MOST_PARTS, fz__participants(j->nest.size, FZ_EXPRESSION_GRAIN));
+    const int parts = (int)fz__min(MOST_PARTS, fz__participants(j->nest.size, FZ_BLOCK));
     atomic_init(&s->free, UINT64_MAX >> (MOST_PARTS - parts));
     j->scratch = fz__workspace_acquire("expression", (size_t)parts * e->scratch);
     return j->scratch ? FZ_OK : FZ_ERROR_MEMORY;

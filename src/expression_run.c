@@ -7,9 +7,6 @@
 #include "float_environment.h"
 
 enum {
-    GRAIN = FZ_EXPRESSION_GRAIN,
-    PARALLEL_FROM = FZ_PARALLEL_FROM,
-    TASKS = 8,         /* of a participant, so that uneven threads still end together */
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
 };
 
@@ -296,19 +293,13 @@ void fz__plan_job(fz__job *j, const fz_array *const arrays[]) {
 
 static fz_status run_nest(fz__job *j) {
     const ptrdiff_t size = j->nest.size;
-    const int participants = size < PARALLEL_FROM ? 1 : fz__participants(size, GRAIN);
+    const fz__split split = fz__split_elements(size);
     j->scratch = NULL;
     if (j->e->scratch > FZ_SMALL_SCRATCH) {
-        j->scratch = fz__workspace_acquire("expression", (size_t)participants * j->e->scratch);
+        j->scratch = fz__workspace_acquire("expression", (size_t)split.participants * j->e->scratch);
         if (!j->scratch) return FZ_ERROR_MEMORY;
     }
-    if (participants == 1) {
-        run_range(j, 0, size, 0);
-    } else {
-        const ptrdiff_t grain =
-            fz__max(GRAIN, fz__min(16 * GRAIN, size / (participants * TASKS) / GRAIN * GRAIN));
-        fz__parallel_for(participants, size, grain, run_range, j);
-    }
+    fz__parallel_for(split.participants, size, split.grain, run_range, j);
     if (j->scratch) fz__workspace_release(j->scratch);
     return FZ_OK;
 }

@@ -127,6 +127,15 @@ typedef void fz__task(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
 /* How many threads at most will work on n items handed out in grains: 1 <= result <= pool size. */
 int fz__participants(ptrdiff_t n, ptrdiff_t grain);
 
+/* Into what element-wise work is best cut. Little work goes only to threads that are awake, or that the next call, if
+   calls follow each other closely, will find awake: to wake one takes its caller longer than the work. */
+typedef struct fz__split {
+    int participants;
+    ptrdiff_t grain;
+} fz__split;
+
+fz__split fz__split_elements(ptrdiff_t size);
+
 /* for (i = 0; i < n; i += grain) task(context, i, min(i + grain, n), participant);
    in any order, on up to `participants` threads, the caller being one; returns when all is done.
    May be called from inside a task. */

@@ -164,16 +164,9 @@ static void split_axes(const fz_array *x, const fz_array *where, const bool *red
 /* ---- computing -------------------------------------------------------------------------------------------- */
 
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context) {
-    enum {
-        GRAIN = 16384,
-        PARALLEL_FROM = 8 * GRAIN
-    }; /* elements; below, one thread is done as soon as two */
-    if (items * elements < PARALLEL_FROM) {
-        task(context, 0, items, 0);
-        return;
-    }
-    const ptrdiff_t grain = fz__max(1, GRAIN / elements);
-    fz__parallel_for(fz__participants(items, grain), items, grain, task, context);
+    const fz__split cut = fz__split_elements(items * elements / 2); /* nothing is written */
+    const ptrdiff_t grain = fz__max(1, 2 * cut.grain / elements);
+    fz__parallel_for(cut.participants, items, grain, task, context);
 }
 
 /* Over no elements extremes are an error, unless they begin with something. */

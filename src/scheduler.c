@@ -19,6 +19,7 @@
 enum {
     SLOTS = 64,             /* jobs announced at once; further callers work alone */
     WORKER_SPIN_NS = 20000, /* how long a worker looks for the next job before it sleeps */
+    BURST_NS = 10000, /* calls that follow each other faster than this will find awake who is woken now */
     CALLER_SPIN_NS = 50000, /* how long a caller looks for the last chunks' end before it sleeps */
     PAUSES_PER_CLOCK = 16,  /* a look at the clock costs about as much as a pause */
 };
@@ -61,8 +62,10 @@ static struct {
     atomic_int size;            /* threads wanted, callers' own included; 0: not known yet */
     atomic_int workers;         /* threads created */
     atomic_int sleepers;
-    atomic_bool exhausted; /* a thread could not be created */
-    pthread_mutex_t mutex; /* for sleeping and for creating threads */
+    atomic_int watchers;      /* workers that look for the next job */
+    _Atomic int64_t ended_ns; /* when a caller was last done with a job */
+    atomic_bool exhausted;    /* a thread could not be created */
+    pthread_mutex_t mutex;    /* for sleeping and for creating threads */
     pthread_cond_t news;
 } pool = {
     .slots[0 ... SLOTS - 1] = {.mutex = PTHREAD_MUTEX_INITIALIZER, .empty = PTHREAD_COND_INITIALIZER},
@@ -222,6 +225,7 @@ static bool participate(job *j, int participant, const unsigned *epoch) {
         dry = !epoch || *epoch == pool.epoch;
     }
     end_tally(&t);
+    if (participant == 0) pool.ended_ns = t.last_ns;
     return dry;
 }
 
@@ -235,14 +239,22 @@ static void relax(void) {
 #endif
 }
 
-static void wait_for_news(int worker, unsigned seen) {
+static bool watch_for_news(int worker, unsigned seen) {
     const int64_t until = now_ns() + WORKER_SPIN_NS;
-    while (worker < pool.size - 1 && now_ns() < until) {
-        for (int i = 0; i < PAUSES_PER_CLOCK; i++) {
-            if (pool.epoch != seen) return;
+    bool news = false;
+    pool.watchers++;
+    while (!news && worker < pool.size - 1 && now_ns() < until) {
+        for (int i = 0; i < PAUSES_PER_CLOCK && !news; i++) {
             relax();
+            news = pool.epoch != seen;
         }
     }
+    pool.watchers--;
+    return news;
+}
+
+static void wait_for_news(int worker, unsigned seen) {
+    if (watch_for_news(worker, seen)) return;
     pthread_mutex_lock(&pool.mutex);
     pool.sleepers++; /* before the last look at epoch: whoever announces looks the other way round */
     while (pool.epoch == seen || worker >= pool.size - 1) pthread_cond_wait(&pool.news, &pool.mutex);
@@ -254,8 +266,9 @@ static void wait_for_news(int worker, unsigned seen) {
 }
 
 static void announce(int helpers_wanted) {
+    helpers_wanted -= pool.watchers; /* they need no waking */
     pool.epoch++;
-    if (pool.sleepers == 0) return;
+    if (helpers_wanted <= 0 || pool.sleepers == 0) return;
     pool.busy_cpu = fz__current_cpu();
     pthread_mutex_lock(&pool.mutex);
     if (helpers_wanted < pool.sleepers && pool.workers < pool.size)
@@ -384,6 +397,26 @@ static slot *claim_slot(void) {
 
 int fz__participants(ptrdiff_t n, ptrdiff_t grain) {
     return (int)fz__max(1, fz__min(fz_get_num_threads(), fz__ceil_div(n, grain)));
+}
+
+fz__split fz__split_elements(ptrdiff_t size) {
+    enum {
+        LEAST = 4096,             /* elements of a task */
+        AWAKE_FROM = 8 * LEAST,   /* from here on another thread that is awake saves time */
+        ASLEEP_FROM = 32 * LEAST, /* from here on one that has to be woken does */
+        MOST = 64 * LEAST,
+        TASKS = 8, /* of a participant, so that uneven threads still end together */
+    };
+    int participants = size < AWAKE_FROM ? 1 : fz__participants(size, 2 * LEAST);
+    if (participants == 1) return (fz__split){1, size};
+    if (size < ASLEEP_FROM) {
+        const bool burst = now_ns() - pool.ended_ns < BURST_NS;
+        participants = (int)fz__min(participants, 1 + pool.watchers + burst);
+    }
+    /* A call alone has two tasks, as one would be no job, whose end the next call wants to know. */
+    const ptrdiff_t tasks = participants == 1 ? 2 : participants * TASKS,
+                    grain = size / tasks / LEAST * LEAST;
+    return (fz__split){participants, fz__max(LEAST, fz__min(MOST, grain))};
 }
 
 /* Announces the job, takes part in it, and waits for everybody else who did. */
