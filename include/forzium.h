@@ -172,8 +172,8 @@ FZ_API const char *fz_op_doc(fz_op op);
    share memory with x.
 
    out's dtype says what elements are converted to, block by block, before they are joined: sum, prod and their
-   likes have any (float16 and bfloat16 are computed in float32 and rounded once); mean, var and std any float; min
-   and max have x's; any and all give bool, count_nonzero and argmin int64. fz_reduce_dtype says what NumPy gives.
+   likes have any (float16 and bfloat16 are computed in float32 and rounded once); mean, var and std any float, or
+   integers, to which elements are cut (std: one result; nan-variants: of integers); min and max have x's; any and all give bool, count_nonzero and argmin int64. fz_reduce_dtype says what NumPy gives.
 
    Sums are pairwise (error bound O(log n) eps), in an order that shapes and strides fix, and so are products.
    Integers wrap. Variances take one pass over memory: blocks' sums of squared distances from their means, joined
@@ -262,10 +262,11 @@ FZ_API fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], i
 
 /** for each row along *axis:  out[i] = x[0] + x[1] + ... + x[i]
     axis == NULL takes all elements in C order for one row; out then has one axis. x is computed in out's dtype
-    (narrower floats in float32, integers in 64 bits, which wrap); out may be x. Floats' sums have at most
+    (narrower floats in float32, integers in 64 bits, which wrap; a sum of bools is whether any is true, a product
+    whether all are); out may be x. Floats' sums have at most
     16 + FZ_BLOCK / lanes roundings along memory, where FZ_BLOCK is 512, and i across it; where the sum of some
-    neighbours overflows, what follows is infinite or NaN. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE (out is bool),
-    FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+    neighbours overflows, what follows is infinite or NaN. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP,
+    FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_cumsum(const fz_array *x, const int *axis, fz_array *out);
 
 /** for each row along *axis:  out[i] = ((x[0] * x[1]) * ...) * x[i]     otherwise as fz_cumsum */

@@ -250,6 +250,10 @@ static inline bool fz__is_decided(const fz__reduction *r, const char *partial) {
 fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const fz__computed *computed,
                               int naxes, const int axes[], fz_array *out);
 
+/* A mean, variance or deviation (one result) whose out is of integers or bool; all else has been checked. */
+fz_status fz__reduce_whole(const char *name, fz__family family, const fz_array *x, int naxes,
+                           const int axes[], const fz_reduce_options *options, const fz_array *out);
+
 /* How a sum, an average or an extreme of floats joins elements to a result without options, and the rest of the way
    there: *value, what n <= FZ_LONGEST_RUN of them came to, is of out's dtype. FZ_JOIN_COUNT: it is none of these. */
 fz_join fz__plain_join(fz_reduction reduction);

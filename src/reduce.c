@@ -41,12 +41,23 @@ fz_dtype fz_reduce_dtype(fz_reduction reduction, fz_dtype x) {
     return x;
 }
 
+static bool averages(fz_reduction reduction) {
+    const fz__family family = rows[reduction].family;
+    return family == FZ_AVERAGE || family == FZ_VARIANCE || family == FZ_DEVIATION;
+}
+
+/* Is it an average in integers? As in NumPy, deviations of several results and what skips NaN of floats have none. */
+static bool is_whole(fz_reduction reduction, const fz_array *x, const fz_array *out) {
+    if (!averages(reduction) || is_float(out->dtype)) return false;
+    if (rows[reduction].family == FZ_DEVIATION && out->ndim) return false;
+    return !(rows[reduction].skips_nan && is_float(x->dtype));
+}
+
 /* Totals have any dtype and averages any float; other results the one that NumPy's rules give. */
 static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype result) {
-    const fz__family family = rows[reduction].family;
     const fz_dtype wanted = fz_reduce_dtype(reduction, x);
-    const bool averages = family == FZ_AVERAGE || family == FZ_VARIANCE || family == FZ_DEVIATION;
-    if (result == wanted || family == FZ_TOTAL || (averages && is_float(result))) return FZ_OK;
+    if (result == wanted || rows[reduction].family == FZ_TOTAL || (averages(reduction) && is_float(result)))
+        return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: the result of %s cannot be %s; %s would do",
                     fz_reduction_name(reduction), fz_dtype_name(x), fz_dtype_name(result),
                     fz_dtype_name(wanted));
@@ -92,7 +103,6 @@ static void choose_reducer(fz__reduction *r) {
 
 static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
                    const fz_reduce_options *options) {
-    const bool averages = r->family == FZ_AVERAGE || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
     r->join = rows[reduction].join;
     r->dtype = choose_dtype(r, x->dtype);
     r->join = choose_join(r, r->join);
@@ -105,7 +115,7 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
     r->initial = options ? options->initial : NULL;
     r->correction = options ? options->correction : 0;
     r->in_place = r->in_place && !r->where && !r->skips_nan;
-    r->compacts = (r->where || r->skips_nan) && averages;
+    r->compacts = (r->where || r->skips_nan) && averages(reduction);
     r->decisive = r->family != FZ_TRUTH ? -1 : r->join == FZ_JOIN_maximum;
     choose_reducer(r);
 }
@@ -270,8 +280,8 @@ static fz_status check_options(fz_reduction reduction, const fz_array *x, const 
     return options->where ? check_where(reduction, x, options, out) : FZ_OK;
 }
 
-static fz_status check_call(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
-                            const fz_reduce_options *options, const fz_array *out) {
+static fz_status check_call(fz_reduction reduction, const fz_array *x, bool is_computed, int naxes,
+                            const int axes[], const fz_reduce_options *options, const fz_array *out) {
     ptrdiff_t shape[FZ_MAX_NDIM];
     int ndim;
     const bool keepdims = out && x && out->ndim == x->ndim;
@@ -279,7 +289,8 @@ static fz_status check_call(fz_reduction reduction, const fz_array *x, int naxes
     if (status) return status;
     const char *name = fz_reduction_name(reduction);
     if ((status = fz__check_output(name, out, ndim, shape, 0, NULL))) return status;
-    if ((status = check_result(reduction, x->dtype, out->dtype))) return status;
+    if (is_computed || !is_whole(reduction, x, out)) status = check_result(reduction, x->dtype, out->dtype);
+    if (status) return status;
     return options ? check_options(reduction, x, options, out) : FZ_OK;
 }
 
@@ -292,6 +303,8 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
         const int axis = axes ? axes[0] + (axes[0] < 0 ? x->ndim : 0) : -1;
         return fz__find_extremes(name, rows[reduction].join, x, x->ndim ? axis : -1, out);
     }
+    if (is_whole(reduction, x, out))
+        return fz__reduce_whole(name, rows[reduction].family, x, naxes, axes, options, out);
     const fz_array *where = options && options->where ? options->where : x;
     bool reduced[FZ_MAX_NDIM];
     split s;
@@ -309,7 +322,7 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
 fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
                          const fz_reduce_options *options, fz_array *out) {
     fz_status status = fz_init();
-    if (!status) status = check_call(reduction, x, naxes, axes, options, out);
+    if (!status) status = check_call(reduction, x, false, naxes, axes, options, out);
     if (!status && fz_may_overlap(x, out))
         status = fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do",
                           fz_reduction_name(reduction));
@@ -322,7 +335,7 @@ fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, c
 
 fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const fz__computed *computed,
                               int naxes, const int axes[], fz_array *out) {
-    const fz_status status = check_call(reduction, x, naxes, axes, NULL, out);
+    const fz_status status = check_call(reduction, x, true, naxes, axes, NULL, out);
     return status ? status : reduce(reduction, x, computed, naxes, axes, NULL, out);
 }
 

@@ -226,12 +226,27 @@ static void multiply_integers(size_t n, const void *x, void *out, const void *be
     memcpy(total, &product, sizeof product);
 }
 
+/* ---- bools ------------------------------------------------------------------------------------------------- */
+
+/* The sum of bools is whether any is true, their product whether all are. */
+static void sum_bools(size_t n, const void *x, void *out, const void *before, void *total) {
+    unsigned char any = *(const unsigned char *)before;
+    for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = any |= ((const unsigned char *)x)[i] != 0;
+    *(unsigned char *)total = any;
+}
+
+static void multiply_bools(size_t n, const void *x, void *out, const void *before, void *total) {
+    unsigned char all = *(const unsigned char *)before;
+    for (size_t i = 0; i < n; i++) ((unsigned char *)out)[i] = all &= ((const unsigned char *)x)[i] != 0;
+    *(unsigned char *)total = all;
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------ */
 
 /* What out's dtype is computed in. */
 static fz_dtype compute_dtype(fz_dtype dtype) {
     if (dtype == FZ_FLOAT32 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16) return FZ_FLOAT32;
-    return dtype == FZ_FLOAT64 || dtype == FZ_UINT64 ? dtype : FZ_INT64;
+    return dtype == FZ_FLOAT64 || dtype == FZ_UINT64 || dtype == FZ_BOOL ? dtype : FZ_INT64;
 }
 
 static void plan_dtypes(plan *p, fz_op op, const fz_array *x, const fz_array *out) {
@@ -243,8 +258,11 @@ static void plan_dtypes(plan *p, fz_op op, const fz_array *x, const fz_array *ou
     p->neutral = p->sums_floats ? -0.0 : adds ? 0 : 1;
     if (kernels->scan)
         p->scan = adds ? kernels->scan->sum : kernels->scan->product;
+    else if (p->dtype == FZ_BOOL)
+        p->scan = adds ? sum_bools : multiply_bools;
     else
         p->scan = adds ? sum_integers : multiply_integers;
+    if (p->dtype == FZ_BOOL) op = adds ? FZ_OP_logical_or : FZ_OP_logical_and;
     p->combine = kernels->elementwise->loops[op];
     p->load = kernels->elementwise->cast_from[x->dtype];
     p->store = fz__kernels(out->dtype)->elementwise->cast_from[p->dtype];
@@ -276,16 +294,10 @@ static fz_status scan_axis(const char *name, fz_op op, const fz_array *x, int ax
     return status;
 }
 
-static fz_status check_dtype(const char *name, const fz_array *out) {
-    if (out->dtype != FZ_BOOL) return FZ_OK;
-    return fz__fail(FZ_ERROR_DTYPE, "%s: out is bool; a dtype of numbers would do", name);
-}
-
 /* All elements in C order: x's own, if they stand so, else a copy of them in out. */
 static fz_status scan_flat(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
     const ptrdiff_t size = fz__array_size(x), gapless = (ptrdiff_t)fz_dtype_size(x->dtype);
-    fz_status status = fz__check_output(name, out, 1, &size, 0, NULL);
-    if (!status) status = check_dtype(name, out);
+    const fz_status status = fz__check_output(name, out, 1, &size, 0, NULL);
     if (status || size == 0) return status;
     fz_array flat = {x->data, x->dtype, 1, &size, &gapless};
     if (x->ndim == 1) flat.strides = x->strides;
@@ -312,7 +324,6 @@ static fz_status scan(const char *name, fz_op op, const fz_array *x, const int *
         return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, *axis,
                         x->ndim);
     status = fz__check_row_output(name, x, out, x->ndim, x->shape);
-    if (!status) status = check_dtype(name, out);
     return status ? status : scan_axis(name, op, x, at, out);
 }
 

@@ -53,6 +53,66 @@ static fzpy_compilation *find_compiled(fzpy_expression *self, const fz_kind kind
     return made;
 }
 
+/* ---- numbers beyond a dtype --------------------------------------------------------------------------------- */
+
+typedef struct renumbering {
+    int inputs, first;          /* values; results begin at `first` */
+    int constants;              /* that are new, before the results */
+    int place[FZPY_MAX_ARRAYS]; /* of an input */
+} renumbering;
+
+static int renumber(const renumbering *r, int value) {
+    if (value < r->inputs) return r->place[value];
+    return value < r->first ? value : value + r->constants;
+}
+
+/* The program with the Python ints among its inputs as constants, after the others; as inputs nobody reads them. */
+static void bind_ints(const fz_program *p, const fzpy_view views[], fz_constant constant[],
+                      fz_instruction instruction[], int output[], fz_program *bound) {
+    renumbering r = {.inputs = p->inputs, .first = p->inputs + p->constants};
+    if (p->constants) memcpy(constant, p->constant, (size_t)p->constants * sizeof *constant);
+    for (int k = 0; k < p->inputs; k++) {
+        const bool is_int = views[k].weak == FZPY_WEAK_INT && views[k].array.dtype != FZ_FLOAT64;
+        r.place[k] = is_int ? r.first + r.constants : k;
+        if (!is_int) continue;
+        fz_constant *number = &constant[p->constants + r.constants++];
+        number->kind = (fz_kind){views[k].array.dtype, true};
+        number->value.natural = views[k].scalar.natural;
+    }
+    for (int i = 0; i < p->instructions; i++) {
+        instruction[i] = p->instruction[i];
+        for (int k = 0; k < 3; k++) instruction[i].operands[k] = renumber(&r, instruction[i].operands[k]);
+    }
+    for (int i = 0; i < p->outputs; i++) output[i] = renumber(&r, p->output[i]);
+    *bound = *p;
+    bound->constants += r.constants;
+    bound->constant = constant;
+    bound->instruction = instruction;
+    bound->output = output;
+}
+
+/* A number that is known may lie beyond the dtype that it meets, where a comparison or a bound has an answer all the
+   same. */
+static fz_expression *compile_bound(const fzpy_expression *self, const fzpy_view views[],
+                                    const fz_kind kinds[]) {
+    const fz_program *p = &self->program;
+    int output[FZPY_MAX_ARRAYS];
+    fz_program bound;
+    fz_expression *made = NULL;
+    fz_constant *constant = PyMem_RawCalloc((size_t)(p->constants + p->inputs) + 1, sizeof *constant);
+    fz_instruction *instruction = PyMem_RawCalloc((size_t)p->instructions + 1, sizeof *instruction);
+    if (constant && instruction) {
+        bind_ints(p, views, constant, instruction, output, &bound);
+        const fz_status status = fz_expression_create(&bound, kinds, &made);
+        if (status) fzpy_raise(status);
+    } else {
+        PyErr_NoMemory();
+    }
+    PyMem_RawFree(constant);
+    PyMem_RawFree(instruction);
+    return made;
+}
+
 /* ---- computing ---------------------------------------------------------------------------------------------- */
 
 const char fzpy_evaluate_name[] = "evaluate";
@@ -165,6 +225,13 @@ static PyObject *compute_reduction(const fzpy_expression *self, const fz_express
     return fzpy_output_close(&out, status);
 }
 
+static PyObject *run(const fzpy_expression *self, const fz_expression *program,
+                     const fz_array *const inputs[], const fzpy_view *const views[],
+                     const fzpy_destination *to) {
+    return self->reduction == FZ_REDUCTION_COUNT ? compute_outputs(self, program, inputs, to)
+                                                 : compute_reduction(self, program, inputs, views, to->out);
+}
+
 PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[],
                                   const fzpy_destination *to) {
     fzpy_view views[FZPY_MAX_ARRAYS];
@@ -185,11 +252,14 @@ PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[
     bool own;
     fzpy_compilation *found = find_compiled(self, kinds, &own);
     if (found) {
-        const fz_expression *program = found->program;
-        result = self->reduction == FZ_REDUCTION_COUNT
-                     ? compute_outputs(self, program, inputs, to)
-                     : compute_reduction(self, program, inputs, given, to->out);
+        result = run(self, found->program, inputs, given, to);
         if (own) free_compiled(found);
+        if (!result && PyErr_ExceptionMatches(PyExc_OverflowError)) { /* a number does not fit */
+            PyErr_Clear();
+            fz_expression *bound = compile_bound(self, views, kinds);
+            if (bound) result = run(self, bound, inputs, given, to);
+            fz_expression_free(bound);
+        }
     }
 done:
     while (viewed) fzpy_view_clear(&views[--viewed]);

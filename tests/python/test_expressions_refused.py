@@ -171,3 +171,23 @@ def test_text_that_python_cannot_read_is_a_syntax_error(text):
 def test_constants_beyond_every_float_name_their_column():
     with pytest.raises(ValueError, match="expression: column 5: an integer constant is too large"):
         forzium.evaluate("a + " + "9" * 400, {"a": np.ones(3)})
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint64"])
+@pytest.mark.parametrize("number", [-(2**63), -1000, -1, 0, 300, 2**63, 2**64 - 1])
+def test_numbers_that_have_a_name_mean_what_they_mean_to_the_functions(dtype, number):
+    """In comparisons, and as bounds that bound nothing, they may lie beyond the dtype."""
+    a = np.arange(100, dtype=dtype)
+    np.testing.assert_array_equal(forzium.evaluate("a < b", {"a": a, "b": number}), np.less(a, number))
+    np.testing.assert_array_equal(forzium.evaluate("b == a", {"a": a, "b": number}), np.equal(number, a))
+    assert forzium.evaluate("sum(a >= b)", {"a": a, "b": number}) == np.sum(np.greater_equal(a, number))
+    np.testing.assert_array_equal(forzium.fuse(lambda a, b: (a != b) & (a > b))(a, number), a > number)
+    for text, bounds in [("clip(a, b, 50)", (number, 50)), ("clip(a, 50, b)", (50, number))]:
+        try:
+            want = forzium.clip(a, *bounds)
+        except OverflowError:
+            with pytest.raises(OverflowError, match=dtype):
+                forzium.evaluate(text, {"a": a, "b": number})
+        else:
+            np.testing.assert_array_equal(forzium.evaluate(text, {"a": a, "b": number}), want)
+            np.testing.assert_array_equal(want, np.clip(a, *bounds))

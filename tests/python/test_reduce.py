@@ -344,6 +344,39 @@ def test_totals_as_bools(name, dtype):
         )
 
 
+averages = pytest.mark.parametrize("name", ["mean", "var", "nanmean", "nanvar"])
+
+
+@averages
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "uint16", "uint64"])
+@pytest.mark.parametrize("given_dtype", ["?", "i1", "u4", "i8", "f4", "f8"])
+@pytest.mark.parametrize("axis", [None, 0, (0, 1)])
+def test_averages_in_integers_are_cut_as_numpys(name, dtype, given_dtype, axis):
+    x = np.random.default_rng(4).uniform(0, 11, (40, 5)).astype(given_dtype)
+    where = np.arange(200).reshape(40, 5) % 3 > 0
+    function, numpys = getattr(forzium, name), getattr(np, name)
+    if (name[:3] == "nan" and given_dtype[0] == "f") or (
+        name[-3:] == "var" and dtype[0] + given_dtype == "b?"
+    ):
+        with pytest.raises(TypeError):
+            function(x, axis, dtype)
+        return
+    assert_same(function(x, axis, dtype), numpys(x, axis, dtype))
+    got = function(x.T[::-1], axis, dtype, keepdims=True, where=where.T)
+    assert_same(got, numpys(x.T[::-1], axis, dtype, keepdims=True, where=where.T))
+
+
+def test_averages_in_integers_round_no_step_up():
+    x = [1.9, 2.9, 0.4]  # cut: 1, 2, 0
+    assert_same(forzium.mean(x, dtype=int), np.int64(1))
+    assert_same(forzium.var([0, 1, 2, 9], dtype=int), np.int64(12))  # from a mean of 3: 9 + 4 + 1 + 36
+    assert_same(forzium.var([0, 1, 2, 9], dtype=int, ddof=2), np.int64(25))
+    assert_same(forzium.std([0, 1, 2, 9], dtype="i2"), np.int16(3))
+    assert_same(forzium.mean(np.uint8([200, 100]), dtype="u1"), np.uint8(22))  # their sum wraps
+    with pytest.raises(TypeError, match="std"):
+        forzium.std(np.ones((2, 3)), axis=0, dtype=int)
+
+
 def test_bools_of_other_bytes_count_once():
     x = np.full(700, 2, np.uint8).view(bool)
     assert forzium.count_nonzero(x) == forzium.sum(x) == 700

@@ -62,6 +62,20 @@ def test_dtype_is_what_is_computed_in(name, dtype):
         np.testing.assert_allclose(got, want)
 
 
+@names
+@given(data=st.data(), dtype=st.sampled_from(["bool", "uint8", "int64", "float32"]))
+def test_bools_say_whether_any_or_every_element_was_true(name, data, dtype):
+    shape = data.draw(shapes())
+    values = np.random.default_rng(data.draw(seeds)).integers(0, 3, shape).astype(dtype)
+    x = data.draw(layouts(values.shape)).place(values)
+    axis = data.draw(axes_of(x.ndim))
+    want = getattr(np, name)(x, axis, dtype=bool)
+    assert_equal(getattr(forzium, name)(x, axis, dtype=bool), want)
+    out = np.ones(want.shape, bool)
+    assert getattr(forzium, name)(x, axis, bool, out=out) is out
+    assert_equal(out, want)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [511, 512, 513, 1024, 5000, 65536, 65537, 300_001])
 def test_long_rows(n, dtype):
@@ -131,7 +145,6 @@ def test_errors(name):
         (ValueError, {"axis": 0, "out": np.ones(6)}),
         (TypeError, {"axis": 0, "out": np.ones((2, 3), int)}),
         (TypeError, {"dtype": complex}),
-        (TypeError, {"dtype": bool}),
     ]:
         with pytest.raises(error, match=name):
             function(x, **arguments)
