@@ -173,7 +173,7 @@ typedef struct fz__reducer {
     /* What remains to be done to n of them; then they go to out at a stride. */
     void (*store)(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride);
 } fz__reducer;
-extern const fz__reducer fz__joins, fz__counts, fz__moments;
+extern const fz__reducer fz__joins, fz__totals, fz__moments;
 
 typedef enum fz__family {
     FZ_TOTAL,
@@ -216,8 +216,10 @@ enum { FZ_NEST_OUT, FZ_NEST_WHERE, FZ_NEST_X }; /* operands of `kept`; `reduced`
 struct fz__reduction {
     const char *name;
     const fz__reducer *reducer;
-    const fz_kernels *kernels; /* of the dtype computed in: that of elements as the reducer takes them */
-    const fz_kernels *joiner;  /* of partial results that are numbers, one each */
+    const fz_kernels *kernels;      /* of the dtype computed in: that of elements as the reducer takes them */
+    const fz_kernels *joiner;       /* of partial results that are numbers, one each */
+    const fz_total_kernels *totals; /* where those are sums of bools or of narrow integers */
+    fz_total_kind total;            /* what these are */
     fz__family family;
     fz_join join;
     fz_dtype dtype, result; /* computed in; out's */

@@ -63,14 +63,23 @@ static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype resul
                     fz_dtype_name(wanted));
 }
 
+/* Of how many elements sums of 32 bits cannot be beyond 64. */
+#define FEWEST_BEYOND ((ptrdiff_t)1 << 31)
+
 /* Sums and products of integers are computed in int64: to as many bits as the result has they are the same in all
-   dtypes. A sum of bools is how many are true. */
-static fz_dtype choose_dtype(const fz__reduction *r, fz_dtype own) {
-    const bool counts = r->family == FZ_COUNT || (r->join == FZ_JOIN_add && own == FZ_BOOL);
+   dtypes. What is added up in 64 bits needs no conversion; nor does the mean of what adds up without wrapping. A sum
+   of bools is how many are true. */
+static fz_dtype choose_dtype(const fz__reduction *r, fz_dtype own, ptrdiff_t size) {
+    const bool is_narrow = own == FZ_BOOL || (!is_float(own) && fz_dtype_size(own) <= 4);
+    if (r->family == FZ_COUNT) return FZ_BOOL;
+    if (r->family == FZ_AVERAGE && is_narrow && !r->where && size < FEWEST_BEYOND) return own;
     if (r->result == FZ_FLOAT16 || r->result == FZ_BFLOAT16) return FZ_FLOAT32;
-    if ((r->family != FZ_TOTAL && r->family != FZ_COUNT) || is_float(r->result) || r->result == FZ_BOOL)
-        return r->result;
-    return counts ? FZ_BOOL : FZ_INT64;
+    if (r->family != FZ_TOTAL || is_float(r->result) || r->result == FZ_BOOL) return r->result;
+    return is_narrow && r->join == FZ_JOIN_add ? own : FZ_INT64;
+}
+
+static bool adds_up(const fz__reduction *r) {
+    return r->join == FZ_JOIN_add && !is_float(r->dtype) && fz_dtype_size(r->dtype) <= 4;
 }
 
 /* A sum or product that is a bool is whether any or every element is true. */
@@ -90,28 +99,37 @@ static void choose_casts(fz__reduction *r, fz_dtype own) {
     r->in_place = own == r->dtype || (own == FZ_UINT64 && unsigned_total);
 }
 
+static void choose_totals(fz__reduction *r) {
+    static const fz_dtype unsigned_ones[] = {[1] = FZ_UINT8, [2] = FZ_UINT16, [4] = FZ_UINT32};
+    r->totals = fz__kernels(unsigned_ones[fz_dtype_size(r->dtype)])->total;
+    r->total = r->dtype == FZ_BOOL    ? FZ_TOTAL_BOOL
+               : r->dtype >= FZ_UINT8 ? FZ_TOTAL_UNSIGNED
+                                      : FZ_TOTAL_SIGNED;
+}
+
 /* How elements become partial results, and of which dtype these are. */
 static void choose_reducer(fz__reduction *r) {
-    const bool counts = r->join == FZ_JOIN_add && r->dtype == FZ_BOOL;
+    const bool totals = adds_up(r), averages_totals = totals && r->family == FZ_AVERAGE;
     const bool moments = r->compacts || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
-    const fz_dtype given = moments ? FZ_FLOAT64 : counts ? FZ_INT64 : r->dtype;
-    r->reducer = moments ? &fz__moments : counts ? &fz__counts : &fz__joins;
+    const fz_dtype given = moments ? FZ_FLOAT64 : totals ? FZ_INT64 : r->dtype;
+    r->reducer = moments ? &fz__moments : totals ? &fz__totals : &fz__joins;
+    if (totals) choose_totals(r);
     r->joiner = fz__kernels(given);
     r->partial = moments ? FZ_MAX_PARTIAL : (ptrdiff_t)fz_dtype_size(given);
-    r->store = fz__kernels(r->result)->elementwise->cast_from[given];
+    r->store = fz__kernels(r->result)->elementwise->cast_from[averages_totals ? FZ_FLOAT64 : given];
 }
 
 static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
                    const fz_reduce_options *options) {
     r->join = rows[reduction].join;
-    r->dtype = choose_dtype(r, x->dtype);
+    r->where = options && options->where ? fz__kernels(FZ_BOOL)->elementwise->cast_from[options->where->dtype]
+                                         : NULL;
+    r->dtype = choose_dtype(r, x->dtype, fz__array_size(x));
     r->join = choose_join(r, r->join);
     choose_casts(r, x->dtype);
     r->skips_nan = rows[reduction].skips_nan && is_float(x->dtype);
     r->widen = r->skips_nan && !is_float(r->dtype) ? fz__kernels(FZ_FLOAT64)->elementwise->cast_from[x->dtype]
                                                    : NULL;
-    r->where = options && options->where ? fz__kernels(FZ_BOOL)->elementwise->cast_from[options->where->dtype]
-                                         : NULL;
     r->initial = options ? options->initial : NULL;
     r->correction = options ? options->correction : 0;
     r->in_place = r->in_place && !r->where && !r->skips_nan;

@@ -1,5 +1,5 @@
 /* Reductions whose partial results are numbers, joined by a binary operation: sums, products, extremes, truths of
-   elements, and how many of them are true. */
+   elements, and sums of bools and narrow integers in 64 bits. */
 #include <string.h>
 
 #include "internal.h"
@@ -14,15 +14,14 @@ static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, 
     r->kernels->reduce->join_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
 }
 
-/* Of truths. */
-static void count_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
-                       ptrdiff_t row_stride, char *partials) {
-    r->kernels->count->rows((size_t)count, (size_t)n, x, row_stride, (int64_t *)(void *)partials);
+static void add_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                     ptrdiff_t row_stride, char *partials) {
+    r->totals->rows((size_t)count, (size_t)n, x, row_stride, r->total, (int64_t *)(void *)partials);
 }
 
-static void count_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
-                          ptrdiff_t row_stride, char *partials) {
-    r->kernels->count->columns((size_t)rows, (size_t)n, x, row_stride, (int64_t *)(void *)partials);
+static void add_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                        ptrdiff_t row_stride, char *partials) {
+    r->totals->columns((size_t)rows, (size_t)n, x, row_stride, r->total, (int64_t *)(void *)partials);
 }
 
 static void join(const fz__reduction *r, ptrdiff_t n, const char *partials, char *partial) {
@@ -70,4 +69,19 @@ static void store(const fz__reduction *r, ptrdiff_t n, char *partials, char *out
 }
 
 const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
-const fz__reducer fz__counts = {count_rows, count_columns, join, join_columns, nothing, store};
+/* The total is exact, and rounded once before it is divided. */
+static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride) {
+    if (r->family != FZ_AVERAGE) {
+        store(r, n, partials, out, stride);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        int64_t total;
+        memcpy(&total, partials + i * r->partial, sizeof total);
+        const double mean = (double)total / (double)r->count;
+        memcpy(partials + i * r->partial, &mean, sizeof mean);
+    }
+    r->store((size_t)n, partials, r->partial, out, stride);
+}
+
+const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

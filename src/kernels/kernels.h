@@ -115,12 +115,16 @@ typedef struct fz_moment_kernels {
                     void *squares);
 } fz_moment_kernels;
 
-/* How many bools are true: in each of count rows, and in each of n columns of at most FZ_COUNT_ROWS rows. */
-#define FZ_COUNT_ROWS 255
-typedef struct fz_count_kernels {
-    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, int64_t *results);
-    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t *results);
-} fz_count_kernels;
+/* Sums of integers of T's size, and how many bools are true: of each of count rows, and of each of n columns of at most
+   FZ_TOTAL_ROWS rows. */
+#define FZ_TOTAL_ROWS 255
+typedef enum fz_total_kind { FZ_TOTAL_UNSIGNED, FZ_TOTAL_SIGNED, FZ_TOTAL_BOOL } fz_total_kind;
+typedef struct fz_total_kernels {
+    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, fz_total_kind kind,
+                 int64_t *results);
+    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, fz_total_kind kind,
+                    int64_t *results);
+} fz_total_kernels;
 
 /* Rows of a call of fz_extreme_kernels.columns: an index among them fits any T. */
 #define FZ_EXTREME_ROWS 64
@@ -309,7 +313,7 @@ typedef struct fz_kernels {
     const fz_reduce_kernels *reduce;   /* NULL for float16 and bfloat16 */
     const fz_extreme_kernels *extreme; /* so, too */
     const fz_matmul_kernels *matmul;   /* NULL but for float32, float64, int32 and int64 */
-    const fz_count_kernels *count;     /* bool's only */
+    const fz_total_kernels *total;     /* of uint8, uint16 and uint32: for all integers of the size */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
     const fz_moment_kernels *moment;

@@ -10,8 +10,8 @@ extern const fz_extreme_kernels FZ_KERNEL(extreme);
 #if FZ_T_IS_MULTIPLIED
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 #endif
-#if defined(FZ_T_boolean)
-extern const fz_count_kernels FZ_KERNEL(count);
+#if FZ_T_IS_TOTALED
+extern const fz_total_kernels FZ_KERNEL(total);
 #endif
 #if defined(FZ_T_IS_FLOAT)
 extern const fz_moment_kernels FZ_KERNEL(moment);
@@ -41,8 +41,8 @@ const fz_kernels FZ_KERNEL(kernels) = {
 #if FZ_T_IS_MULTIPLIED
     .matmul = &FZ_KERNEL(matmul),
 #endif
-#if defined(FZ_T_boolean)
-    .count = &FZ_KERNEL(count),
+#if FZ_T_IS_TOTALED
+    .total = &FZ_KERNEL(total),
 #endif
 #if defined(FZ_T_IS_FLOAT)
     .moment = &FZ_KERNEL(moment),

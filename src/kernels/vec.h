@@ -108,6 +108,13 @@ typedef int16_t bits;
 #define FZ_T_IS_MULTIPLIED 0
 #endif
 
+/* Bools and integers of the other dtypes are added up as these, or in 64 bits. */
+#if defined(FZ_T_uint8) || defined(FZ_T_uint16) || defined(FZ_T_uint32)
+#define FZ_T_IS_TOTALED 1
+#else
+#define FZ_T_IS_TOTALED 0
+#endif
+
 /* The dtypes whose kernels transpose matrices of their size. */
 #if defined(FZ_T_IS_FLOAT) || defined(FZ_T_uint8) || defined(FZ_T_uint16)
 #define FZ_T_IS_TRANSPOSED 1

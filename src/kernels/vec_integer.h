@@ -9,6 +9,22 @@ FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x < y, x, y); }
 FZ_INLINE vec vfmax(vec x, vec y) { return vmaximum(x, y); }
 FZ_INLINE vec vfmin(vec x, vec y) { return vminimum(x, y); }
 
+/* The lanes that make up each word, added up; of unsigned lanes of at most 32 bits. */
+FZ_INLINE words vadd_in_words(vec v) {
+#if defined(FZ_SIMD_avx512)
+    if (sizeof(T) == 1) return (words)_mm512_sad_epu8((__m512i)v, (__m512i){0});
+#elif defined(FZ_SIMD_avx2)
+    if (sizeof(T) == 1) return (words)_mm256_sad_epu8((__m256i)v, (__m256i){0});
+#elif defined(FZ_SIMD_sse2)
+    if (sizeof(T) == 1) return (words)_mm_sad_epu8((__m128i)v, (__m128i){0});
+#endif
+    const words bytes = (words){0} + 0x00ff00ff00ff00ff, shorts = (words){0} + 0x0000ffff0000ffff;
+    words w = (words)v;
+    if (sizeof(T) == 1) w = (w & bytes) + (w >> 8 & bytes);
+    if (sizeof(T) <= 2) w = (w & shorts) + (w >> 16 & shorts);
+    return (w & 0xffffffff) + (w >> 32);
+}
+
 /* Lanes moved down by a power of two of bytes, half a vector at most; what the highest become does not count. */
 FZ_INLINE vec vmove_down(vec v, size_t bytes) {
     const words w = (words)v;
