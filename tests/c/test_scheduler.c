@@ -406,6 +406,21 @@ static void test_idle_threads_sleep(void) {
     CHECK(used < 0.1, "%g s of processor time while idle for 0.5 s", used);
 }
 
+/* Nobody is awake after so long a rest, and one call is no burst. */
+static void test_little_work_wakes_nobody(void) {
+    enum { LITTLE = 50000, MUCH = 1 << 22 };
+    check_case("element-wise work after a rest");
+    CHECK(fz_set_num_threads(4) == FZ_OK);
+    CHECK(run_job(1000, 1, 4));
+    usleep(50 * 1000);
+    CHECK(fz__split_elements(LITTLE).participants == 1);
+    const fz__split much = fz__split_elements(MUCH), least = fz__split_elements(1);
+    CHECK(much.participants == 4 && much.grain >= 1 && much.grain <= MUCH / 4);
+    CHECK(least.participants == 1 && least.grain >= 1);
+    CHECK(fz_set_num_threads(1) == FZ_OK);
+    CHECK(fz__split_elements(MUCH).participants == 1);
+}
+
 int main(void) {
     check_begin();
     test_workers_compute_as_their_caller();
@@ -421,5 +436,6 @@ int main(void) {
     test_small_job_beside_a_long_one();
     test_fork_while_others_compute();
     test_idle_threads_sleep();
+    test_little_work_wakes_nobody();
     return check_end();
 }
