@@ -152,10 +152,8 @@ bool fz__conv_writes_in_place(const fz__conv *conv) {
 
 /* Integers by way of int64, which wraps into int32 as sums of int32 would. */
 fz_dtype fz__conv_finish(const fz__conv *conv, ptrdiff_t n, char *sums) {
-    if (conv->activation) {
-        const void *const in[] = {sums};
-        conv->activation((size_t)n, in, (const unsigned char[]){1}, sums);
-    }
+    if (conv->activation)
+        conv->activation(&(fz_plane){.n = (size_t)n, .rows = 1, .in = {sums}, .step = {1}, .out = sums});
     if (!conv->integral) return conv->dtype;
     fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_FLOAT64]((size_t)n, sums, 8, sums, 8);
     return FZ_INT64;

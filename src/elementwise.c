@@ -18,6 +18,7 @@ typedef struct job {
     bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
     bool in_blocks;                  /* some operand must be copied through a block buffer */
     ptrdiff_t together;              /* rows that the loop gets at once, at most; 0: there are no planes */
+    bool joins;                      /* it gets them as one */
     bool streams; /* the operands exceed the caches, so that nothing stays in them anyway */
 } job;
 
@@ -38,40 +39,24 @@ static void repeat_value(fz_dtype from, const void *value, fz_dtype to, char *sp
                                                   (ptrdiff_t)size);
 }
 
-/* A column is a number for each row, so that this is as short as can be. */
 static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
-    typedef uint32_t repeated_32 __attribute__((vector_size(FZ_MAX_VECTOR_BYTES)));
-    typedef uint64_t repeated_64 __attribute__((vector_size(FZ_MAX_VECTOR_BYTES)));
-    if (j->converts[k] || j->size[k] < 4) {
-        j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
-    } else if (j->size[k] == 4) {
-        uint32_t bits;
-        memcpy(&bits, scalar, sizeof bits);
-        const repeated_32 all = bits + (repeated_32){0};
-        memcpy(splat, &all, sizeof all);
-    } else {
-        uint64_t bits;
-        memcpy(&bits, scalar, sizeof bits);
-        const repeated_64 all = bits + (repeated_64){0};
-        memcpy(splat, &all, sizeof all);
-    }
+    j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
 }
 
 /* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
 static void run_block(const job *j, size_t n, char *const pointers[], const ptrdiff_t strides[],
                       buffers *scratch) {
     const int inputs = j->nest.operands - 1;
-    const void *in[FZ_MAX_OPERANDS];
-    unsigned char step[FZ_MAX_OPERANDS];
+    fz_plane row = {.n = n, .rows = 1, .streams = j->streams};
     for (int k = 0; k < inputs; k++) {
-        step[k] = strides[k] != 0;
-        in[k] = j->in_place[k] ? pointers[k] : scratch->block[k];
-        if (!j->in_place[k] && step[k]) j->cast[k](n, pointers[k], strides[k], scratch->block[k], j->size[k]);
+        row.step[k] = strides[k] != 0;
+        row.in[k] = j->in_place[k] ? pointers[k] : scratch->block[k];
+        if (!j->in_place[k] && row.step[k])
+            j->cast[k](n, pointers[k], strides[k], scratch->block[k], j->size[k]);
     }
-    if (j->streams) step[0] |= FZ_STREAM;
-    void *out = j->in_place[inputs] ? pointers[inputs] : scratch->block[inputs];
-    j->loop(n, in, step, out);
-    if (!j->in_place[inputs]) j->cast[inputs](n, out, j->size[inputs], pointers[inputs], strides[inputs]);
+    row.out = j->in_place[inputs] ? pointers[inputs] : scratch->block[inputs];
+    j->loop(&row);
+    if (!j->in_place[inputs]) j->cast[inputs](n, row.out, j->size[inputs], pointers[inputs], strides[inputs]);
 }
 
 static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
@@ -101,34 +86,54 @@ static void repeat_row(size_t bytes, const char *row, ptrdiff_t times, char *til
     for (ptrdiff_t r = 0; r < times; r++, tile += bytes) memcpy(tile, row, bytes);
 }
 
+/* An element for each row, over all of the row. */
+static void spread_column(const job *j, int k, ptrdiff_t rows, const char *column, ptrdiff_t down,
+                          char *tile) {
+    const ptrdiff_t n = j->nest.shape[j->nest.ndim - 1];
+    for (ptrdiff_t r = 0; r < rows; r++, column += down, tile += n * j->size[k])
+        j->cast[k]((size_t)n, column, 0, tile, j->size[k]);
+}
+
+/* Says in `plane` where some rows of input k are: in place, or made in the tile; what stays has been made before the
+   first of them. */
+static void place_input(const job *j, int k, ptrdiff_t rows, const char *x, bool is_first, char *tile,
+                        fz_plane *plane) {
+    const int inner = j->nest.ndim - 1;
+    const ptrdiff_t n = j->nest.shape[inner], down = j->nest.strides[k][inner - 1];
+    const bool moves = j->nest.strides[k][inner] != 0, is_column = !moves && down;
+    if (down == 0 && !is_first) return;
+    plane->step[k] = moves || (is_column && j->joins);
+    plane->down[k] = is_column && j->converts[k] ? j->size[k] : down;
+    plane->in[k] = tile;
+    if (moves && (down || !j->joins))
+        plane->in[k] = x;
+    else if (moves)
+        repeat_row((size_t)(n * j->size[k]), x, rows, tile);
+    else if (!is_column)
+        fill_splat(j, k, x, tile);
+    else if (j->joins)
+        spread_column(j, k, rows, x, down, tile);
+    else if (j->converts[k])
+        j->cast[k]((size_t)rows, x, down, tile, j->size[k]);
+    else
+        plane->in[k] = x;
+}
+
 /* pointers: to the first of `rows` rows; they are moved past the last. */
 static void run_plane(const job *j, ptrdiff_t rows, char *pointers[]) {
     const int operands = j->nest.operands, inputs = operands - 1, inner = j->nest.ndim - 1;
-    const ptrdiff_t n = j->nest.shape[inner], together = fz__min(j->together, rows);
-    const void *in[FZ_MAX_OPERANDS];
-    unsigned char step[FZ_MAX_OPERANDS];
-    bool stays[FZ_MAX_OPERANDS];
+    const ptrdiff_t n = j->nest.shape[inner];
     tiles scratch;
-    for (int k = 0; k < inputs; k++) {
-        step[k] = j->nest.strides[k][inner] != 0;
-        stays[k] = j->nest.strides[k][inner - 1] == 0;
-        const bool repeats = step[k] && stays[k] && together > 1;
-        if (repeats) repeat_row((size_t)(n * j->size[k]), pointers[k], together, scratch.tile[k]);
-        if (!step[k]) fill_splat(j, k, pointers[k], scratch.tile[k]);
-        in[k] = step[k] && !repeats ? pointers[k] : scratch.tile[k];
-    }
-    if (j->streams) step[0] |= FZ_STREAM;
-    for (ptrdiff_t count; rows; rows -= count) {
-        count = fz__min(together, rows);
-        j->loop((size_t)(count * n), in, step, pointers[inputs]);
+    fz_plane plane = {.streams = j->streams, .out_down = j->nest.strides[inputs][inner - 1]};
+    for (ptrdiff_t done = 0, count; done < rows; done += count) {
+        count = fz__min(j->together, rows - done);
+        for (int k = 0; k < inputs; k++)
+            place_input(j, k, count, pointers[k], done == 0, scratch.tile[k], &plane);
+        plane.out = pointers[inputs];
+        plane.n = (size_t)(j->joins ? count * n : n);
+        plane.rows = j->joins ? 1 : (size_t)count;
+        j->loop(&plane);
         for (int k = 0; k < operands; k++) pointers[k] += count * j->nest.strides[k][inner - 1];
-        for (int k = 0; rows > count && k < inputs; k++) {
-            if (stays[k]) continue;
-            if (j->nest.strides[k][inner])
-                in[k] = pointers[k];
-            else
-                fill_splat(j, k, pointers[k], scratch.tile[k]);
-        }
     }
 }
 
@@ -158,17 +163,22 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     fz__nest_walk(&j->nest, begin, end, run_row, j);
 }
 
-/* As many rows as fill a tile, where each operand has them without a gap or the same one again and again. */
-static ptrdiff_t count_together(const job *j) {
+/* Rows are joined to long ones where several fit a tile, and each operand has them without a gap, or the same one again
+   and again, or a number for each short one. */
+static void plan_planes(job *j) {
     const int inner = j->nest.ndim - 1;
-    if (inner < 1 || j->in_blocks) return 0;
+    j->together = 0;
+    if (inner < 1 || j->in_blocks) return;
     const ptrdiff_t n = j->nest.shape[inner];
-    ptrdiff_t together = TILE / sizeof(double) / n;
+    j->together = TILE / sizeof(double);
+    j->joins = 2 * n <= j->together;
     for (int k = 0; k < j->nest.operands; k++) {
-        const ptrdiff_t step = j->nest.strides[k][inner], row = j->nest.strides[k][inner - 1];
-        if (row != n * step && (row || !step)) together = 1;
+        const ptrdiff_t step = j->nest.strides[k][inner], down = j->nest.strides[k][inner - 1];
+        const bool is_gapless = step && down == n * step, stays = down == 0;
+        const bool is_short_column = !step && n * j->size[k] <= FZ_MAX_VECTOR_BYTES;
+        j->joins &= is_gapless || stays || is_short_column;
     }
-    return fz__max(together, 1);
+    if (j->joins) j->together /= n;
 }
 
 static void run_nest(job *j) {
@@ -205,7 +215,7 @@ static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *cons
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
     j->streams = exceeds_caches(j);
-    j->together = count_together(j);
+    plan_planes(j);
 }
 
 static fz_status check_operands(const char *name, int inputs, const fz_array *const arrays[]) {
@@ -229,22 +239,21 @@ static fz_status check_operands(const char *name, int inputs, const fz_array *co
 static bool run_plain(fz_op op, fz_dtype dtype, int arity, const fz_array *const inputs[],
                       const fz_array *out) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
-    const void *in[FZ_MAX_OPERANDS];
-    unsigned char step[FZ_MAX_OPERANDS];
     const ptrdiff_t n = fz__count_gapless(out, loop_dtype(op, dtype, arity), FZ_BLOCK);
     if (n == 0) return false;
+    fz_plane row = {.n = (size_t)n, .rows = 1, .out = out->data};
     for (int k = 0; k < arity; k++) {
         const fz_array *x = inputs[k];
         const fz_dtype wanted = loop_dtype(op, dtype, k);
         if (!x) return false;
-        step[k] = x->ndim > 0;
-        in[k] = step[k] ? x->data : splat[k];
-        if (step[k] ? fz__count_gapless(x, wanted, FZ_BLOCK) != n || !fz__same_or_apart(x, out, n)
-                    : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
+        row.step[k] = x->ndim > 0;
+        row.in[k] = row.step[k] ? x->data : splat[k];
+        if (row.step[k] ? fz__count_gapless(x, wanted, FZ_BLOCK) != n || !fz__same_or_apart(x, out, n)
+                        : x->ndim < 0 || !x->data || (unsigned)x->dtype >= FZ_DTYPE_COUNT)
             return false;
-        if (!step[k]) repeat_value(x->dtype, x->data, wanted, splat[k]);
+        if (!row.step[k]) repeat_value(x->dtype, x->data, wanted, splat[k]);
     }
-    fz__kernels(dtype)->elementwise->loops[op]((size_t)n, in, step, out->data);
+    fz__kernels(dtype)->elementwise->loops[op](&row);
     return true;
 }
 
@@ -325,8 +334,7 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
 fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
                                  const unsigned char repeated[], void *out) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
-    const void *in[FZ_MAX_OPERANDS];
-    unsigned char step[FZ_MAX_OPERANDS];
+    fz_plane row = {.n = n, .rows = 1, .out = out};
     fz_status status = fz_init();
     if (status) return status;
     fz_loop *loop = fz__kernels(dtype)->elementwise->loops[op];
@@ -340,11 +348,11 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void 
     const fz__float_environment environment = fz__save_float_environment();
     const int arity = fz_op_arity(op);
     for (int k = 0; k < arity; k++) {
-        step[k] = !repeated[k];
-        in[k] = step[k] ? inputs[k] : splat[k];
+        row.step[k] = !repeated[k];
+        row.in[k] = repeated[k] ? splat[k] : inputs[k];
         if (repeated[k]) repeat_value(FZ_FLOAT64, inputs[k], loop_dtype(op, dtype, k), splat[k]);
     }
-    loop(n, in, step, out);
+    loop(&row);
     fz__restore_float_environment(environment);
     return FZ_OK;
 }

@@ -58,7 +58,6 @@ enum { FEW = FZ_BUNDLE_BYTES / 8 };
    another size. */
 static const void *run_step(const fz_expression *e, int i, size_t n, const fz_place places[],
                             const void *held, char bundles[2][FZ_BUNDLE_BYTES]) {
-    static const unsigned char steps[] = {1, 1, 1};
     const fz_step *s = &e->step[i];
     const fz__meaning meaning = e->meaning[i];
     const fz_dtype dtype = e->chain[0].dtype;
@@ -77,13 +76,15 @@ static const void *run_step(const fz_expression *e, int i, size_t n, const fz_pl
         memmove(places[s->operands[0]].base, held, n);
         return held;
     case FZ_STEP_FORWARD:
-        loops[meaning.op](n, (const void *const[]){held, x[0], x[1]}, steps, bundle);
+        loops[meaning.op](
+            &(fz_plane){.n = n, .rows = 1, .in = {held, x[0], x[1]}, .step = {1, 1, 1}, .out = bundle});
         return bundle;
     case FZ_STEP_REVERSE:
-        loops[meaning.op](n, (const void *const[]){x[0], held}, steps, bundle);
+        loops[meaning.op](&(fz_plane){.n = n, .rows = 1, .in = {x[0], held}, .step = {1, 1}, .out = bundle});
         return bundle;
     case FZ_STEP_CALL:
-        s->loop(n, x, steps, places[s->result].base);
+        s->loop(&(fz_plane){
+            .n = n, .rows = 1, .in = {x[0], x[1], x[2]}, .step = {1, 1, 1}, .out = places[s->result].base});
         return NULL;
     default:
         return held;

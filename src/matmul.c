@@ -53,9 +53,11 @@ static void add_parts(const split *t) {
     const ptrdiff_t row_stride = t->part->c.row_stride;
     fz_loop *add = whole->kernels->elementwise->loops[FZ_OP_add];
     for (ptrdiff_t index = 1; index < t->parts; index++)
-        add((size_t)(whole->c.rows * whole->c.columns),
-            (const void *const[]){t->sums, t->sums + index * t->sums_bytes}, (const unsigned char[]){1, 1},
-            t->sums);
+        add(&(fz_plane){.n = (size_t)(whole->c.rows * whole->c.columns),
+                        .rows = 1,
+                        .in = {t->sums, t->sums + index * t->sums_bytes},
+                        .step = {1, 1},
+                        .out = t->sums});
     fz__product last = *whole;
     last.through_scratch = true; /* the sums lie beside c */
     fz__finish_rows(&last, 0, 0, whole->c.rows, whole->c.columns, t->sums, row_stride);

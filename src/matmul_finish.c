@@ -12,9 +12,8 @@ static void add_bias(const fz__product *product, ptrdiff_t i, ptrdiff_t j, ptrdi
     const bool along = bias->column_stride != 0;
     for (ptrdiff_t lane = 0; !along && lane < FZ_MAX_VECTOR_BYTES; lane += element)
         memcpy(splat + lane, at, (size_t)element);
-    product->kernels->elementwise->loops[FZ_OP_add]((size_t)columns,
-                                                    (const void *const[]){row, along ? at : splat},
-                                                    (const unsigned char[]){1, along}, row);
+    product->kernels->elementwise->loops[FZ_OP_add](&(fz_plane){
+        .n = (size_t)columns, .rows = 1, .in = {row, along ? at : splat}, .step = {1, along}, .out = row});
 }
 
 void fz__finish_rows(const fz__product *product, ptrdiff_t i, ptrdiff_t j, ptrdiff_t rows, ptrdiff_t columns,
@@ -26,7 +25,8 @@ void fz__finish_rows(const fz__product *product, ptrdiff_t i, ptrdiff_t j, ptrdi
     for (char *row = sums; rows; rows--, i++, row += row_stride) {
         if (finish->bias.data) add_bias(product, i, j, columns, row);
         if (finish->activation)
-            finish->activation((size_t)columns, (const void *const[]){row}, (const unsigned char[]){1}, row);
+            finish->activation(
+                &(fz_plane){.n = (size_t)columns, .rows = 1, .in = {row}, .step = {1}, .out = row});
         if (product->through_scratch)
             cast((size_t)columns, row, (ptrdiff_t)fz_dtype_size(product->compute),
                  c->data + i * c->row_stride + j * c->column_stride, c->column_stride);

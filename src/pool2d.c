@@ -47,8 +47,9 @@ typedef struct lines {
 /* ---- rows of vectors ------------------------------------------------------------------------------------------------- */
 
 static void join(const job *j, ptrdiff_t n, const char *a, const char *b, char *to) {
-    const void *const in[] = {a, b};
-    if (n > 0) j->kernels->elementwise->loops[j->join]((size_t)n, in, (const unsigned char[]){1, 1}, to);
+    if (n > 0)
+        j->kernels->elementwise->loops[j->join](
+            &(fz_plane){.n = (size_t)n, .rows = 1, .in = {a, b}, .step = {1, 1}, .out = to});
 }
 
 static void copy(const job *j, ptrdiff_t n, const char *from, ptrdiff_t stride, char *to) {
@@ -227,13 +228,15 @@ static void divide(const job *j, ptrdiff_t i, lines *l, char *row) {
     const ptrdiff_t rows = count_elements(j, 0, i), n = j->outs[1] * j->unit;
     if (rows != l->counted) {
         fill(j, n, (double)rows, l->counts);
-        const void *const in[] = {l->counts, j->column_counts};
-        j->kernels->elementwise->loops[FZ_OP_multiply]((size_t)n, in, (const unsigned char[]){1, 1},
-                                                       l->counts);
+        j->kernels->elementwise->loops[FZ_OP_multiply](&(fz_plane){.n = (size_t)n,
+                                                                   .rows = 1,
+                                                                   .in = {l->counts, j->column_counts},
+                                                                   .step = {1, 1},
+                                                                   .out = l->counts});
         l->counted = rows;
     }
-    const void *const in[] = {row, l->counts};
-    j->kernels->elementwise->loops[FZ_OP_divide]((size_t)n, in, (const unsigned char[]){1, 1}, row);
+    j->kernels->elementwise->loops[FZ_OP_divide](
+        &(fz_plane){.n = (size_t)n, .rows = 1, .in = {row, l->counts}, .step = {1, 1}, .out = row});
 }
 
 static void fill_column_counts(const job *j) {

@@ -10,8 +10,8 @@ static void fill_neutral(const fz__reduction *r, ptrdiff_t n, const unsigned cha
     const char *value = (const char *)r->kernels->reduce->neutral + r->join * r->element;
     r->kernels->elementwise->cast_from[r->dtype](sizeof splat / (size_t)r->element, value, 0, splat,
                                                  r->element);
-    r->kernels->elementwise->loops[FZ_OP_where]((size_t)n, (const void *const[]){neutral, splat, block},
-                                                (const unsigned char[]){1, 0, 1}, block);
+    r->kernels->elementwise->loops[FZ_OP_where](&(fz_plane){
+        .n = (size_t)n, .rows = 1, .in = {neutral, splat, block}, .step = {1, 0, 1}, .out = block});
 }
 
 static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned char *out, char *block) {
@@ -29,9 +29,8 @@ static void find_nan(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff
     double wide[FZ_BLOCK];
     if (r->widen) r->widen((size_t)n, x, stride, wide, sizeof *wide);
     const fz_kernels *kernels = r->widen ? fz__kernels(FZ_FLOAT64) : r->kernels;
-    kernels->elementwise->loops[FZ_OP_isnan]((size_t)n,
-                                             (const void *const[]){r->widen ? wide : (const void *)block},
-                                             (const unsigned char[]){1}, found);
+    kernels->elementwise->loops[FZ_OP_isnan](&(fz_plane){
+        .n = (size_t)n, .rows = 1, .in = {r->widen ? wide : (const void *)block}, .step = {1}, .out = found});
 }
 
 /* Elements that do not count become neutral, or are left out. */

@@ -42,9 +42,9 @@ static void nothing(const fz__reduction *r, char *partial) {
 static void apply_scalar(const fz__reduction *r, fz_op op, const void *value, fz_cast *cast, ptrdiff_t n,
                          char *partials) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
-    const void *const in[] = {partials, splat};
     cast(sizeof splat / (size_t)r->partial, value, 0, splat, r->partial);
-    r->joiner->elementwise->loops[op]((size_t)n, in, (const unsigned char[]){1, 0}, partials);
+    r->joiner->elementwise->loops[op](
+        &(fz_plane){.n = (size_t)n, .rows = 1, .in = {partials, splat}, .step = {1, 0}, .out = partials});
 }
 
 /* The initial value has out's dtype before it has the one that is computed in. */

@@ -57,8 +57,8 @@ static void log_of_sums(fz__row_group *g, fz__row_step *step, double logs[]) {
     read_rows(g, step, FZ_ROW_EXP);
     for (int i = 0; i < g->count; i++) logs[i] = (g->results[i].other - 1) + g->results[i].sum;
     const fz_elementwise_kernels *kernels = fz__kernels(FZ_FLOAT64)->elementwise;
-    kernels->loops[FZ_OP_log1p]((size_t)g->count, (const void *const[]){logs}, (const unsigned char[]){1},
-                                logs);
+    kernels->loops[FZ_OP_log1p](
+        &(fz_plane){.n = (size_t)g->count, .rows = 1, .in = {logs}, .step = {1}, .out = logs});
 }
 
 static void compute_log_softmax(fz__row_group *g) {

@@ -151,8 +151,12 @@ static void scan_neighbours(const plan *p, ptrdiff_t n, const char *x, char *out
     for (ptrdiff_t i = 0; i < p->n; i++, x += p->x_stride, out += p->out_stride) {
         char *target = out_in_place ? out : sums;
         if (!in_place || !last) p->load((size_t)n, x, strides[0], last ? loaded : target, p->size);
-        const void *const in[] = {last, in_place ? x : loaded};
-        if (last) p->combine((size_t)n, in, (const unsigned char[]){1, 1}, target);
+        if (last)
+            p->combine(&(fz_plane){.n = (size_t)n,
+                                   .rows = 1,
+                                   .in = {last, in_place ? x : loaded},
+                                   .step = {1, 1},
+                                   .out = target});
         if (!out_in_place) p->store((size_t)n, sums, p->size, out, strides[1]);
         last = target;
     }

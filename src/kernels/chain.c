@@ -83,9 +83,10 @@ STEP(store_bool_step) {
 
 static __attribute__((noinline)) void call_loop(const fz_step *s, const fz_place *places, size_t i) {
     const fz_place *result = &places[s->result];
-    const void *in[3];
-    for (int k = 0; k < 3; k++) in[k] = locate(s, places, i, k);
-    s->loop(LANES, in, (const unsigned char[]){1, 1, 1}, result->base + (ptrdiff_t)i * result->stride);
+    fz_plane plane = {.n = LANES, .rows = 1, .step = {1, 1, 1}};
+    for (int k = 0; k < 3; k++) plane.in[k] = locate(s, places, i, k);
+    plane.out = result->base + (ptrdiff_t)i * result->stride;
+    s->loop(&plane);
 }
 
 STEP(call_step) {

@@ -86,10 +86,8 @@ FZ_INLINE void work(size_t n, const operands *given, const form *f, row_lane *la
     }
     if (!f->is_long)
         for (; n >= GROUP; n -= GROUP, advance(&o, f, GROUP)) do_group(&o, f, lane);
-    for (size_t some; n; n -= some, advance(&o, f, some)) {
-        some = FZ_CHEAP_PARTS && n < W ? n : W;
-        do_some(&o, f, some, lane);
-    }
+    _Pragma("GCC unroll 1") for (ptrdiff_t left = (ptrdiff_t)n; left > 0; left -= W, advance(&o, f, W))
+        do_some(&o, f, FZ_CHEAP_PARTS && left < W ? (size_t)left : W, lane);
 }
 
 /* ---- what they have in common ------------------------------------------------------------------------------- */
@@ -121,36 +119,50 @@ FZ_INLINE size_t lanes_to_boundary(size_t n, const void *out) {
     return n < 8 * GROUP || past % sizeof(T) ? 0 : (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
 }
 
-static __attribute__((noinline, unused)) void run_row(size_t n, const void *const in[],
-                                                      const unsigned char step[], void *out, const form *f,
-                                                      row_work *run) {
-    operands o = {.out = out};
-    for (int k = 0; k < f->inputs; k++) {
-        o.in[k] = in[k];
-        o.step[k] = (step[k] & 1) * size_in(f, k);
-    }
-    const size_t head = f->tests ? 0 : lanes_to_boundary(n, out);
+FZ_INLINE void run_row(size_t n, operands *o, const form *f, bool streams, row_work *run) {
+    const size_t head = f->tests ? 0 : lanes_to_boundary(n, o->out);
     if (head) {
-        do_rest(head, &o, f, run);
-        advance(&o, f, head);
+        do_rest(head, o, f, run);
+        advance(o, f, head);
         n -= head;
     }
-    o.streams = (step[0] & FZ_STREAM) && (uintptr_t)o.out % sizeof(vec) == 0;
+    o->streams = streams && (uintptr_t)o->out % sizeof(vec) == 0;
     const size_t rest = FZ_CHEAP_PARTS ? 0 : n % W;
-    if (n > rest) run(n - rest, &o);
-    if (o.streams) vfence();
+    if (n > rest) run(n - rest, o);
+    if (o->streams) vfence();
     if (!rest) return;
-    advance(&o, f, n - rest);
-    do_rest(rest, &o, f, run);
+    advance(o, f, n - rest);
+    do_rest(rest, o, f, run);
 }
 
-#define LOOP(name, expression, ...)                                                                    \
-    FZ_INLINE vec name##_lane(vec x, vec y, vec z) { return (void)x, (void)y, (void)z, expression; }   \
-    static const form name##_form = {__VA_ARGS__};                                                     \
-    static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }    \
-    static void name##_loop(size_t n, const void *const in[], const unsigned char step[], void *out) { \
-        run_row(n, in, step, out, &name##_form, name##_work);                                          \
+/* Of columns the element that a row has is repeated for it. */
+static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const form *f, row_work *run) {
+    vec repeated[MAX_INPUTS];
+    const char *in[MAX_INPUTS];
+    char *out = p->out;
+    operands o;
+    for (int k = 0; k < f->inputs; k++) {
+        in[k] = o.in[k] = p->in[k];
+        o.step[k] = p->step[k] * size_in(f, k);
     }
+    for (size_t rows = p->rows;; out += p->out_down) {
+        for (int k = 0; k < f->inputs; k++) {
+            if (p->step[k] || !p->down[k]) continue;
+            repeated[k] = size_in(f, k) == sizeof(T) ? vsplat(load_one(in[k])) : vsplat_bool(in[k]);
+            o.in[k] = (const char *)&repeated[k];
+        }
+        o.out = out;
+        run_row(p->n, &o, f, p->streams, run);
+        if (--rows == 0) return;
+        for (int k = 0; k < f->inputs; k++) o.in[k] = in[k] += p->down[k];
+    }
+}
+
+#define LOOP(name, expression, ...)                                                                  \
+    FZ_INLINE vec name##_lane(vec x, vec y, vec z) { return (void)x, (void)y, (void)z, expression; } \
+    static const form name##_form = {__VA_ARGS__};                                                   \
+    static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }  \
+    static void name##_loop(const fz_plane *p) { run_plane(p, &name##_form, name##_work); }
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1))
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \

@@ -31,13 +31,20 @@
     X(context, FLOAT16, float16, uint16_t) \
     X(context, BFLOAT16, bfloat16, uint16_t)
 
-/* out[i] = op(in[0][i], in[1][i], ...) for i < n. An input k with step[k] == 1 is n contiguous elements; one
-   with step[k] == 0 is a splat: FZ_MAX_VECTOR_BYTES of one repeated value. out is contiguous and equals an
-   input of the same element size or overlaps none. Elements are T; those of a condition, and the
-   results of tests and comparisons, are bool. With FZ_STREAM added to step[0], out is no input and
-   exceeds the caches, past which it may be written. */
-enum { FZ_STREAM = 2 };
-typedef void fz_loop(size_t n, const void *const in[], const unsigned char step[], void *out);
+/* What a loop computes: rows >= 1 rows of n elements, out[i] = op(in[0][i], in[1][i], ...) for i < n in each. An input k
+   with step[k] == 1 has the elements of a row side by side. With step[k] == 0 it is a column, an element for each row;
+   or, where down[k] is 0, a splat: FZ_MAX_VECTOR_BYTES of one repeated value. A row of out is contiguous; out equals an
+   input of the same element size and the same rows, or overlaps none. Elements are T; those of a condition, and the
+   results of tests and comparisons, are bool. */
+typedef struct fz_plane {
+    size_t n, rows;
+    const void *in[3];
+    void *out;
+    ptrdiff_t down[3], out_down; /* bytes from a row to the next */
+    unsigned char step[3];
+    bool streams; /* out is no input and exceeds the caches, past which it may be written */
+} fz_plane;
+typedef void fz_loop(const fz_plane *plane);
 
 /* dst[i] = (T)src[i] for i < n, at byte strides, from another dtype. */
 typedef void fz_cast(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride);

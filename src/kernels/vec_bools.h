@@ -15,9 +15,43 @@ FZ_INLINE mask vload_mask(const void *p) {
 }
 
 #if defined(FZ_SIMD_avx512)
+/* A bit for each lane. */
+FZ_INLINE uint64_t vbits(mask m) {
+    const __m512i v = (__m512i)m;
+    return sizeof(T) == 8   ? _mm512_movepi64_mask(v)
+           : sizeof(T) == 4 ? _mm512_movepi32_mask(v)
+           : sizeof(T) == 2 ? _mm512_movepi16_mask(v)
+                            : _mm512_movepi8_mask(v);
+}
+FZ_INLINE mask vmask(uint64_t lanes) {
+    return (mask)(sizeof(T) == 8   ? _mm512_movm_epi64((__mmask8)lanes)
+                  : sizeof(T) == 4 ? _mm512_movm_epi32((__mmask16)lanes)
+                  : sizeof(T) == 2 ? _mm512_movm_epi16((__mmask32)lanes)
+                                   : _mm512_movm_epi8(lanes));
+}
+
+/* Through vectors that are not longer than they need be: those that cross cache lines cost more. */
 FZ_INLINE mask vload_mask_part(const void *p, size_t n) {
-    const __m512i bytes = _mm512_maskz_loadu_epi8(_bzhi_u64(~0ull, (unsigned)n), p);
-    return vload_mask(&bytes);
+    const uint64_t some = _bzhi_u64(~0ull, (unsigned)n);
+    if (sizeof(T) == 1) {
+        const __m512i v = _mm512_maskz_loadu_epi8(some, p);
+        return vmask(_mm512_test_epi8_mask(v, v));
+    }
+    if (sizeof(T) == 2) {
+        const __m256i v = _mm256_maskz_loadu_epi8((__mmask32)some, p);
+        return vmask(_mm256_test_epi8_mask(v, v));
+    }
+    const __m128i v = _mm_maskz_loadu_epi8((__mmask16)some, p);
+    return vmask(_mm_test_epi8_mask(v, v));
+}
+FZ_INLINE void vstore_mask_part(void *p, mask m, size_t n) {
+    const uint64_t some = _bzhi_u64(~0ull, (unsigned)n), lanes = vbits(m);
+    if (sizeof(T) == 1)
+        _mm512_mask_storeu_epi8(p, some, _mm512_maskz_set1_epi8(lanes, 1));
+    else if (sizeof(T) == 2)
+        _mm256_mask_storeu_epi8(p, (__mmask32)some, _mm256_maskz_set1_epi8((__mmask32)lanes, 1));
+    else
+        _mm_mask_storeu_epi8(p, (__mmask16)some, _mm_maskz_set1_epi8((__mmask16)lanes, 1));
 }
 #else
 FZ_INLINE mask vload_mask_part(const void *p, size_t n) {
@@ -38,18 +72,18 @@ FZ_INLINE void vstore_mask(void *p, mask m) {
     memcpy(p, &v, sizeof v);
 }
 
-#if defined(FZ_SIMD_avx512)
-FZ_INLINE void vstore_mask_part(void *p, mask m, size_t n) {
-    __m512i bytes = {0};
-    vstore_mask(&bytes, m);
-    _mm512_mask_storeu_epi8(p, _bzhi_u64(~0ull, (unsigned)n), bytes);
-}
-#else
+#if !defined(FZ_SIMD_avx512)
 FZ_INLINE void vstore_mask_part(void *p, mask m, size_t n) {
     const bools v = vbools(m);
     memcpy(p, &v, n);
 }
 #endif
+
+/* One bool for all lanes, as they lie in memory. */
+FZ_INLINE vec vsplat_bool(const void *p) {
+    typedef uint8_t bytes __attribute__((vector_size(sizeof(vec))));
+    return (vec)(*(const uint8_t *)p - (bytes){0});
+}
 
 /* Four masks to 4 * W bools: joined, so that they are stored in whole vectors. */
 #if defined(FZ_SIMD_avx512)

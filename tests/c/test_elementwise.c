@@ -166,6 +166,48 @@ static void test_broadcasting(fz_op op, fz_dtype dtype) {
     }
 }
 
+enum { WHOLE, ROW, COLUMN, KINDS };
+
+/* As much of `rows` rows of n elements as broadcasts to them; with gaps between the rows or without. */
+static void place_plane(operand *o, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t n, int kind, ptrdiff_t gap,
+                        placement where) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
+    const ptrdiff_t shape[] = {kind == ROW ? 1 : rows, kind == COLUMN ? 1 : n};
+    operand_place(o, dtype, 2, shape, (ptrdiff_t[]){(shape[1] + gap) * size, size}, where, 0);
+}
+
+/* Into an array of its own and, where the shapes allow it, in place. */
+static void check_plane(fz_op op, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t n, int x_kind, int y_kind,
+                        ptrdiff_t gap) {
+    const placement where = gap ? AT_BEGIN : AT_END;
+    check_case("%s %s, %td rows of %td, kinds %d and %d, gap %td", operations[op].name, fz_dtype_name(dtype),
+               rows, n, x_kind, y_kind, gap);
+    place_plane(&x, dtype, rows, n, x_kind, gap, where);
+    place_plane(&y, dtype, rows, n, y_kind, 0, where);
+    place_plane(&out, result_dtype(op, dtype), rows, n, WHOLE, gap, where);
+    operand_scribble(&out);
+    fill_inputs();
+    check_call(op, &x.view, &y.view, &out);
+    if (x_kind == WHOLE) check_call(op, &x.view, &y.view, &x);
+    fill_inputs();
+    if (y_kind == WHOLE) check_call(op, &x.view, &y.view, &y);
+}
+
+static void test_planes(fz_op op, fz_dtype dtype) {
+    const ptrdiff_t lanes = LONGEST_VECTOR / (ptrdiff_t)fz_dtype_size(dtype);
+    const ptrdiff_t lengths[] = {2, 3, lanes - 1, lanes, lanes + 1, 4 * lanes + 3};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++) {
+        for (int kinds = 0; kinds < KINDS * KINDS; kinds++)
+            check_plane(op, dtype, 5, lengths[l], kinds / KINDS, kinds % KINDS, (ptrdiff_t)l % 2);
+    }
+}
+
+/* Rows so long that their stores are brought to a boundary. */
+static void test_long_rows(fz_op op, fz_dtype dtype) {
+    for (int kinds = 0; kinds < KINDS * KINDS; kinds++)
+        check_plane(op, dtype, 3, 4 * 8 * LONGEST_VECTOR + 5, kinds / KINDS, kinds % KINDS, 1);
+}
+
 /* Which zero maximum(0, -0) gives may be open, but not depend on where in the array it stands. */
 static void test_zeros_are_treated_alike_everywhere(fz_op op, fz_dtype dtype) {
     check_case("%s %s of zeros", operations[op].name, fz_dtype_name(dtype));
@@ -278,12 +320,17 @@ int main(void) {
             test_scalars(op, dtype);
             test_gapless(op, dtype);
             test_broadcasting(op, dtype);
+            test_planes(op, dtype);
             test_zeros_are_treated_alike_everywhere(op, dtype);
         }
     }
     test_gapless_refuses();
     test_strides(FZ_OP_subtract, FZ_FLOAT64, 1100);
     test_strides(FZ_OP_square, FZ_FLOAT32, 1100);
+    test_long_rows(FZ_OP_subtract, FZ_FLOAT64);
+    test_long_rows(FZ_OP_maximum, FZ_UINT8);
+    test_long_rows(FZ_OP_less, FZ_INT16);
+    test_long_rows(FZ_OP_where, FZ_FLOAT32);
     test_any_number_of_threads(FZ_OP_divide, FZ_FLOAT64);
     test_any_number_of_threads(FZ_OP_absolute, FZ_FLOAT32);
     test_any_number_of_threads(FZ_OP_less, FZ_INT32);
