@@ -136,13 +136,20 @@ typedef enum fz_op {
     which they are converted element by element (a condition is converted to bool). */
 FZ_API fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out);
 
-/** The same for elements that lie side by side, by the shortest way: out[i] = op(inputs[0][i], ...) for i < n on the
-    calling thread. Inputs are of `dtype` (a condition is bool); where repeated[k], input k is one double for all i,
-    converted to it. out is of the dtype fz_op_result(op, dtype); it is one of the inputs, or shares no memory with
-    any.
+/** How an operand without gaps broadcasts to `rows` rows of n elements. */
+typedef enum fz_spread {
+    FZ_SPREAD_NONE,   /* it has them all */
+    FZ_SPREAD_NUMBER, /* a double for all of them, converted to their dtype */
+    FZ_SPREAD_ROW,    /* n elements, the same in all rows */
+    FZ_SPREAD_COLUMN, /* an element for each row */
+} fz_spread;
+
+/** The same for elements that lie side by side, by the shortest way: out[r][i] = op(inputs[0][r][i], ...) for r < rows
+    and i < n on the calling thread. Inputs are of `dtype` (a condition is bool) and spread as they say. out is of the
+    dtype fz_op_result(op, dtype); it is one of the inputs that are not spread, or shares no memory with any.
     FZ_ERROR_DTYPE: no loop of op computes in `dtype`. FZ_ERROR_VALUE. */
-FZ_API fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
-                                        const unsigned char repeated[], void *out);
+FZ_API fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n,
+                                        const void *const inputs[], const fz_spread spreads[], void *out);
 
 /** What op computes in for inputs of these dtypes, and what its result is, as NumPy has it: that of sqrt is
     float64 for int32, and float16 for float16, but computed in float32. FZ_ERROR_DTYPE. */

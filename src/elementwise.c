@@ -86,37 +86,27 @@ static void repeat_row(size_t bytes, const char *row, ptrdiff_t times, char *til
     for (ptrdiff_t r = 0; r < times; r++, tile += bytes) memcpy(tile, row, bytes);
 }
 
-/* An element for each row, over all of the row. */
-static void spread_column(const job *j, int k, ptrdiff_t rows, const char *column, ptrdiff_t down,
-                          char *tile) {
-    const ptrdiff_t n = j->nest.shape[j->nest.ndim - 1];
-    for (ptrdiff_t r = 0; r < rows; r++, column += down, tile += n * j->size[k])
-        j->cast[k]((size_t)n, column, 0, tile, j->size[k]);
-}
-
 /* Says in `plane` where some rows of input k are: in place, or made in the tile; what stays has been made before the
    first of them. */
 static void place_input(const job *j, int k, ptrdiff_t rows, const char *x, bool is_first, char *tile,
                         fz_plane *plane) {
     const int inner = j->nest.ndim - 1;
     const ptrdiff_t n = j->nest.shape[inner], down = j->nest.strides[k][inner - 1];
-    const bool moves = j->nest.strides[k][inner] != 0, is_column = !moves && down;
+    const bool moves = j->nest.strides[k][inner] != 0;
     if (down == 0 && !is_first) return;
-    plane->step[k] = moves || (is_column && j->joins);
-    plane->down[k] = is_column && j->converts[k] ? j->size[k] : down;
+    plane->step[k] = moves;
+    plane->down[k] = down;
     plane->in[k] = tile;
-    if (moves && (down || !j->joins))
-        plane->in[k] = x;
-    else if (moves)
-        repeat_row((size_t)(n * j->size[k]), x, rows, tile);
-    else if (!is_column)
-        fill_splat(j, k, x, tile);
-    else if (j->joins)
-        spread_column(j, k, rows, x, down, tile);
-    else if (j->converts[k])
+    if (!moves && down && j->converts[k]) {
         j->cast[k]((size_t)rows, x, down, tile, j->size[k]);
-    else
+        plane->down[k] = j->size[k];
+    } else if (!moves && !down) {
+        fill_splat(j, k, x, tile);
+    } else if (!down && j->joins) {
+        repeat_row((size_t)(n * j->size[k]), x, rows, tile);
+    } else {
         plane->in[k] = x;
+    }
 }
 
 /* pointers: to the first of `rows` rows; they are moved past the last. */
@@ -163,8 +153,8 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     fz__nest_walk(&j->nest, begin, end, run_row, j);
 }
 
-/* Rows are joined to long ones where several fit a tile, and each operand has them without a gap, or the same one again
-   and again, or a number for each short one. */
+/* Rows are joined to long ones where several fit a tile, and each operand has them without a gap or the same one again
+   and again. */
 static void plan_planes(job *j) {
     const int inner = j->nest.ndim - 1;
     j->together = 0;
@@ -174,9 +164,7 @@ static void plan_planes(job *j) {
     j->joins = 2 * n <= j->together;
     for (int k = 0; k < j->nest.operands; k++) {
         const ptrdiff_t step = j->nest.strides[k][inner], down = j->nest.strides[k][inner - 1];
-        const bool is_gapless = step && down == n * step, stays = down == 0;
-        const bool is_short_column = !step && n * j->size[k] <= FZ_MAX_VECTOR_BYTES;
-        j->joins &= is_gapless || stays || is_short_column;
+        j->joins &= down == 0 || (step && down == n * step);
     }
     if (j->joins) j->together /= n;
 }
@@ -331,28 +319,73 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     return status;
 }
 
-fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
-                                 const unsigned char repeated[], void *out) {
+/* ---- without gaps ------------------------------------------------------------------------------------------- */
+
+static fz_status check_gapless_exponents(fz_dtype dtype, size_t rows, size_t n, const void *y,
+                                         fz_spread spread) {
+    const ptrdiff_t shape = (ptrdiff_t)((spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_COLUMN ? rows : 1) *
+                                        (spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? n : 1));
+    const ptrdiff_t stride = (ptrdiff_t)fz_dtype_size(dtype);
+    const fz_dtype given = spread == FZ_SPREAD_NUMBER ? FZ_FLOAT64 : dtype;
+    return fz__check_exponents("y", &(fz_array){(void *)y, given, 1, &shape, &stride});
+}
+
+/* As a plan of their broadcast would have it. */
+static void run_gapless_rows(fz_op op, fz_dtype dtype, size_t rows, size_t n, const void *const inputs[],
+                             const fz_spread spreads[], void *out) {
+    const int arity = fz_op_arity(op);
+    char *pointers[FZ_MAX_OPERANDS];
+    job j;
+    j.loop = fz__kernels(dtype)->elementwise->loops[op];
+    j.in_blocks = j.streams = false;
+    j.nest.ndim = 2;
+    j.nest.operands = arity + 1;
+    j.nest.shape[0] = (ptrdiff_t)rows;
+    j.nest.shape[1] = (ptrdiff_t)n;
+    for (int k = 0; k <= arity; k++) {
+        const fz_spread spread = k < arity ? spreads[k] : FZ_SPREAD_NONE;
+        const fz_dtype wanted = loop_dtype(op, dtype, k);
+        pointers[k] = k < arity ? (char *)inputs[k] : out;
+        j.size[k] = (ptrdiff_t)fz_dtype_size(wanted);
+        j.converts[k] = spread == FZ_SPREAD_NUMBER;
+        j.cast[k] = fz__kernels(wanted)->elementwise->cast_from[j.converts[k] ? FZ_FLOAT64 : wanted];
+        j.nest.strides[k][0] = spread == FZ_SPREAD_NONE     ? (ptrdiff_t)n * j.size[k]
+                               : spread == FZ_SPREAD_COLUMN ? j.size[k]
+                                                            : 0;
+        j.nest.strides[k][1] = spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? j.size[k] : 0;
+    }
+    plan_planes(&j);
+    run_plane(&j, (ptrdiff_t)rows, pointers);
+}
+
+static void run_gapless_line(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
+                             const fz_spread spreads[], void *out) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
     fz_plane row = {.n = n, .rows = 1, .out = out};
+    for (int k = 0; k < fz_op_arity(op); k++) {
+        row.step[k] = spreads[k] == FZ_SPREAD_NONE;
+        row.in[k] = row.step[k] ? inputs[k] : splat[k];
+        if (!row.step[k]) repeat_value(FZ_FLOAT64, inputs[k], loop_dtype(op, dtype, k), splat[k]);
+    }
+    fz__kernels(dtype)->elementwise->loops[op](&row);
+}
+
+fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n, const void *const inputs[],
+                                 const fz_spread spreads[], void *out) {
     fz_status status = fz_init();
     if (status) return status;
-    fz_loop *loop = fz__kernels(dtype)->elementwise->loops[op];
-    if (!loop) return fail_loop(op, dtype);
+    if (!fz__kernels(dtype)->elementwise->loops[op]) return fail_loop(op, dtype);
     if (op == FZ_OP_power && !fz__is_full_float(dtype)) {
-        const ptrdiff_t shape = repeated[1] ? 1 : (ptrdiff_t)n, stride = (ptrdiff_t)fz_dtype_size(dtype);
-        const fz_dtype given = repeated[1] ? FZ_FLOAT64 : dtype;
-        status = fz__check_exponents("y", &(fz_array){(void *)inputs[1], given, 1, &shape, &stride});
+        status = check_gapless_exponents(dtype, rows, n, inputs[1], spreads[1]);
         if (status) return status;
     }
     const fz__float_environment environment = fz__save_float_environment();
-    const int arity = fz_op_arity(op);
-    for (int k = 0; k < arity; k++) {
-        row.step[k] = !repeated[k];
-        row.in[k] = repeated[k] ? splat[k] : inputs[k];
-        if (repeated[k]) repeat_value(FZ_FLOAT64, inputs[k], loop_dtype(op, dtype, k), splat[k]);
-    }
-    loop(&row);
+    bool in_rows = false;
+    for (int k = 0; k < fz_op_arity(op); k++) in_rows |= spreads[k] >= FZ_SPREAD_ROW;
+    if (in_rows)
+        run_gapless_rows(op, dtype, rows, n, inputs, spreads, out);
+    else
+        run_gapless_line(op, dtype, rows * n, inputs, spreads, out);
     fz__restore_float_environment(environment);
     return FZ_OK;
 }

@@ -1,17 +1,19 @@
-/* Element-wise calls whose plan would cost a good part of the work: arrays without gaps, of one shape and one dtype, and
-   Python floats; so few elements that the GIL is kept. Whatever is otherwise goes the long way, by views. */
+/* Element-wise calls whose plan would cost a good part of the work: arrays without gaps and of one dtype, each of one
+   shape or the same row or column for all of it, and Python floats; so few elements that the GIL is kept. Whatever is
+   otherwise goes the long way, by views. */
 #include "numpy_api.h"
 
 enum { MAX_INPUTS = 3 };
 
 typedef struct call {
-    PyArrayObject *model; /* an array among the inputs, or NULL: all arrays have its dtype and shape */
+    PyArrayObject
+        *model; /* an array among the inputs, or NULL: all arrays have its dtype, and shape or spread to it */
     fz_dtype dtype;
-    npy_intp n;
-    int conditions; /* inputs in front that are bool whatever the others are */
-    bool has_scalars;
+    npy_intp n, rows; /* elements; rows of them, 0 where nothing is a row or a column */
+    int conditions;   /* inputs in front that are bool whatever the others are */
+    bool has_scalars, has_spread;
     const void *data[MAX_INPUTS];
-    unsigned char repeated[MAX_INPUTS]; /* bool, as the library takes it */
+    fz_spread spread[MAX_INPUTS];
     double scalar[MAX_INPUTS];
 } call;
 
@@ -47,16 +49,61 @@ static bool has_dtype(const call *c, PyArrayObject *array, fz_dtype dtype) {
            fzpy_dtype_of(PyArray_DESCR(array)) == dtype;
 }
 
+/* The largest array is the model. */
 static bool take_array(call *c, int k, PyArrayObject *array) {
     if (!c->model) {
         c->model = array;
         c->dtype = fzpy_dtype_of(PyArray_DESCR(array));
         c->n = count_elements(array);
-    } else if (!has_dtype(c, array, c->dtype) || !has_shape_of(c, array)) {
+    } else if (!has_dtype(c, array, c->dtype)) {
         return false;
+    } else if (!has_shape_of(c, array)) {
+        const npy_intp n = count_elements(array);
+        c->has_spread = true;
+        if (n > c->n || (n == c->n && PyArray_NDIM(array) > PyArray_NDIM(c->model))) {
+            c->model = array;
+            c->n = n;
+        }
     }
     c->data[k] = PyArray_DATA(array);
-    c->repeated[k] = false;
+    c->spread[k] = FZ_SPREAD_NONE;
+    return true;
+}
+
+/* Elements in axes [begin, end) of the model if x's axes there are as long, 0 if not all are. */
+static npy_intp count_common(const call *c, PyArrayObject *x, int begin, int end) {
+    const int missing = PyArray_NDIM(c->model) - PyArray_NDIM(x);
+    npy_intp n = 1;
+    for (int d = begin; d < end; d++) {
+        if (d < missing || PyArray_DIMS(x)[d - missing] != PyArray_DIMS(c->model)[d]) return 0;
+        n *= PyArray_DIMS(x)[d - missing];
+    }
+    return n;
+}
+
+/* x has the model's last axes (a row) or its first ones (a column), the others being 1; and all such inputs divide the
+   model alike. */
+static bool spread_array(call *c, int k, PyArrayObject *x) {
+    const int ndim = PyArray_NDIM(c->model);
+    const npy_intp n = count_elements(x);
+    if (n < 2 || n == c->n || PyArray_NDIM(x) > ndim) return false;
+    for (int d = 1; d < ndim; d++) {
+        const bool is_row = count_common(c, x, d, ndim) == n, is_column = count_common(c, x, 0, d) == n;
+        if (!is_row && !is_column) continue;
+        const npy_intp rows = is_row ? c->n / n : n;
+        if (c->rows && c->rows != rows) return false;
+        c->rows = rows;
+        c->spread[k] = is_row ? FZ_SPREAD_ROW : FZ_SPREAD_COLUMN;
+        return true;
+    }
+    return false;
+}
+
+static bool spread_arrays(call *c, int inputs, PyObject *const *values) {
+    for (int k = c->conditions; c->has_spread && k < inputs; k++) {
+        if (c->spread[k] == FZ_SPREAD_NUMBER || has_shape_of(c, (PyArrayObject *)values[k])) continue;
+        if (!spread_array(c, k, (PyArrayObject *)values[k])) return false;
+    }
     return true;
 }
 
@@ -65,16 +112,17 @@ static bool take_inputs(call *c, int inputs, PyObject *const *values) {
     c->model = NULL;
     c->dtype = FZ_DTYPE_COUNT;
     for (int k = inputs - 1; k >= c->conditions; k--) {
-        c->repeated[k] = PyFloat_CheckExact(values[k]);
-        if (c->repeated[k]) {
+        if (PyFloat_CheckExact(values[k])) {
             c->scalar[k] = PyFloat_AS_DOUBLE(values[k]);
             c->data[k] = &c->scalar[k];
+            c->spread[k] = FZ_SPREAD_NUMBER;
             c->has_scalars = true;
         } else if (!is_plain(values[k]) || !take_array(c, k, (PyArrayObject *)values[k])) {
             return false;
         }
     }
-    return c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64);
+    return c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64) &&
+           spread_arrays(c, inputs, values);
 }
 
 static bool take_condition(call *c, PyObject *value) {
@@ -82,19 +130,24 @@ static bool take_condition(call *c, PyObject *value) {
         !has_shape_of(c, (PyArrayObject *)value))
         return false;
     c->data[0] = PyArray_DATA((PyArrayObject *)value);
-    c->repeated[0] = false;
+    c->spread[0] = FZ_SPREAD_NONE;
     return true;
+}
+
+static npy_intp count_read(const call *c, int k) {
+    return c->spread[k] == FZ_SPREAD_ROW ? c->n / c->rows : c->spread[k] == FZ_SPREAD_COLUMN ? c->rows : c->n;
 }
 
 /* out is of the result's dtype, and one of the inputs or apart from all of them. */
 static bool takes_result(const call *c, int inputs, PyArrayObject *out, fz_dtype result) {
     if (!has_dtype(c, out, result) || !PyArray_ISWRITEABLE(out) || !has_shape_of(c, out)) return false;
     const char *to = PyArray_DATA(out);
-    const npy_intp written = c->n * PyArray_ITEMSIZE(out), operand = c->n * PyArray_ITEMSIZE(c->model);
+    const npy_intp written = c->n * PyArray_ITEMSIZE(out);
     for (int k = 0; k < inputs; k++) {
         const char *from = c->data[k];
-        const npy_intp read = k < c->conditions ? c->n : operand;
-        if (c->repeated[k] || (from == to && read == written)) continue;
+        const bool is_whole = c->spread[k] == FZ_SPREAD_NONE;
+        const npy_intp read = count_read(c, k) * (k < c->conditions ? 1 : PyArray_ITEMSIZE(c->model));
+        if (c->spread[k] == FZ_SPREAD_NUMBER || (is_whole && from == to && read == written)) continue;
         if (from < to + written && to < from + read) return false;
     }
     return true;
@@ -114,14 +167,16 @@ static PyObject *find_output(const call *c, fz_op op, int inputs, PyObject *give
 PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, PyObject *given) {
     call c; /* filled as far as it is used: to clear it would take a tenth of the time */
     c.conditions = fz_op_is_condition(op, 0);
-    c.has_scalars = false;
+    c.has_scalars = c.has_spread = false;
+    c.rows = 0;
     if (fzpy_load_numpy() < 0 || !take_inputs(&c, inputs, values)) return NULL;
     if (c.has_scalars && fzpy_counts_truth(op)) return NULL;
     if (c.conditions && !take_condition(&c, values[0])) return NULL;
     PyObject *out = find_output(&c, op, inputs, given);
     if (!out) return NULL;
-    const fz_status status = fz_elementwise_gapless(op, c.dtype, (size_t)c.n, c.data, c.repeated,
-                                                    PyArray_DATA((PyArrayObject *)out));
+    const npy_intp rows = c.rows ? c.rows : 1;
+    const fz_status status = fz_elementwise_gapless(op, c.dtype, (size_t)rows, (size_t)(c.n / rows), c.data,
+                                                    c.spread, PyArray_DATA((PyArrayObject *)out));
     if (!status) return out;
     Py_DECREF(out);
     return fzpy_raise(status);

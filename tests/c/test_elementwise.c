@@ -243,29 +243,46 @@ static void test_computing_dtype(fz_op op) {
     }
 }
 
-/* The short way for one and two operands, each an array or one number for all elements. */
+static void place_spread(operand *o, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t n, fz_spread spread) {
+    if (spread == FZ_SPREAD_NUMBER)
+        operand_place(o, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
+    else
+        place_plane(o, dtype, rows, n,
+                    spread == FZ_SPREAD_ROW      ? ROW
+                    : spread == FZ_SPREAD_COLUMN ? COLUMN
+                                                 : WHOLE,
+                    0, AT_END);
+}
+
+static void check_gapless(fz_op op, fz_dtype dtype, ptrdiff_t rows, ptrdiff_t n, const fz_spread spreads[]) {
+    check_case("gapless %s %s, %td rows of %td, spreads %d and %d", operations[op].name, fz_dtype_name(dtype),
+               rows, n, spreads[0], spreads[1]);
+    place_spread(&x, dtype, rows, n, spreads[0]);
+    place_spread(&y, dtype, rows, n, spreads[1]);
+    place_plane(&out, result_dtype(op, dtype), rows, n, WHOLE, 0, AT_END);
+    fill_inputs();
+    const fz_array *y_or_none = operations[op].arity > 1 ? &y.view : NULL;
+    long double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
+    const void *inputs[] = {x.view.data, y.view.data};
+    if (CHECK(fz_elementwise_gapless(op, dtype, (size_t)rows, (size_t)n, inputs, spreads, out.view.data) ==
+                  FZ_OK,
+              "%s", fz_error_message()))
+        for (ptrdiff_t i = 0; i < rows * n; i++)
+            CHECK(is_expected(op, dtype, get(&out.view, i), expected[i]), "element %td is %a, not %La", i,
+                  get(&out.view, i), expected[i]);
+    free(expected);
+}
+
+/* The short way for one and two operands, each an array, one number for all elements, a row or a column. */
 static void test_gapless(fz_op op, fz_dtype dtype) {
     if (operations[op].arity > 2) return;
-    for (int repeats = 0; repeats < 1 << operations[op].arity; repeats++) {
-        const unsigned char repeated[] = {repeats & 1, repeats >> 1};
-        if (repeats && !is_float(dtype)) continue;
-        for (ptrdiff_t n = 1; n < 70; n += 1 + n / 8) {
-            check_case("gapless %s %s, n %td, repeated %d", operations[op].name, fz_dtype_name(dtype), n,
-                       repeats);
-            place_lines(op, dtype, n, AT_END, (int[]){0, 0, 0});
-            if (repeated[0]) operand_place(&x, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
-            if (repeated[1]) operand_place(&y, FZ_FLOAT64, 0, NULL, NULL, AT_END, 0);
-            fill_inputs();
-            const fz_array *y_or_none = operations[op].arity > 1 ? &y.view : NULL;
-            long double *expected = expected_elements(op, dtype, &x.view, y_or_none, &out.view);
-            const void *inputs[] = {x.view.data, y.view.data};
-            if (CHECK(fz_elementwise_gapless(op, dtype, (size_t)n, inputs, repeated, out.view.data) == FZ_OK,
-                      "%s", fz_error_message()))
-                for (ptrdiff_t i = 0; i < n; i++)
-                    CHECK(is_expected(op, dtype, get(&out.view, i), expected[i]),
-                          "element %td is %a, not %La", i, get(&out.view, i), expected[i]);
-            free(expected);
-        }
+    for (int spread = 0; spread < (operations[op].arity > 1 ? 16 : 4); spread++) {
+        const fz_spread spreads[] = {(fz_spread)(spread % 4), (fz_spread)(spread / 4)};
+        const bool has_rows = spreads[0] >= FZ_SPREAD_ROW || spreads[1] >= FZ_SPREAD_ROW;
+        const bool has_number = spreads[0] == FZ_SPREAD_NUMBER || spreads[1] == FZ_SPREAD_NUMBER;
+        if (has_number && !is_float(dtype)) continue;
+        for (ptrdiff_t n = 1; n < 70; n += 1 + n / (has_rows ? 2 : 8))
+            check_gapless(op, dtype, has_rows ? 3 : 1, n, spreads);
     }
 }
 
@@ -273,11 +290,11 @@ static void test_gapless_refuses(void) {
     const int64_t bases[] = {2, 3}, exponents[] = {1, -1};
     int64_t powers[] = {7, 7};
     const void *inputs[] = {bases, exponents};
-    const unsigned char repeated[2] = {0};
+    const fz_spread spreads[2] = {FZ_SPREAD_NONE, FZ_SPREAD_NONE};
     check_case("gapless integers to a negative power");
-    CHECK(fz_elementwise_gapless(FZ_OP_power, FZ_INT64, 2, inputs, repeated, powers) == FZ_ERROR_VALUE);
+    CHECK(fz_elementwise_gapless(FZ_OP_power, FZ_INT64, 1, 2, inputs, spreads, powers) == FZ_ERROR_VALUE);
     check_case("gapless sine of integers");
-    CHECK(fz_elementwise_gapless(FZ_OP_sin, FZ_INT64, 2, inputs, repeated, powers) == FZ_ERROR_DTYPE);
+    CHECK(fz_elementwise_gapless(FZ_OP_sin, FZ_INT64, 1, 2, inputs, spreads, powers) == FZ_ERROR_DTYPE);
     CHECK(powers[0] == 7 && powers[1] == 7);
     CHECK(fz_op_result(FZ_OP_sin, FZ_INT64) == FZ_DTYPE_COUNT);
     CHECK(fz_op_result(FZ_OP_less, FZ_INT64) == FZ_BOOL);
