@@ -11,10 +11,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "float_environment.h"
 #include "internal.h"
+#include "thread_metrics.h"
 
 enum {
     SLOTS = 64,             /* jobs announced at once; further callers work alone */
@@ -75,89 +75,6 @@ static struct {
 
 static int initial_size; /* FORZIUM_NUM_THREADS, or 0 */
 
-/* ---- time and metrics -------------------------------------------------------------------------------- */
-
-static int64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static struct {
-    _Atomic int64_t since_ns, busy_ns, max_ns, min_ns; /* since: 0 before the first split call */
-    _Atomic int64_t active, max_active;
-    _Atomic uint64_t started, completed;
-    atomic_int observed;
-    atomic_uint generation; /* counts resets */
-} metrics = {.min_ns = INT64_MAX};
-
-typedef struct tally {
-    int64_t last_ns, busy_ns, max_ns, min_ns;
-    uint64_t tasks;
-} tally;
-
-static void raise_to(_Atomic int64_t *target, int64_t value) {
-    int64_t old = *target;
-    while (old < value && !atomic_compare_exchange_weak(target, &old, value)) continue;
-}
-
-static void lower_to(_Atomic int64_t *target, int64_t value) {
-    int64_t old = *target;
-    while (old > value && !atomic_compare_exchange_weak(target, &old, value)) continue;
-}
-
-static tally begin_tally(void) {
-    static _Thread_local unsigned seen_generation = UINT32_MAX;
-    int64_t none = 0, start = now_ns();
-    atomic_compare_exchange_strong(&metrics.since_ns, &none, start);
-    if (seen_generation != metrics.generation) {
-        seen_generation = metrics.generation;
-        metrics.observed++;
-    }
-    raise_to(&metrics.max_active, ++metrics.active);
-    return (tally){.last_ns = start, .min_ns = INT64_MAX};
-}
-
-static void count_task(tally *t) {
-    int64_t end = now_ns(), spent = end - t->last_ns;
-    t->last_ns = end;
-    t->busy_ns += spent;
-    t->max_ns = spent > t->max_ns ? spent : t->max_ns;
-    t->min_ns = spent < t->min_ns ? spent : t->min_ns;
-    t->tasks++;
-}
-
-static void end_tally(const tally *t) {
-    metrics.active--;
-    metrics.completed += t->tasks;
-    metrics.busy_ns += t->busy_ns;
-    raise_to(&metrics.max_ns, t->max_ns);
-    lower_to(&metrics.min_ns, t->min_ns);
-}
-
-void fz_get_thread_metrics(fz_thread_metrics *result, int reset) {
-    const uint64_t tasks = metrics.completed;
-    *result = (fz_thread_metrics){
-        .pool_size = fz_get_num_threads(),
-        .observed_threads = metrics.observed,
-        .max_active_threads = (int)metrics.max_active,
-        .busy_seconds = (double)metrics.busy_ns * 1e-9,
-        .observation_seconds = metrics.since_ns ? (double)(now_ns() - metrics.since_ns) * 1e-9 : 0,
-        .tasks_started = metrics.started,
-        .tasks_completed = tasks,
-        .mean_task_us = tasks ? (double)metrics.busy_ns * 1e-3 / (double)tasks : 0,
-        .max_task_us = tasks ? (double)metrics.max_ns * 1e-3 : 0,
-        .min_task_us = tasks ? (double)metrics.min_ns * 1e-3 : 0,
-    };
-    if (!reset) return;
-    metrics.started = metrics.completed = 0;
-    metrics.since_ns = metrics.busy_ns = metrics.max_ns = 0;
-    metrics.min_ns = INT64_MAX;
-    metrics.max_active = 0;
-    metrics.observed = 0;
-    metrics.generation++;
-}
-
 /* ---- ranges ------------------------------------------------------------------------------------------- */
 
 static uint64_t pack_range(uint64_t begin, uint64_t end) { return begin << 32 | end; }
@@ -214,17 +131,17 @@ static void deal_ranges(job *j, uint64_t chunks) {
 /* Works until nothing is left to take and returns true; a worker returns false when another job is
    announced meanwhile (the rest of its range is there for others, or for its return). */
 static bool participate(job *j, int participant, const unsigned *epoch) {
-    tally t = begin_tally();
+    fz__tally t = fz__begin_tally();
     uint32_t chunk;
     bool dry = true;
     while (dry && (take_chunk(&j->ranges[participant], &chunk) || steal_chunk(j, participant, &chunk))) {
         const ptrdiff_t begin = (ptrdiff_t)chunk * j->grain;
-        metrics.started++;
+        fz__begin_task();
         j->task(j->context, begin, fz__min(begin + j->grain, j->n), participant);
-        count_task(&t);
+        fz__end_task(&t);
         dry = !epoch || *epoch == pool.epoch;
     }
-    end_tally(&t);
+    fz__end_tally(&t);
     if (participant == 0) pool.ended_ns = t.last_ns;
     return dry;
 }
@@ -240,10 +157,10 @@ static void relax(void) {
 }
 
 static bool watch_for_news(int worker, unsigned seen) {
-    const int64_t until = now_ns() + WORKER_SPIN_NS;
+    const int64_t until = fz__now_ns() + WORKER_SPIN_NS;
     bool news = false;
     pool.watchers++;
-    while (!news && worker < pool.size - 1 && now_ns() < until) {
+    while (!news && worker < pool.size - 1 && fz__now_ns() < until) {
         for (int i = 0; i < PAUSES_PER_CLOCK && !news; i++) {
             relax();
             news = pool.epoch != seen;
@@ -285,8 +202,8 @@ static bool may_join(unsigned control) {
 static bool is_empty(const slot *s) { return (s->control & INSIDE) == 0; }
 
 static void wait_until_empty(slot *s) {
-    const int64_t until = now_ns() + CALLER_SPIN_NS;
-    while (!is_empty(s) && now_ns() < until) {
+    const int64_t until = fz__now_ns() + CALLER_SPIN_NS;
+    while (!is_empty(s) && fz__now_ns() < until) {
         for (int i = 0; i < PAUSES_PER_CLOCK && !is_empty(s); i++) relax();
     }
     if (is_empty(s)) return;
@@ -389,7 +306,7 @@ static slot *claim_slot(void) {
     for (int i = 0; i < SLOTS; i++) {
         unsigned free_slot = 0;
         if (!atomic_compare_exchange_strong(&pool.slots[i].control, &free_slot, CLAIMED)) continue;
-        raise_to(&pool.slots_used, i + 1);
+        fz__raise_to(&pool.slots_used, i + 1);
         return &pool.slots[i];
     }
     return NULL;
@@ -410,7 +327,7 @@ fz__split fz__split_elements(ptrdiff_t size) {
     int participants = size < AWAKE_FROM ? 1 : fz__participants(size, 2 * LEAST);
     if (participants == 1) return (fz__split){1, size};
     if (size < ASLEEP_FROM) {
-        const bool burst = now_ns() - pool.ended_ns < BURST_NS;
+        const bool burst = fz__now_ns() - pool.ended_ns < BURST_NS;
         participants = (int)fz__min(participants, 1 + pool.watchers + burst);
     }
     /* A call alone has two tasks, as one would be no job, whose end the next call wants to know. */
@@ -495,7 +412,7 @@ static void start_over_in_child(void) {
     const int size = pool.size;
     memset(&pool, 0, sizeof pool);
     pool.size = size;
-    metrics.active = 0;
+    fz__forget_threads();
     init_locks();
 }
 
