@@ -145,8 +145,9 @@ typedef enum fz_spread {
 } fz_spread;
 
 /** The same for elements that lie side by side, by the shortest way: out[r][i] = op(inputs[0][r][i], ...) for r < rows
-    and i < n on the calling thread. Inputs are of `dtype` (a condition is bool) and spread as they say. out is of the
-    dtype fz_op_result(op, dtype); it is one of the inputs that are not spread, or shares no memory with any.
+    and i < n on the calling thread. Inputs are of `dtype` (a condition is bool), float16 and bfloat16 being computed in
+    float32, and spread as they say. out is of the dtype fz_op_result(op, dtype); it is one of the inputs that are not
+    spread, or shares no memory with any.
     FZ_ERROR_DTYPE: no loop of op computes in `dtype`. FZ_ERROR_VALUE. */
 FZ_API fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n,
                                         const void *const inputs[], const fz_spread spreads[], void *out);
@@ -155,7 +156,8 @@ FZ_API fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, s
     float64 for int32, and float16 for float16, but computed in float32. FZ_ERROR_DTYPE. */
 FZ_API fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result);
 
-/** What op gives where it computes in `dtype`, `dtype` or bool; FZ_DTYPE_COUNT where it has no loop for that. */
+/** What op gives of `dtype` where it needs no other to compute in but float32 for float16 and bfloat16: `dtype` or
+    bool; else FZ_DTYPE_COUNT. */
 FZ_API fz_dtype fz_op_result(fz_op op, fz_dtype dtype);
 
 /** Is input k of op a condition, converted to bool whatever the others are? */

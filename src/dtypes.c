@@ -106,8 +106,12 @@ int fz_op_is_condition(fz_op op, int k) { return ops[op].takes_condition && k ==
 
 fz_dtype fz__op_result(fz_op op, fz_dtype compute) { return ops[op].gives_bool ? FZ_BOOL : compute; }
 
+fz_dtype fz__op_compute(fz_dtype dtype) {
+    return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : dtype;
+}
+
 fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {
-    return ops[op].dtypes >> dtype & 1 ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
+    return ops[op].dtypes >> fz__op_compute(dtype) & 1 ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
 }
 
 /* A dtype without loops becomes the one that NumPy's rules name; itself where there is none. */
@@ -133,7 +137,7 @@ fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_d
         common = fz_promote(common, convert_first ? converted(mask, inputs[k]) : inputs[k]);
     }
     const fz_dtype wanted = converted(mask, common);
-    *compute = wanted == FZ_FLOAT16 || wanted == FZ_BFLOAT16 ? FZ_FLOAT32 : wanted;
+    *compute = fz__op_compute(wanted);
     *result = fz__op_result(op, wanted);
     if (mask >> *compute & 1) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,

@@ -13,6 +13,7 @@ typedef struct job {
     fz__nest nest;
     fz_loop *loop;
     ptrdiff_t size[FZ_MAX_OPERANDS]; /* bytes of an element as the loop has it */
+    ptrdiff_t widest;                /* the largest of them */
     fz_cast *cast[FZ_MAX_OPERANDS];  /* own dtype -> the loop's; for the output, back */
     bool converts[FZ_MAX_OPERANDS];  /* are the two not the same? */
     bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
@@ -43,7 +44,7 @@ static void fill_splat(const job *j, int k, const char *scalar, char *splat) {
     j->cast[k]((size_t)(FZ_MAX_VECTOR_BYTES / j->size[k]), scalar, 0, splat, j->size[k]);
 }
 
-/* Up to FZ_BLOCK elements of a row, or any number where all operands are read and written in place. */
+/* As many elements of a row as fill a block, or any number where all operands are read and written in place. */
 static void run_block(const job *j, size_t n, char *const pointers[], const ptrdiff_t strides[],
                       buffers *scratch) {
     const int inputs = j->nest.operands - 1;
@@ -68,7 +69,7 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
         pointers[k] = row[k];
         if (k < operands - 1 && strides[k] == 0) fill_splat(j, k, row[k], scratch.block[k]);
     }
-    const ptrdiff_t block = j->in_blocks ? FZ_BLOCK : n;
+    const ptrdiff_t block = j->in_blocks ? (ptrdiff_t)sizeof *scratch.block / j->widest : n;
     for (ptrdiff_t begin = 0; begin < n; begin += block) {
         run_block(j, (size_t)fz__min(block, n - begin), pointers, strides, &scratch);
         for (int k = 0; k < operands; k++) pointers[k] += block * strides[k];
@@ -186,19 +187,25 @@ static bool exceeds_caches(const job *j) {
     return j->in_place[output] && bytes > fz__cpu_caches()->l3;
 }
 
+static void plan_cast(job *j, int k, bool is_output, fz_dtype own, fz_dtype wanted) {
+    j->size[k] = (ptrdiff_t)fz_dtype_size(wanted);
+    j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[wanted]
+                           : fz__kernels(wanted)->elementwise->cast_from[own];
+    j->converts[k] = own != wanted;
+}
+
 /* How each operand reaches the loop: in place where its rows are gapless and of the compute dtype, as
    a splat where it does not move along them, else through a block buffer. */
 static void plan_operands(job *j, fz_op op, fz_dtype dtype, const fz_array *const arrays[]) {
     const int operands = j->nest.operands, inner = j->nest.ndim - 1;
     j->in_blocks = false;
+    j->widest = 1;
     for (int k = 0; k < operands; k++) {
         const bool is_output = k == operands - 1;
         const fz_dtype own = arrays[k]->dtype, wanted = loop_dtype(op, dtype, k);
         const ptrdiff_t stride = inner < 0 ? 0 : j->nest.strides[k][inner];
-        j->size[k] = (ptrdiff_t)fz_dtype_size(wanted);
-        j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[wanted]
-                               : fz__kernels(wanted)->elementwise->cast_from[own];
-        j->converts[k] = own != wanted;
+        plan_cast(j, k, is_output, own, wanted);
+        j->widest = fz__max(j->widest, j->size[k]);
         j->in_place[k] = own == wanted && (stride == j->size[k] || (is_output && inner < 0));
         j->in_blocks |= !j->in_place[k] && (is_output || stride != 0);
     }
@@ -358,6 +365,39 @@ static void run_gapless_rows(fz_op op, fz_dtype dtype, size_t rows, size_t n, co
     run_plane(&j, (ptrdiff_t)rows, pointers);
 }
 
+/* Float16 and bfloat16, row by row. A number is one of them before it becomes what is computed with. */
+static void run_gapless_narrow(fz_op op, fz_dtype own, size_t rows, size_t n, const void *const inputs[],
+                               const fz_spread spreads[], void *out) {
+    const int arity = fz_op_arity(op);
+    const fz_dtype computed = fz__op_compute(own);
+    double numbers[FZ_MAX_OPERANDS];
+    char *row[FZ_MAX_OPERANDS];
+    ptrdiff_t strides[FZ_MAX_OPERANDS], down[FZ_MAX_OPERANDS];
+    job j;
+    j.loop = fz__kernels(computed)->elementwise->loops[op];
+    j.in_blocks = true;
+    j.streams = false;
+    j.widest = (ptrdiff_t)fz_dtype_size(computed);
+    j.nest.operands = arity + 1;
+    for (int k = 0; k <= arity; k++) {
+        const fz_dtype given = loop_dtype(op, own, k), wanted = loop_dtype(op, computed, k);
+        const fz_spread spread = k < arity ? spreads[k] : FZ_SPREAD_NONE;
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(given);
+        plan_cast(&j, k, k == arity, given, wanted);
+        row[k] = k < arity ? (char *)inputs[k] : out;
+        strides[k] = spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? size : 0;
+        down[k] = spread == FZ_SPREAD_NONE ? (ptrdiff_t)n * size : spread == FZ_SPREAD_COLUMN ? size : 0;
+        j.in_place[k] = given == wanted && strides[k];
+        if (spread != FZ_SPREAD_NUMBER) continue;
+        fz__kernels(given)->elementwise->cast_from[FZ_FLOAT64](1, row[k], 0, &numbers[k], size);
+        row[k] = (char *)&numbers[k];
+    }
+    for (; rows; rows--) {
+        run_row(&j, (ptrdiff_t)n, row, strides);
+        for (int k = 0; k <= arity; k++) row[k] += down[k];
+    }
+}
+
 static void run_gapless_line(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
                              const fz_spread spreads[], void *out) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
@@ -374,15 +414,18 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
                                  const fz_spread spreads[], void *out) {
     fz_status status = fz_init();
     if (status) return status;
-    if (!fz__kernels(dtype)->elementwise->loops[op]) return fail_loop(op, dtype);
-    if (op == FZ_OP_power && !fz__is_full_float(dtype)) {
+    const fz_dtype computed = fz__op_compute(dtype);
+    if (!fz__kernels(computed)->elementwise->loops[op]) return fail_loop(op, dtype);
+    if (op == FZ_OP_power && !fz__is_float(dtype)) {
         status = check_gapless_exponents(dtype, rows, n, inputs[1], spreads[1]);
         if (status) return status;
     }
     const fz__float_environment environment = fz__save_float_environment();
     bool in_rows = false;
     for (int k = 0; k < fz_op_arity(op); k++) in_rows |= spreads[k] >= FZ_SPREAD_ROW;
-    if (in_rows)
+    if (computed != dtype)
+        run_gapless_narrow(op, dtype, in_rows ? rows : 1, in_rows ? n : rows * n, inputs, spreads, out);
+    else if (in_rows)
         run_gapless_rows(op, dtype, rows, n, inputs, spreads, out);
     else
         run_gapless_line(op, dtype, rows * n, inputs, spreads, out);

@@ -41,6 +41,7 @@ bool fz__is_float(fz_dtype dtype);
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x);
 /* What a loop of op that computes in this dtype writes. */
 fz_dtype fz__op_result(fz_op op, fz_dtype compute);
+fz_dtype fz__op_compute(fz_dtype dtype); /* float32 for the narrow floats, else itself */
 
 /* ---- array.c: checking, broadcasting, coalescing, overlap ------------------------------------------ */
 

@@ -5,6 +5,7 @@
    stands for NaN and all that does not fit, then wrapped. */
 #include "kernels.h"
 #include "narrow_float.h"
+#include "vec_half.h"
 
 enum {
     CHUNK = 64,  /* elements that a conversion does at once: a whole number of vectors of any dtype, so that
@@ -129,17 +130,19 @@ static __attribute__((noinline)) void cast_twice(size_t n, const char *src, ptrd
 /* ---- the casts --------------------------------------------------------------------------------------------- */
 
 /* name: from elements x of one type to those of another by an expression. */
+#define CONVERTER(name, from, to, expression)                                                 \
+    static void convert_##name(size_t chunks, const void *restrict src, void *restrict dst) { \
+        const from *restrict elements = src;                                                  \
+        to *restrict results = dst;                                                           \
+        for (; chunks; chunks--, elements += CHUNK, results += CHUNK) {                       \
+            for (int i = 0; i < CHUNK; i++) {                                                 \
+                const from x = elements[i];                                                   \
+                results[i] = (to)(expression);                                                \
+            }                                                                                 \
+        }                                                                                     \
+    }
 #define CAST(name, from, to, expression)                                                                 \
-    static void convert_##name(size_t chunks, const void *restrict src, void *restrict dst) {            \
-        const from *restrict elements = src;                                                             \
-        to *restrict results = dst;                                                                      \
-        for (; chunks; chunks--, elements += CHUNK, results += CHUNK) {                                  \
-            for (int i = 0; i < CHUNK; i++) {                                                            \
-                const from x = elements[i];                                                              \
-                results[i] = (to)(expression);                                                           \
-            }                                                                                            \
-        }                                                                                                \
-    }                                                                                                    \
+    CONVERTER(name, from, to, expression)                                                                \
     static void name(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) { \
         convert_rows(n, src, src_stride, dst, dst_stride, sizeof(from), sizeof(to), convert_##name);     \
     }
@@ -201,10 +204,38 @@ BOOLEAN(u64)
 BOOLEAN(f32)
 BOOLEAN(f64)
 
+#if defined(FZ_HAS_HALF)
+/* A chunk by instructions; by `plain` where these meet a NaN. */
+typedef bool half_converter(size_t n, const void *src, void *dst);
+static inline __attribute__((always_inline)) void convert_halves(size_t chunks, const char *src,
+                                                                 size_t src_size, char *dst, size_t dst_size,
+                                                                 half_converter *convert, converter *plain) {
+    for (; chunks; chunks--, src += CHUNK * src_size, dst += CHUNK * dst_size) {
+        bool is_right = true;
+#pragma GCC unroll 16
+        for (size_t i = 0; i < CHUNK; i += HALF_LANES)
+            is_right &= convert(HALF_LANES, src + i * src_size, dst + i * dst_size);
+        if (!is_right) plain(1, src, dst);
+    }
+}
+#define HALF_CAST(name, from, to, convert, expression)                                                   \
+    CONVERTER(name##_plain, from, to, expression)                                                        \
+    static void convert_##name(size_t chunks, const void *restrict src, void *restrict dst) {            \
+        convert_halves(chunks, src, sizeof(from), dst, sizeof(to), convert, convert_##name##_plain);     \
+    }                                                                                                    \
+    static void name(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) { \
+        const bool gapless = src_stride == sizeof(from) && dst_stride == sizeof(to);                     \
+        if (gapless && n <= HALF_LANES && convert(n, src, dst)) return;                                  \
+        convert_rows(n, src, src_stride, dst, dst_stride, sizeof(from), sizeof(to), convert_##name);     \
+    }
+#else
+#define HALF_CAST(name, from, to, convert, expression) CAST(name, from, to, expression)
+#endif
+
 /* The narrow floats are computed with as float32, and so are converted. */
-CAST(f16_to_f32, u16, f32, float_from_half(x))
+HALF_CAST(f16_to_f32, u16, f32, floats_from_halves, float_from_half(x))
+HALF_CAST(f32_to_f16, f32, u16, halves_from_floats, half_from_float(x))
 CAST(bf16_to_f32, u16, f32, float_from_bfloat(x))
-CAST(f32_to_f16, f32, u16, half_from_float(x))
 CAST(f64_to_f16, f64, u16, half_from_double(x))
 CAST(f32_to_bf16, f32, u16, bfloat_from_float(x))
 #define FROM_NARROW(from)                             \

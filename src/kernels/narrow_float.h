@@ -29,13 +29,17 @@ static inline float float_from_half(uint16_t half) {
 }
 
 /* Below half's normal range adding 1/2 leaves the rounded mantissa in the lowest bits; above it an integer
-   addition rounds, and its carry is right up to infinity. */
+   addition rounds, and its carry is right up to infinity. Of a NaN's bits those stay that there is room for, or one,
+   lest it be infinite. */
 static inline uint16_t half_from_float(float value) {
     const uint32_t bits = bits_of_float(value), size = bits & 0x7fffffff;
     const uint32_t small = bits_of_float(float_of_bits(size) + 0.5f) - (126u << 23);
     const uint32_t normal = (size - (112u << 23) + 0xfff + (size >> 13 & 1)) >> 13;
-    const uint32_t large = size > 255u << 23 ? 0x7e00 : 0x7c00;
-    const uint32_t half = size >= 143u << 23 ? large : size < 113u << 23 ? small : normal;
+    const uint32_t nan = 0x7c00 | (size >> 13 & 0x3ff), large = nan | (size > 255u << 23 && nan == 0x7c00);
+    const uint32_t half = size >= 255u << 23   ? large
+                          : size >= 143u << 23 ? 0x7c00
+                          : size < 113u << 23  ? small
+                                               : normal;
     return (uint16_t)((bits >> 16 & 0x8000) | half);
 }
 

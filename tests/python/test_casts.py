@@ -69,6 +69,19 @@ def test_astype_takes_bfloat16():
     np.testing.assert_array_equal(forzium.astype(narrow, "d"), narrow.astype("d"))
 
 
+@pytest.mark.parametrize("n", [1, 5, 8, 15, 16, 17, 63, 64, 1000, 65536])
+@pytest.mark.parametrize("step", [1, 2])
+def test_float16_keeps_its_bits(n, step):
+    halves = np.arange(65536, dtype=np.uint16)[31700::step][:n].view("e")  # about infinity, where NaN begins
+    wide = quiet(halves.astype, "f")
+    np.testing.assert_array_equal(forzium.astype(halves, "f").view("I"), wide.view("I"))
+    floats = np.concatenate(
+        [wide, np.random.default_rng(n).integers(2**32, size=n, dtype=np.uint32).view("f")]
+    )
+    floats = floats[::step][:n]
+    np.testing.assert_array_equal(forzium.astype(floats, "e").view("H"), quiet(floats.astype, "e").view("H"))
+
+
 @pytest.mark.parametrize("dtype", ["complex128", object, "datetime64[s]", "U3", "longdouble"])
 def test_astype_refuses_other_dtypes(dtype):
     with pytest.raises(TypeError, match=r"^astype: dtype is"):

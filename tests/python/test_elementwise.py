@@ -442,3 +442,45 @@ def test_read_only_and_memory_mapped_inputs(tmp_path):
     np.testing.assert_array_equal(mapped, np.sqrt(np.arange(100).reshape(10, 10)))
     mapped.flags.writeable = False
     assert_same_values(forzium.negative(mapped), -np.asarray(mapped))
+
+
+def dividends(dtype):
+    """Quotients near whole numbers, of every size and sign; then any bits at all."""
+    random = np.random.default_rng(3)
+    divisor = random.standard_normal(4000).astype(dtype) * np.exp2(random.integers(-60, 60, 4000)).astype(
+        dtype
+    )
+    whole = np.rint(np.exp2(random.uniform(-1, 56, 4000))) * random.choice([-1, 1], 4000)
+    near = np.nextafter(
+        divisor * whole.astype(dtype), random.choice([-np.inf, 0, np.inf], 4000).astype(dtype)
+    )
+    word = np.dtype(f"u{np.dtype(dtype).itemsize}")
+    x, y = random.integers(0, np.iinfo(word).max, (2, 4000), word, endpoint=True).view(dtype)
+    special = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-38, 0.3, 0.1, -0.1], dtype)
+    a, b = (m.ravel() for m in np.meshgrid(special, special))
+    return np.concatenate([near, x, a]), np.concatenate([divisor, y, b])
+
+
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_division_with_a_remainder_has_numpys_bits(name, dtype):
+    x, y = dividends(dtype)
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(x, y)
+    got = getattr(forzium, name)(x, y)
+    np.testing.assert_array_equal(got, want)
+    number = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
+
+
+@pytest.mark.parametrize("n", [1, 8, 100, 1000, 9000, 20000])
+@pytest.mark.parametrize("name", ["add", "negative", "less", "where", "clip", "power"])
+def test_narrow_floats_at_every_length(name, n):
+    x = np.linspace(-30, 40, n).astype(np.float16)
+    inputs = {"negative": (x,), "where": (x > 0, x, x[::-1].copy()), "clip": (x, x[::-1].copy(), x)}
+    inputs = inputs.get(name, (abs(x), x[::-1].copy() / 8))
+    got = getattr(forzium, name)(*inputs)
+    want = getattr(forzium, name)(*[v.astype("f") if v.dtype == "e" else v for v in inputs])
+    assert got.dtype == ("?" if name == "less" else "e")
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(got, want.astype(got.dtype))
