@@ -89,6 +89,16 @@ FZ_INLINE vec vcancel(vec a, vec b, vec c) {
 }
 #endif
 
+/* Is every lane of x less than y's, and z's a number? */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE bool vall_less(vec x, vec y, vec z) {
+    const lane_set set = FZ_X86_SET(mask_cmp)(numbers(z), (x86_vec)x, (x86_vec)y, _CMP_LT_OQ);
+    return set == first_lanes(W);
+}
+#else
+FZ_INLINE bool vall_less(vec x, vec y, vec z) { return !vany(~((x < y) & (z == z))); }
+#endif
+
 /* A set of lanes, by which AVX-512 chooses in one instruction: those whose bits are not all 0. And a lane of a where
    the set has it, else of b. */
 #if defined(FZ_SIMD_avx512)
