@@ -35,7 +35,7 @@ fz__codes *fz__codes_create(void) { return calloc(1, sizeof(fz__codes)); }
 enum {
     MOST_VARIANTS = 8,
     MOST_SPLATS = 24, /* the rest is for what moves */
-    SUMS = 8,         /* vectors that join_streams of kernels/reduce.c joins side by side */
+    SUMS = 8,         /* vectors that join_stream of kernels/reduce.c joins side by side */
     NONE = -1,
     /* Bytes of code: at most, of a step in one pass, of a place, and of the rest. */
     STEP_BYTES = 80,

@@ -6,7 +6,7 @@
 
 enum {
     CHAIN = 16,
-    BLOCK = 8 * CHAIN * W, /* elements: two streams of four vectors draw more from memory than one */
+    BLOCK = 8 * CHAIN * W, /* elements */
     SHORT = 8 * W,         /* up to here one chain does */
     LEVELS = 48,           /* of the tree over blocks: more than addresses allow */
 };
@@ -48,17 +48,16 @@ FZ_INLINE vec chain(vec sum, size_t n, const char *x, lane_function *lane, T neu
     return n ? lane(sum, vload_part(x, n, neutral)) : sum;
 }
 
-/* `links` times eight vectors, `step` bytes on each time: four from x, four from `apart` bytes further on. The next
-   block is prefetched line by line: loads that straddle two lines wait less when both are in the L1 cache. */
-FZ_INLINE vec join_streams(size_t links, const char *x, size_t apart, size_t step, lane_function *lane) {
-    enum { LINE = 64, NEXT = BLOCK * sizeof(T) };
+/* `links` times eight vectors. What comes later is prefetched line by line: loads that straddle two lines wait less when
+   both are in the L1 cache. */
+FZ_INLINE vec join_stream(size_t links, const char *x, lane_function *lane) {
+    enum { LINE = 64, AHEAD = 4096 };
     vec sum[8];
-    for (size_t i = 0; i < links; i++, x += step) {
+    for (size_t i = 0; i < links; i++, x += sizeof sum) {
 #pragma GCC unroll 8
         for (size_t u = 0; u < 8; u++) {
-            const char *from = x + u / 4 * apart + u % 4 * sizeof(vec);
-            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(from + NEXT);
-            sum[u] = i == 0 ? vload(from) : lane(sum[u], vload(from));
+            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(x + u * sizeof(vec) + AHEAD);
+            sum[u] = i == 0 ? vload(x + u * sizeof(vec)) : lane(sum[u], vload(x + u * sizeof(vec)));
         }
     }
 #pragma GCC unroll 3
@@ -75,12 +74,11 @@ typedef struct row {
     const fz_computed_row *computed;
 } row;
 
-/* join_streams from element `first` of a row on, all in elements. */
-FZ_INLINE vec join_part(row r, size_t first, size_t links, size_t apart, size_t step, lane_function *lane,
-                        T neutral) {
-    if (r.x) return join_streams(links, r.x + first * sizeof(T), apart * sizeof(T), step * sizeof(T), lane);
+/* join_stream from element `first` of a row on. */
+FZ_INLINE vec join_part(row r, size_t first, size_t links, lane_function *lane, T neutral) {
+    if (r.x) return join_stream(links, r.x + first * sizeof(T), lane);
     vec sum = vsplat(neutral);
-    r.computed->join(first, links, apart, step, r.computed->places, &sum);
+    r.computed->join(first, links, 4 * W, 8 * W, r.computed->places, &sum);
     return sum;
 }
 
@@ -99,7 +97,7 @@ FZ_INLINE vec join_long(size_t n, row r, lane_function *lane, T neutral) {
     while (n - first >= 8 * W) {
         const bool whole = n - first >= BLOCK;
         const size_t links = whole ? CHAIN : (n - first) / (8 * W);
-        vec sum = join_part(r, first, links, (whole ? CHAIN : 1) * 4 * W, (whole ? 4 : 8) * W, lane, neutral);
+        vec sum = join_part(r, first, links, lane, neutral);
         first += links * 8 * W;
         if (whole) {
             int level = 0;

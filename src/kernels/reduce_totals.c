@@ -3,11 +3,7 @@
    columns of a stack of rows. */
 #include "vec.h"
 
-enum {
-    UNROLL = 4,
-    LINKS = 16,
-    BLOCK = 2 * UNROLL * LINKS * W, /* elements: two streams of vectors draw more from memory than one */
-};
+enum { UNROLL = 4 };
 
 /* How elements become unsigned. */
 typedef struct range {
@@ -26,35 +22,23 @@ FZ_INLINE vec shift(vec x, range r) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
-/* `links` times two parts of UNROLL vectors that are `apart` bytes apart; `step` bytes on each time. The next block is
-   prefetched. */
-static __attribute__((noinline)) words add_streams(size_t links, const char *x, size_t apart, size_t step,
-                                                   range r) {
-    enum { LINE = 64, NEXT = BLOCK * sizeof(T) };
+static int64_t add_row(size_t n, const char *x, range r) {
+    enum { LINE = 64, AHEAD = 4096 };
+    const uint64_t excess = (uint64_t)n * r.bias;
     words sum[2 * UNROLL] = {{0}};
-    for (size_t i = 0; i < links; i++, x += step) {
+    for (; n >= 2 * UNROLL * W; n -= 2 * UNROLL * W, x += sizeof sum) {
 #pragma GCC unroll 8
         for (size_t u = 0; u < 2 * UNROLL; u++) {
-            const char *from = x + u / UNROLL * apart + u % UNROLL * sizeof(vec);
-            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(from + NEXT);
-            sum[u] += vadd_in_words(shift(vload(from), r));
+            if (u * sizeof(vec) % LINE == 0) __builtin_prefetch(x + u * sizeof(vec) + AHEAD);
+            sum[u] += vadd_in_words(shift(vload(x + u * sizeof(vec)), r));
         }
     }
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-}
-
-static int64_t add_row(size_t n, const char *x, range r) {
-    const uint64_t excess = (uint64_t)n * r.bias;
-    words sum = {0};
-    for (; n >= BLOCK; n -= BLOCK, x += BLOCK * sizeof(T))
-        sum += add_streams(LINKS, x, BLOCK / 2 * sizeof(T), UNROLL * sizeof(vec), r);
-    const size_t links = n / (2 * UNROLL * W), taken = links * 2 * UNROLL * W;
-    if (links) sum += add_streams(links, x, UNROLL * sizeof(vec), 2 * UNROLL * sizeof(vec), r);
-    x += taken * sizeof(T);
-    for (n -= taken; n >= W; n -= W, x += sizeof(vec)) sum += vadd_in_words(shift(vload(x), r));
-    if (n) sum += vadd_in_words(shift(vload_part(x, n, r.bias), r));
+    for (; n >= W; n -= W, x += sizeof(vec)) sum[0] += vadd_in_words(shift(vload(x), r));
+    if (n) sum[0] += vadd_in_words(shift(vload_part(x, n, r.bias), r));
+#pragma GCC unroll 8
+    for (size_t u = 1; u < 2 * UNROLL; u++) sum[0] += sum[u];
     uint64_t total = 0;
-    for (size_t i = 0; i < sizeof sum / sizeof total; i++) total += sum[i];
+    for (size_t i = 0; i < sizeof(vec) / sizeof total; i++) total += sum[0][i];
     return (int64_t)(total - excess);
 }
 
