@@ -1,5 +1,5 @@
-/* Cube root and the length of a hypotenuse: at most 0.501 ULP, by a Newton step whose residual is computed in twice
-   the precision. */
+/* Cube root and the length of a hypotenuse: below 0.9 ULP, 0.501 by a Newton step whose residual is computed in twice the
+   precision. */
 #ifndef FZ_MATH_ROOTS_H
 #define FZ_MATH_ROOTS_H
 
@@ -144,7 +144,11 @@ FZ_INLINE vec length_of_ordered(vec a, vec b) {
     return vselect(root > 0, vfma(residual, (T)0.5 / root, root), root);
 }
 
+#if FZ_HAS_FMA
+static __attribute__((noinline, unused)) vec hypot_of_any(vec x, vec y) {
+#else
 FZ_INLINE vec vhypot(vec x, vec y) {
+#endif
     const vec infinity = vsplat((T)INFINITY), one = vsplat(1);
     x = vabsolute(x), y = vabsolute(y);
     const vec large = vlarger(x, y), small = vsmaller(y, x); /* NaN: one each is the second operand */
@@ -156,5 +160,17 @@ FZ_INLINE vec vhypot(vec x, vec y) {
     const vec length = length_of_ordered(large * down, small * down) * up;
     return vselect((x == infinity) | (y == infinity), infinity, length);
 }
+
+#if FZ_HAS_FMA
+/* The root of a sum of squares that is rounded once, y^2's error being added to what the root's square misses: 0.86 ULP.
+   Sums whose errors leave the normal numbers, and what is infinite or NaN, are scaled. */
+FZ_INLINE vec vhypot(vec x, vec y) {
+    const vec least = vsplat(FZ_PER_T(0x1p-80, 0x1p-900)), most = vsplat(FZ_PER_T(0x1p120, 0x1p1000));
+    const vec square = y * y, sum = vfma(x, x, square);
+    if (vany_greater(least, sum) || !vall_less(sum, most, sum)) return hypot_of_any(x, y);
+    const vec root = vsqrt(sum), missed = vfma(-root, root, sum) + vfma(y, y, -square);
+    return vfma(missed * (T)0.5, vreciprocal_roughly(root), root);
+}
+#endif
 
 #endif

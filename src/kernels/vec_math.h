@@ -145,9 +145,11 @@ FZ_INLINE vpair vproduct(vec a, vec b) {
     return (vpair){product, vcancel(a, b, -product)};
 }
 
+/* 1 / x to 14 bits at least. */
 #if defined(FZ_SIMD_avx512)
-/* 1 / x to 14 bits. */
 FZ_INLINE vec vreciprocal_roughly(vec x) { return (vec)FZ_X86(rcp14)((x86_vec)x); }
+#else
+FZ_INLINE vec vreciprocal_roughly(vec x) { return 1 / x; }
 #endif
 
 /* 1 / x to half the bits of T at least; 1/8 < |x| < 2^60. */
