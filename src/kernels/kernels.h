@@ -310,7 +310,7 @@ typedef struct fz_scan_kernels {
 typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
                                ptrdiff_t dst_stride);
 
-/* e^larger + e^smaller - 1 as the sum of the result and *low, for larger <= 0 where it is at most -larger / 2. Of no
+/* e^larger + e^smaller - 1 as the sum of the result and *low, for larger <= 0, smaller <= -1/4, near 0. Of no
    instruction set or dtype: logaddexp's lane expressions call it for the few lanes that need it. */
 double fz__logaddexp_less_1(double larger, double smaller, double *low);
 

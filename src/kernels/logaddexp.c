@@ -46,17 +46,17 @@ static uint128 exp_slope(uint128 a, int negative) {
     return sum;
 }
 
-/* e^-a = 2^-k times the result, which is 1 to 2, for 1/2 <= a <= 746. */
+/* e^-a = 2^-k times the result, which is 1 to 2, for 1/4 <= a <= 746. */
 static uint128 exp_of_minus(double a, int *k) {
-    const uint64_t units = (uint64_t)(a * 0x1p53);                      /* exact */
+    const uint64_t units = (uint64_t)(a * 0x1p54);                      /* exact */
     const uint64_t log2_e[] = {0xB8AA3B295C17F0BB, 0xBE87FED0691D3E89}; /* in 1 / 2^127 */
     const uint128 low = (uint128)units * log2_e[1], high = (uint128)units * log2_e[0] + (uint64_t)(low >> 64);
     const uint128 ln_2 =
-        (uint128)0x0B17217F7D1CF79A << 64 | 0xBC9E3B39803F2F6A; /* high: a / ln 2 in 1 / 2^116 */
+        (uint128)0x0B17217F7D1CF79A << 64 | 0xBC9E3B39803F2F6A; /* high: a / ln 2 in 1 / 2^117 */
     const uint128 below =
-        ((uint128)1 << 116) - (high & (((uint128)1 << 116) - 1)); /* the next whole number */
-    *k = (int)(high >> 116) + 1;
-    const uint128 r = product((below << 8) - ((uint64_t)low >> 56), ln_2);
+        ((uint128)1 << 117) - (high & (((uint128)1 << 117) - 1)); /* the next whole number */
+    *k = (int)(high >> 117) + 1;
+    const uint128 r = product((below << 7) - ((uint64_t)low >> 57), ln_2);
     return ONE + product(r, exp_slope(r, 0));
 }
 

@@ -86,15 +86,21 @@ FZ_INLINE vec vsoftplus(vec x) {
     return plus_log1p_exp(vlarger(vsplat(0), x), vlarger(least, -vabsolute(x)), vsplat(0));
 }
 
-/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x
- * + e^y - 1 needs more digits. */
+/* e^larger + e^smaller - 1; for float32 in double where no more than half of its digits cancel. */
+static inline double logaddexp_less_1(double larger, double smaller, double *low) {
+    const double sum = sizeof(T) == 4 ? exp(smaller) + expm1(larger) : 0;
+    *low = 0;
+    return fabs(sum) > 0x1p-24 ? sum : fz__logaddexp_less_1(larger, smaller, low);
+}
+
+/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
 static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
                                                                     vec result) {
     vec sum = vsplat(0), low = vsplat(0);
     for (int lane = 0; lane < W; lane++) {
         if (!near[lane]) continue;
         double rest;
-        const double most = fz__logaddexp_less_1(larger[lane], smaller[lane], &rest);
+        const double most = logaddexp_less_1(larger[lane], smaller[lane], &rest);
         sum[lane] = (T)most;
         low[lane] = (T)(most - sum[lane] + rest);
     }
@@ -104,13 +110,13 @@ static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, 
 /* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of
  * the difference counts. */
 FZ_INLINE vec vlogaddexp(vec x, vec y) {
-    const vec larger = vmaximum(x, y), smaller = vminimum(x, y), one = vsplat(1);
+    const vec larger = vmaximum(x, y), smaller = vminimum(x, y);
     const vec least = vsplat(FZ_PER_T(-104.5, -746));
     const vpair difference = vsum(smaller, -larger);
     const mask counts = difference.high > least;
     const vec high = vselect(x == y, vsplat(0), vlarger(least, difference.high));
     const vec result = plus_log1p_exp(larger, high, vselect(counts, difference.low, vsplat(0)));
-    const mask near = vsmaller(one, vabsolute(result)) * 2 < vsmaller(one, -larger);
+    const mask near = result - larger > vabsolute(result) * 2; /* of what is added to x half cancels */
     return vany(near) ? logaddexp_near_0(larger, smaller, near, result) : result;
 }
 

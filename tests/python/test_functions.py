@@ -78,14 +78,17 @@ def test_functions_are_within_one_ulp(name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_logaddexp_is_within_one_ulp_where_its_terms_cancel(dtype):
     number = np.dtype(dtype).type
-    x = -np.concatenate([np.linspace(0.001, 0.69, 60), np.geomspace(2.0**-100, 0.001, 60)]).astype(dtype)
-    at_zero = np.log(-np.expm1(x.astype(np.longdouble))).astype(dtype)
+    x = -np.concatenate([np.linspace(0.001, 0.69, 600), np.geomspace(2.0**-100, 0.001, 60)]).astype(dtype)
+    wide = x.astype(np.longdouble)
+    at_zero = np.log(-np.expm1(wide)).astype(dtype)
     with mpmath.workprec(400):
         for y in (
             at_zero,
             np.nextafter(at_zero, number(-1000)),
             at_zero * number(1.001),
             at_zero * number(0.9),
+            np.log(np.exp(wide * number(-0.45)) - np.exp(wide)).astype(dtype),
+            np.log(np.exp(wide * number(-0.6)) - np.exp(wide)).astype(dtype),
         ):
             got = forzium.logaddexp(x, y)
             sums = [mpmath.exp(float(a)) + mpmath.exp(float(b)) for a, b in zip(x, y, strict=True)]
