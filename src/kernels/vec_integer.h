@@ -4,8 +4,40 @@
 
 typedef uint64_t words __attribute__((vector_size(FZ_VECTOR_BYTES)));
 
+/* FZ_X86_WHOLE(max) is the intrinsic for a vector of T, on x86_whole, where x86 has it. */
+#if defined(FZ_T_int8)
+#define FZ_X86_SUFFIX _epi8
+#elif defined(FZ_T_int16)
+#define FZ_X86_SUFFIX _epi16
+#elif defined(FZ_T_int32)
+#define FZ_X86_SUFFIX _epi32
+#elif defined(FZ_T_int64)
+#define FZ_X86_SUFFIX _epi64
+#elif defined(FZ_T_uint16)
+#define FZ_X86_SUFFIX _epu16
+#elif defined(FZ_T_uint32)
+#define FZ_X86_SUFFIX _epu32
+#elif defined(FZ_T_uint64)
+#define FZ_X86_SUFFIX _epu64
+#else
+#define FZ_X86_SUFFIX _epu8
+#endif
+#define FZ_X86_WHOLE(name) FZ_INTRINSIC(FZ_X86_PREFIX, name, FZ_X86_SUFFIX)
+#if defined(FZ_SIMD_avx512)
+typedef __m512i x86_whole;
+#elif defined(FZ_SIMD_avx2) && !defined(FZ_T_int64) && !defined(FZ_T_uint64)
+typedef __m256i x86_whole;
+#else
+#undef FZ_X86_WHOLE
+#endif
+
+#if defined(FZ_X86_WHOLE)
+FZ_INLINE vec vmaximum(vec x, vec y) { return (vec)FZ_X86_WHOLE(max)((x86_whole)x, (x86_whole)y); }
+FZ_INLINE vec vminimum(vec x, vec y) { return (vec)FZ_X86_WHOLE(min)((x86_whole)x, (x86_whole)y); }
+#else
 FZ_INLINE vec vmaximum(vec x, vec y) { return vselect(x > y, x, y); }
 FZ_INLINE vec vminimum(vec x, vec y) { return vselect(x < y, x, y); }
+#endif
 FZ_INLINE vec vfmax(vec x, vec y) { return vmaximum(x, y); }
 FZ_INLINE vec vfmin(vec x, vec y) { return vminimum(x, y); }
 
