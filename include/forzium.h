@@ -484,7 +484,7 @@ typedef struct fz_pool2d_options {
     x is (n, c, h, w), (c, h, w) or (h, w), and beyond its edges there is nothing to take the largest of, and zeros in
     a mean. The number of outputs is PyTorch's. The largest is NaN where there is one, the dtype's least
     value where dilation lets a window see padding alone, and of x's dtype, which
-    may be any; means are float64 of integers and bool, else of x's dtype, summed in pairs (float16, bfloat16 in
+    may be any; means are float64 of integers and bool, else of x's dtype (float16, bfloat16 summed in
     float32). out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
     FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options,
@@ -493,11 +493,12 @@ FZ_API fz_status fz_pool2d_shape(fz_pooling pooling, const fz_array *x, const fz
                                  fz_dtype *dtype, ptrdiff_t shape[4]);
 
 /** out[..., i, j] = mean of x[..., floor(i h / oh) : ceil((i + 1) h / oh), floor(j w / ow) : ceil((j + 1) w / ow)]
-    x has 2 to 4 axes, the last two (h, w), none empty; size is (oh, ow), >= 1. Dtypes and errors as of
-    fz_pool2d. */
-FZ_API fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], fz_array *out);
-FZ_API fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], fz_dtype *dtype,
-                                          ptrdiff_t shape[4]);
+    x has 2 to 4 axes, the last two (h, w), none empty; channels come after them where channels_last and there are
+    any. size is (oh, ow), >= 1. Dtypes and errors as of fz_pool2d. */
+FZ_API fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int channels_last,
+                                    fz_array *out);
+FZ_API fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], int channels_last,
+                                          fz_dtype *dtype, ptrdiff_t shape[4]);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 

@@ -8,33 +8,45 @@ static ptrdiff_t window_end(ptrdiff_t i, ptrdiff_t windows, ptrdiff_t n) {
     return (i + 1) * n / windows + ((i + 1) * n % windows != 0);
 }
 
-fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], fz_dtype *dtype,
-                                   ptrdiff_t shape[4]) {
+/* x's axis of rows; that of columns comes next. */
+static int row_axis(const fz_array *x, int channels_last) {
+    return x->ndim - 2 - (channels_last && x->ndim > 2);
+}
+
+fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], int channels_last,
+                                   fz_dtype *dtype, ptrdiff_t shape[4]) {
     const fz_status status = fz__check_array("adaptive_avg_pool2d", "x", x);
     if (status) return status;
+    const int row = row_axis(x, channels_last);
     fz__shape_text text;
-    if (x->ndim < 2 || x->ndim > 4 || x->shape[x->ndim - 2] == 0 || x->shape[x->ndim - 1] == 0)
+    if (x->ndim < 2 || x->ndim > 4 || x->shape[row] == 0 || x->shape[row + 1] == 0)
         return fz__fail(FZ_ERROR_SHAPE,
-                        "adaptive_avg_pool2d: x is %s; it must have 2 to 4 axes, the last two not empty",
+                        "adaptive_avg_pool2d: x is %s; it must have 2 to 4 axes, rows and columns not empty",
                         fz__format_shape(&text, x->ndim, x->shape));
     if (size[0] < 1 || size[1] < 1)
         return fz__fail(FZ_ERROR_VALUE, "adaptive_avg_pool2d: size is (%td, %td); each must be at least 1",
                         size[0], size[1]);
-    for (int d = 0; d < x->ndim; d++) shape[d] = d < x->ndim - 2 ? x->shape[d] : size[d - x->ndim + 2];
+    for (int d = 0; d < x->ndim; d++) shape[d] = d == row || d == row + 1 ? size[d - row] : x->shape[d];
     *dtype = fz_reduce_dtype(FZ_REDUCTION_mean, x->dtype);
     return FZ_OK;
 }
 
-fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], fz_array *out) {
-    static const int last[2] = {-2, -1};
+fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int channels_last, fz_array *out) {
     fz_dtype dtype;
     ptrdiff_t shape[4];
     fz_status status = fz_init();
-    if (!status) status = fz_adaptive_mean2d_shape(x, size, &dtype, shape);
+    if (!status) status = fz_adaptive_mean2d_shape(x, size, channels_last, &dtype, shape);
     if (!status) status = fz__check_result("adaptive_avg_pool2d", out, dtype, x->ndim, shape, 1, &x);
     if (status || fz__array_size(out) == 0) return status;
-    const int row = x->ndim - 2, column = x->ndim - 1;
-    for (int d = 0; d < row; d++) shape[d] = x->shape[d];
+    const int row = row_axis(x, channels_last), column = row + 1, both[2] = {row, column};
+    ptrdiff_t kept[4], kept_strides[4]; /* out's axes but for rows and columns */
+    int outer = 0;
+    for (int d = 0; d < x->ndim; d++) {
+        shape[d] = x->shape[d];
+        if (d == row || d == column) continue;
+        kept[outer] = out->shape[d];
+        kept_strides[outer++] = out->strides[d];
+    }
     for (ptrdiff_t window = 0; window < size[0] * size[1] && !status; window++) {
         const ptrdiff_t i = window / size[1], j = window % size[1];
         const ptrdiff_t top = window_begin(i, size[0], x->shape[row]),
@@ -43,9 +55,9 @@ fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], fz_arra
         shape[column] = window_end(j, size[1], x->shape[column]) - left;
         const fz_array seen = {(char *)x->data + top * x->strides[row] + left * x->strides[column], x->dtype,
                                x->ndim, shape, x->strides};
-        fz_array mean = {(char *)out->data + i * out->strides[row] + j * out->strides[column], dtype, row,
-                         out->shape, out->strides};
-        status = fz_mean(&seen, 2, last, &mean);
+        fz_array mean = {(char *)out->data + i * out->strides[row] + j * out->strides[column], dtype, outer,
+                         kept, kept_strides};
+        status = fz_mean(&seen, 2, both, &mean);
     }
     return status;
 }

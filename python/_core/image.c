@@ -270,50 +270,64 @@ static PyObject *compute_avg_pool2d(const fzpy_operation *row, PyObject *const *
     return compute_pool(row, v, NULL, v[4], v[5], v[6], v[7]);
 }
 
-/* Reduces the last two axes, which stay. */
-static PyObject *compute_global_pool(const fzpy_operation *row, PyObject *const *values) {
-    static const int last[2] = {-2, -1};
+/* Reduces the axes of rows and columns, which stay. */
+static PyObject *reduce_image(const fzpy_view *x, const fzpy_operation *row, int channels_last,
+                              PyObject *given) {
     const char *function = row->signature.function;
-    fzpy_view x, out;
-    if (fzpy_view_input(&x, function, "x", values[0], FZPY_ANY) < 0) return NULL;
-    int ndim = x.array.ndim;
+    const int last = channels_last && x->array.ndim > 2 ? -2 : -1, axes[2] = {last - 1, last};
+    int ndim = x->array.ndim;
     ptrdiff_t shape[FZ_MAX_NDIM];
-    PyObject *result = NULL;
+    fzpy_output out;
     if (ndim < 2) {
         PyErr_Format(PyExc_ValueError, "%s: x has %d axes; it must have at least 2", function, ndim);
-    } else {
-        fz_reduce_shape(row->id, &x.array, 2, last, 1, &ndim, shape);
-        if (fzpy_view_new(&out, function, fz_reduce_dtype(row->id, x.array.dtype), ndim, shape) == 0) {
-            PyThreadState *released = fzpy_release_gil(fzpy_view_size(&x));
-            const fz_status status = fz_reduce(row->id, &x.array, 2, last, &out.array);
-            fzpy_retake_gil(released);
-            result = status ? fzpy_raise(status) : fzpy_view_result(&out, false);
-            fzpy_view_clear(&out);
-        }
+        return NULL;
     }
+    fz_reduce_shape(row->id, &x->array, 2, axes, 1, &ndim, shape);
+    if (fzpy_output_open(&out, function, given, fz_reduce_dtype(row->id, x->array.dtype), ndim, shape, 1,
+                         &x) < 0)
+        return NULL;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
+    const fz_status status = fz_reduce(row->id, &x->array, 2, axes, &out.target->array);
+    fzpy_retake_gil(released);
+    return fzpy_output_close(&out, status);
+}
+
+static PyObject *compute_global_pool(const fzpy_operation *row, PyObject *const *values) {
+    const char *function = row->signature.function;
+    int channels_last = 0;
+    fzpy_view x;
+    if (read_layout(function, values[1], &channels_last) < 0 ||
+        fzpy_view_input(&x, function, "x", values[0], FZPY_ANY) < 0)
+        return NULL;
+    PyObject *result = reduce_image(&x, row, channels_last, values[2]);
     fzpy_view_clear(&x);
     return result;
 }
 
+static PyObject *average_windows(const fzpy_view *x, const char *function, const ptrdiff_t size[2],
+                                 int channels_last, PyObject *given) {
+    ptrdiff_t shape[4];
+    fz_dtype dtype;
+    fzpy_output out;
+    fz_status status = fz_adaptive_mean2d_shape(&x->array, size, channels_last, &dtype, shape);
+    if (status) return fzpy_raise(status);
+    if (fzpy_output_open(&out, function, given, dtype, x->array.ndim, shape, 1, &x) < 0) return NULL;
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
+    status = fz_adaptive_mean2d(&x->array, size, channels_last, &out.target->array);
+    fzpy_retake_gil(released);
+    return fzpy_output_close(&out, status);
+}
+
 static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *values) {
     const char *function = row->signature.function;
-    ptrdiff_t size[2] = {0, 0}, shape[4];
-    fz_dtype dtype;
-    fzpy_view x, out;
+    ptrdiff_t size[2] = {0, 0};
+    int channels_last = 0;
+    fzpy_view x;
     if (read_pair(function, "size", values[1], size) < 0 ||
+        read_layout(function, values[2], &channels_last) < 0 ||
         fzpy_view_input(&x, function, "x", values[0], FZPY_ANY) < 0)
         return NULL;
-    PyObject *result = NULL;
-    fz_status status = fz_adaptive_mean2d_shape(&x.array, size, &dtype, shape);
-    if (status) {
-        fzpy_raise(status);
-    } else if (fzpy_view_new(&out, function, dtype, x.array.ndim, shape) == 0) {
-        PyThreadState *released = fzpy_release_gil(fzpy_view_size(&x));
-        status = fz_adaptive_mean2d(&x.array, size, &out.array);
-        fzpy_retake_gil(released);
-        result = status ? fzpy_raise(status) : fzpy_view_result(&out, false);
-        fzpy_view_clear(&out);
-    }
+    PyObject *result = average_windows(&x, function, size, channels_last, values[3]);
     fzpy_view_clear(&x);
     return result;
 }
@@ -389,19 +403,21 @@ static const char avg_pool2d_doc[] = PARAMETERS
     "padding : int or pair of ints\n    Zeros on either side, at most half the window.\n"
     "ceil_mode : bool\n    Whether a last window may reach beyond the edge.\n"
     "count_include_pad : bool\n    Whether zeros of the padding count.\n" LAYOUT OUT RETURNS
-    "    float64 for integers; else of x's dtype. Sums are in pairs.\n" RAISES EXAMPLE
+    "    float64 for integers; else of x's dtype. Windows are summed in pairs at a step "
+    "of 1,\n    but those of 3 x 3.\n" RAISES EXAMPLE
     ">>> forzium.avg_pool2d(np.arange(16.0).reshape(4, 4), 2)\narray([[ 2.5,  4.5],\n       [10.5, 12.5]])\n";
 
-static const char global_doc[] = PARAMETERS "x : array_like, (..., h, w)\n    Of any dtype.\n" RETURNS
-                                            "    (..., 1, 1); means of integers are float64.\n" RAISES EXAMPLE
-                                            ">>> forzium.%name%(np.arange(4.0).reshape(1, 1, 2, 2))\n";
+static const char global_doc[] =
+    PARAMETERS "x : array_like, (..., h, w) or (..., h, w, c)\n    Of any dtype.\n" LAYOUT OUT RETURNS
+               "    (..., 1, 1) or (..., 1, 1, c); means of integers are float64.\n" RAISES EXAMPLE
+               ">>> forzium.%name%(np.arange(4.0).reshape(1, 1, 2, 2))\n";
 
 static const char adaptive_doc[] = PARAMETERS
     "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any dtype.\n"
     "size : int or pair of ints\n    Rows and columns of the result. Row i is the mean of rows floor(i h / "
     "rows) to\n"
-    "    ceil((i + 1) h / rows) of x, without the last.\n" RETURNS
-    "    (..., rows, columns); float64 for integers.\n" RAISES EXAMPLE
+    "    ceil((i + 1) h / rows) of x, without the last.\n" LAYOUT OUT RETURNS
+    "    Of x's shape but for rows and columns; float64 for integers.\n" RAISES EXAMPLE
     ">>> forzium.adaptive_avg_pool2d(np.arange(9.0).reshape(3, 3), 2)\narray([[2., 3.],\n       [5., 6.]])\n";
 
 /* ---- the table ------------------------------------------------------------------------------------------------------------- */
@@ -472,22 +488,22 @@ static const fzpy_operation rows[] = {
      .example = "",
      .compute = compute_avg_pool2d,
      .id = FZ_POOLING_MEAN},
-    {.signature = {"global_max_pool2d", 1, 1, 0, 1, {"x"}},
-     .parameters = "x",
+    {.signature = {"global_max_pool2d", 3, 1, 0, 1, {"x", "layout", "out"}},
+     .parameters = "x, *, layout='NCHW', out=None",
      .doc = "Largest element of each image.",
      .family = global_doc,
      .example = "array([[[[3.]]]])\n",
      .compute = compute_global_pool,
      .id = FZ_REDUCTION_max},
-    {.signature = {"global_avg_pool2d", 1, 1, 0, 1, {"x"}},
-     .parameters = "x",
+    {.signature = {"global_avg_pool2d", 3, 1, 0, 1, {"x", "layout", "out"}},
+     .parameters = "x, *, layout='NCHW', out=None",
      .doc = "Mean of each image.",
      .family = global_doc,
      .example = "array([[[[1.5]]]])\n",
      .compute = compute_global_pool,
      .id = FZ_REDUCTION_mean},
-    {.signature = {"adaptive_avg_pool2d", 2, 2, 0, 2, {"x", "size"}},
-     .parameters = "x, size",
+    {.signature = {"adaptive_avg_pool2d", 4, 2, 0, 2, {"x", "size", "layout", "out"}},
+     .parameters = "x, size, *, layout='NCHW', out=None",
      .doc = "Means of as many windows as asked for, which cover each image evenly.",
      .family = adaptive_doc,
      .example = "",

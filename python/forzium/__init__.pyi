@@ -683,12 +683,16 @@ class _AvgPool2d(_Operation):
 @final
 @type_check_only
 class _GlobalPool2d(_Operation):
-    def __call__(self, x: _Input) -> NDArray[Any]: ...
+    def __call__(
+        self, x: _Input, *, layout: _Layout = "NCHW", out: NDArray[Any] | None = None
+    ) -> NDArray[Any]: ...
 
 @final
 @type_check_only
 class _AdaptivePool2d(_Operation):
-    def __call__(self, x: _Input, size: _Pair) -> NDArray[Any]: ...
+    def __call__(
+        self, x: _Input, size: _Pair, *, layout: _Layout = "NCHW", out: NDArray[Any] | None = None
+    ) -> NDArray[Any]: ...
 
 add: Final[_Binary]
 subtract: Final[_Binary]

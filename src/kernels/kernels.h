@@ -208,6 +208,25 @@ typedef void fz_conv2d_direct(const fz_window *window, size_t h, size_t w, const
 /* evens[i] = x[2 * i], odds[i] = x[2 * i + 1] for i < n, all contiguous. */
 typedef void fz_split(size_t n, const void *x, void *evens, void *odds);
 
+/* A window of x whose rows are joined one below the other, then its columns from left to right. */
+typedef struct fz_pool_window {
+    size_t height, width;    /* >= 1 */
+    const char *const *rows; /* `height` of them */
+    size_t step;             /* elements from one of the window's columns to the next */
+    bool by_two;          /* windows are two elements apart, else one; wide ones are of 2 x 2 or 3 x 3 then */
+    bool is_unsigned;     /* the integers are */
+    const void *divisors; /* of means: one for each window; or NULL */
+    double scale;         /* then: by what sums are multiplied */
+} fz_pool_window;
+
+/* out[i] = join over q < width and p < height of rows[p][first + i (by_two: 2 i) + q * step] for i < n. */
+typedef void fz_pool_windows(const fz_pool_window *window, ptrdiff_t first, size_t n, void *out);
+
+typedef struct fz_pool_kernels {
+    fz_pool_windows *max;
+    fz_pool_windows *mean; /* NULL of integers */
+} fz_pool_kernels;
+
 typedef struct fz_conv2d_tile {
     int group; /* pixels */
     int lanes; /* W */
@@ -321,6 +340,7 @@ typedef struct fz_kernels {
     const fz_extreme_kernels *extreme; /* so, too */
     const fz_matmul_kernels *matmul;   /* NULL but for float32, float64, int32 and int64 */
     const fz_total_kernels *total;     /* of uint8, uint16 and uint32: for all integers of the size */
+    const fz_pool_kernels *pool; /* of float32, float64 and int8, for all bytes; NULL of short vectors */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
     const fz_moment_kernels *moment;

@@ -10,6 +10,9 @@ extern const fz_extreme_kernels FZ_KERNEL(extreme);
 #if FZ_T_IS_MULTIPLIED
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 #endif
+#if FZ_T_IS_POOLED
+extern const fz_pool_kernels FZ_KERNEL(pool);
+#endif
 #if FZ_T_IS_TOTALED
 extern const fz_total_kernels FZ_KERNEL(total);
 #endif
@@ -40,6 +43,9 @@ const fz_kernels FZ_KERNEL(kernels) = {
 #endif
 #if FZ_T_IS_MULTIPLIED
     .matmul = &FZ_KERNEL(matmul),
+#endif
+#if FZ_T_IS_POOLED
+    .pool = &FZ_KERNEL(pool),
 #endif
 #if FZ_T_IS_TOTALED
     .total = &FZ_KERNEL(total),

@@ -122,6 +122,13 @@ typedef int16_t bits;
 #define FZ_T_IS_TRANSPOSED 0
 #endif
 
+/* The dtypes whose kernels pool; int8's do for bool and uint8, too. With short vectors there is little to gain. */
+#if FZ_VECTOR_BYTES > 16 && (defined(FZ_T_IS_FLOAT) || defined(FZ_T_int8))
+#define FZ_T_IS_POOLED 1
+#else
+#define FZ_T_IS_POOLED 0
+#endif
+
 /* FZ_X86(sqrt) is the intrinsic for a vector of T, on x86_vec; FZ_X86_SET(cmp) one that gives a lane_set. */
 #define FZ_INTRINSIC_(prefix, name, suffix) prefix##name##suffix
 #define FZ_INTRINSIC(prefix, name, suffix) FZ_INTRINSIC_(prefix, name, suffix)
@@ -258,6 +265,31 @@ FZ_INLINE void vstore_part(void *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(
 
 /* m ? a : b by bits; C has no ?: on vectors. */
 FZ_INLINE vec vselect(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
+
+/* Every other lane of a and b side by side: the first, third ... and the second, fourth ... */
+#if defined(FZ_T_IS_FLOAT) || defined(FZ_T_int8)
+#define FZ_BY_TWO_2(k) k, k + 2
+#define FZ_BY_TWO_4(k) FZ_BY_TWO_2(k), FZ_BY_TWO_2(k + 4)
+#define FZ_BY_TWO_8(k) FZ_BY_TWO_4(k), FZ_BY_TWO_4(k + 8)
+#define FZ_BY_TWO_16(k) FZ_BY_TWO_8(k), FZ_BY_TWO_8(k + 16)
+#define FZ_BY_TWO_32(k) FZ_BY_TWO_16(k), FZ_BY_TWO_16(k + 32)
+#define FZ_BY_TWO_64(k) FZ_BY_TWO_32(k), FZ_BY_TWO_32(k + 64)
+#if defined(FZ_T_int8) && FZ_VECTOR_BYTES == 64
+#define FZ_BY_TWO FZ_BY_TWO_64
+#elif defined(FZ_T_int8) && FZ_VECTOR_BYTES == 32
+#define FZ_BY_TWO FZ_BY_TWO_32
+#elif defined(FZ_T_int8) || (defined(FZ_T_float32) && FZ_VECTOR_BYTES == 64)
+#define FZ_BY_TWO FZ_BY_TWO_16
+#elif (defined(FZ_T_float32) && FZ_VECTOR_BYTES == 32) || FZ_VECTOR_BYTES == 64
+#define FZ_BY_TWO FZ_BY_TWO_8
+#elif defined(FZ_T_float32) || FZ_VECTOR_BYTES == 32
+#define FZ_BY_TWO FZ_BY_TWO_4
+#else
+#define FZ_BY_TWO FZ_BY_TWO_2
+#endif
+FZ_INLINE vec vevens(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_BY_TWO(0)); }
+FZ_INLINE vec vodds(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_BY_TWO(1)); }
+#endif
 
 /* Is any lane set, and which is the first that is? */
 #if defined(FZ_SIMD_avx512)
@@ -532,23 +564,6 @@ FZ_INLINE void vtranspose(vec rows[], int count) {
         for (int i = 0; i < count; i++) rows[i] = next[i];
     }
 }
-
-/* Every other lane of a and b side by side: the first, third ... and the second, fourth ... */
-#if FZ_VECTOR_BYTES == 64 && defined(FZ_T_float32)
-#define FZ_EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define FZ_ODD 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#elif FZ_VECTOR_BYTES == 64 || (FZ_VECTOR_BYTES == 32 && defined(FZ_T_float32))
-#define FZ_EVEN 0, 2, 4, 6, 8, 10, 12, 14
-#define FZ_ODD 1, 3, 5, 7, 9, 11, 13, 15
-#elif FZ_VECTOR_BYTES == 32 || defined(FZ_T_float32)
-#define FZ_EVEN 0, 2, 4, 6
-#define FZ_ODD 1, 3, 5, 7
-#else
-#define FZ_EVEN 0, 2
-#define FZ_ODD 1, 3
-#endif
-FZ_INLINE vec vevens(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EVEN); }
-FZ_INLINE vec vodds(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_ODD); }
 
 /* Square blocks that transpose.c moves. */
 typedef vec square_row;

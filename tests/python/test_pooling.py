@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layouts import layouts
 
-DTYPES = ["float32", "float64", "float16", "uint8", "int8", "int16", "int32", "int64", "uint64", "bool"]
+DTYPES = [
+    "float32", "float64", "float16", "uint8", "int8", "int16", "uint16", "int32", "int64", "uint64", "bool",
+]  # fmt: skip
 pairs = st.tuples(st.integers(1, 4), st.integers(1, 4)) | st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
@@ -155,6 +157,58 @@ def test_global_and_adaptive(dtype, shape):
             columns = slice(j * shape[-1] // w, -(-(j + 1) * shape[-1] // w))
             want[..., i, j] = x[..., rows, columns].mean(axis=(-2, -1), dtype=float)
         np.testing.assert_allclose(forzium.adaptive_avg_pool2d(x, size), want, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 9, 3), (14, 13, 5), (5, 4)])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_global_and_adaptive_by_channels_into_out(shape, dtype):
+    """Channels last gives what channels first gives, and goes where it is told to, strided or not."""
+    x = np.random.default_rng(1).integers(0, 99, shape).astype(dtype)
+    last = x.ndim > 2
+    planes = np.moveaxis(x, -1, -3) if last else x
+    for pool, arguments in (
+        (forzium.global_max_pool2d, ()),
+        (forzium.global_avg_pool2d, ()),
+        (forzium.adaptive_avg_pool2d, ((3, 2),)),
+    ):
+        want = pool(np.ascontiguousarray(planes), *arguments)
+        want = np.moveaxis(want, -3, -1) if last else want
+        np.testing.assert_allclose(pool(x, *arguments, layout="NHWC"), want, rtol=1e-6)
+        out = np.full((*want.shape[:-1], 2 * want.shape[-1]), 7, want.dtype)[..., ::2]
+        assert pool(x, *arguments, layout="NHWC", out=out) is out
+        np.testing.assert_allclose(out, want, rtol=1e-6)
+        with pytest.raises(ValueError, match=f"{pool.__name__}: layout is 'HWC'"):
+            pool(x, *arguments, layout="HWC")
+        with pytest.raises(ValueError, match=pool.__name__):
+            pool(x, *arguments, out=np.empty((2, 2, 2)))
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize("window", [2, 3, (4, 4), (2, 5), 9])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_layouts_and_strides_give_the_same_bits(name, window, stride):
+    """However x lies in memory, sums are added up in the same order."""
+    pool = getattr(forzium, name)
+    x = np.random.default_rng(2).standard_normal((3, 40, 90)).astype(np.float32)
+    want = pool(x, window, stride=stride, padding=1)
+    spread = np.empty((3, 80, 180), np.float32)[:, ::2, ::2]
+    spread[...] = x
+    pixels = np.ascontiguousarray(np.moveaxis(x, 0, -1))
+    np.testing.assert_array_equal(pool(spread, window, stride=stride, padding=1), want)
+    np.testing.assert_array_equal(
+        pool(x[:, :, ::-1].copy()[:, :, ::-1], window, stride=stride, padding=1), want
+    )
+    got = pool(pixels, window, stride=stride, padding=1, layout="NHWC")
+    np.testing.assert_array_equal(np.moveaxis(got, -1, 0), want)
+
+
+@pytest.mark.parametrize("window", [(4, 5), (17, 33), (64, 2), (100, 100)])
+def test_large_windows_at_steps_of_one(window):
+    """Whole numbers, so that sums are exact in any order."""
+    x = np.random.default_rng(3).integers(-99, 99, (120, 131)).astype(np.float64)
+    seen = np.lib.stride_tricks.sliding_window_view(x, window)
+    np.testing.assert_array_equal(forzium.max_pool2d(x, window, stride=1), seen.max((2, 3)))
+    np.testing.assert_array_equal(forzium.avg_pool2d(x, window, stride=1), seen.sum((2, 3)) / np.prod(window))
 
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])

@@ -1,0 +1,74 @@
+/* Private to the files of pooling: what one pooling is.
+
+   glossary  a unit   what one step along a row passes: one element, or all channels where they come last
+             a line   a row of units in scratch, in the dtype computed in */
+#ifndef FZ_POOL2D_H
+#define FZ_POOL2D_H
+
+#include "internal.h"
+
+enum { FZ__POOL_SIDE = 3 /* of the largest window that is joined in registers */ };
+
+typedef struct fz__pool2d {
+    fz_pooling pooling;
+    const fz_kernels *kernels; /* of the dtype computed in */
+    fz_pool_windows *pool;     /* NULL: none of the dtype */
+    fz_dtype compute;
+    fz_op join;
+    ptrdiff_t element;
+    const char *x;
+    char *out;
+    fz_dtype x_dtype, out_dtype;
+    ptrdiff_t unit, planes[2], x_planes[2], out_planes[2];
+    ptrdiff_t x_strides[3], out_strides[3]; /* from row to row, from unit to unit, within a unit */
+    ptrdiff_t in[2], outs[2];               /* rows and units per row of x and of out */
+    fz_pool2d_options o;
+    bool reads_in_place, writes_in_place, in_registers, padded, doubles_rows;
+    ptrdiff_t
+        inner[2];   /* the outputs of a row, from the first on, whose windows see nothing beyond its ends */
+    ptrdiff_t line; /* elements of a row as far as windows reach, padding included */
+    ptrdiff_t band, bands; /* rows of out of an item; items of a plane */
+    ptrdiff_t line_bytes, scratch_bytes;
+    char *column_counts; /* elements of x in each window of a row, of means */
+    char *scratch;
+    double identity;
+} fz__pool2d;
+
+/* A participant's lines of scratch. */
+typedef struct fz__pool2d_lines {
+    char *joined, *spans[2], *sum, *phases, *loaded, *counts;
+    char *padding;                 /* a row of it */
+    char *rows;                    /* of x: a window's, or a band's */
+    char *results;                 /* of a band, of means */
+    ptrdiff_t counted;             /* rows for which `counts` stands */
+    ptrdiff_t held[FZ__POOL_SIDE]; /* which row of x each of a window's is */
+} fz__pool2d_lines;
+
+/* ---- pool2d.c --------------------------------------------------------------------------------------------- */
+
+/* A row of x, in place or in the buffer. */
+const char *fz__pool_read_row(const fz__pool2d *j, const char *plane, ptrdiff_t row, char *buffer);
+/* Rows [*first, *first + count * dilation) of x that output row i sees; returns their count. */
+ptrdiff_t fz__pool_find_rows(const fz__pool2d *j, ptrdiff_t i, ptrdiff_t *first);
+void fz__pool_fill(const fz__pool2d *j, ptrdiff_t n, double value, char *to);
+/* to[i] = a[i] op b[i] for i < n, in the dtype computed in. */
+void fz__pool_combine(const fz__pool2d *j, fz_op op, ptrdiff_t n, const char *a, const char *b, char *to);
+/* By what each sum of output row i is divided. */
+const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines *l);
+
+/* ---- the ways: output row i of a plane, in the dtype computed in, to `to` --------------------------------- */
+
+/* Whole windows in registers: small ones. */
+bool fz__pool_fits_registers(const fz__pool2d *j);
+void fz__pool_row_in_registers(const fz__pool2d *j, const char *plane, ptrdiff_t i, fz__pool2d_lines *l,
+                               char *to);
+
+/* Rows into one line, whose elements are then joined along it. `rows`: what fz__pool_double_rows made of the rows that
+   the output row sees, or NULL. */
+void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, const char *rows,
+                           fz__pool2d_lines *l, char *to);
+/* Line r becomes what output row begin + r sees of rows, for r < count, by doubling. Window rows at a step of 1. */
+const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t count,
+                                 const fz__pool2d_lines *l);
+
+#endif

@@ -1,0 +1,155 @@
+/* Pooling line by line: the rows of a window are joined into one, whose elements are then joined along it.
+
+   Both ways windows at a step of 1 are joined by doubling: spans of 1, 2, 4 ... elements, each from two of the last, then
+   the window from those that make it up. It costs about log2(window) vector operations per output, adds in pairs, and
+   lets no NaN beyond the windows that see it, unlike a running sum. */
+#include <string.h>
+
+#include "pool2d.h"
+
+/* ---- rows of vectors ------------------------------------------------------------------------------------------------- */
+
+static void join(const fz__pool2d *j, ptrdiff_t n, const char *a, const char *b, char *to) {
+    fz__pool_combine(j, j->join, n, a, b, to);
+}
+
+static void copy(const fz__pool2d *j, ptrdiff_t n, const char *from, ptrdiff_t stride, char *to) {
+    j->kernels->elementwise->cast_from[j->compute]((size_t)n, from, stride, to, j->element);
+}
+
+/* ---- down: the rows of a window --------------------------------------------------------------------------------------- */
+
+/* The joined rows that output row i sees, in place or in scratch. With dilation all may be padding. */
+static const char *join_rows(const fz__pool2d *j, const char *plane, ptrdiff_t i, const fz__pool2d_lines *l) {
+    ptrdiff_t first;
+    const ptrdiff_t count = fz__pool_find_rows(j, i, &first), n = j->in[1] * j->unit;
+    if (count < 1) {
+        fz__pool_fill(j, n, j->identity, l->joined);
+        return l->joined;
+    }
+    const char *rows = fz__pool_read_row(j, plane, first, l->joined);
+    for (ptrdiff_t p = 1; p < count; p++) {
+        join(j, n, rows, fz__pool_read_row(j, plane, first + p * j->o.dilation[0], l->loaded), l->joined);
+        rows = l->joined;
+    }
+    return rows;
+}
+
+/* For means results are apart, for of each span every bit of the window takes one. */
+const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t count,
+                                 const fz__pool2d_lines *l) {
+    const ptrdiff_t n = j->in[1] * j->unit, k = j->o.window[0], rows = count + k - 1, line = j->line_bytes;
+    const bool mean = j->pooling == FZ_POOLING_MEAN;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const ptrdiff_t row = begin + r - j->o.padding[0];
+        char *to = l->rows + r * line;
+        if (row < 0 || row >= j->in[0])
+            fz__pool_fill(j, n, j->identity, to);
+        else if (j->reads_in_place)
+            memcpy(to, fz__pool_read_row(j, plane, row, to), (size_t)(n * j->element));
+        else
+            fz__pool_read_row(j, plane, row, to);
+    }
+    ptrdiff_t span = 1, done = 0;
+    for (;; span *= 2) {
+        for (ptrdiff_t r = 0; mean && k & span && r < count; r++) {
+            char *to = l->results + r * line, *from = l->rows + (r + done) * line;
+            if (done)
+                join(j, n, to, from, to);
+            else
+                memcpy(to, from, (size_t)(n * j->element));
+        }
+        done += k & span;
+        if (2 * span > k) break;
+        for (ptrdiff_t r = 0; r + span < rows; r++)
+            join(j, n, l->rows + r * line, l->rows + (r + span) * line, l->rows + r * line);
+    }
+    for (ptrdiff_t r = 0; !mean && k > span && r < count; r++)
+        join(j, n, l->rows + r * line, l->rows + (r + k - span) * line, l->rows + r * line);
+    return mean ? l->results : l->rows;
+}
+
+/* ---- across: the elements of a window ----------------------------------------------------------------------------------- */
+
+static const char *pad_row(const fz__pool2d *j, const char *row, const fz__pool2d_lines *l) {
+    if (!j->padded) return row;
+    const ptrdiff_t left = j->o.padding[1] * j->unit, inside = fz__min(j->in[1] * j->unit, j->line - left);
+    char *to = l->phases;
+    fz__pool_fill(j, left, j->identity, to);
+    memcpy(to + left * j->element, row, (size_t)(inside * j->element));
+    fz__pool_fill(j, j->line - left - inside, j->identity, to + (left + inside) * j->element);
+    return to;
+}
+
+/* At a step of 1. */
+static void double_columns(const fz__pool2d *j, const char *row, const fz__pool2d_lines *l, char *to) {
+    const ptrdiff_t k = j->o.window[1], step = j->o.dilation[1] * j->unit, n = j->outs[1] * j->unit;
+    const bool mean = j->pooling == FZ_POOLING_MEAN;
+    const char *spans = row, *sum = NULL;
+    ptrdiff_t span = 1, done = 0, left = j->line;
+    for (int turn = 0;; turn ^= 1, span *= 2) {
+        const char *part = spans + done * step * j->element;
+        if (mean && k & span) {
+            if (sum) join(j, n, sum, part, l->sum);
+            /* what is later than the first part lies in scratch that is written again */
+            if (!sum && 2 * span <= k) memcpy(l->sum, part, (size_t)(n * j->element));
+            sum = sum || 2 * span <= k ? l->sum : part;
+        }
+        done += k & span;
+        if (2 * span > k) break;
+        left -= span * step;
+        join(j, left, spans, spans + span * step * j->element, l->spans[turn]);
+        spans = l->spans[turn];
+    }
+    if (mean)
+        memcpy(to, sum, (size_t)(n * j->element));
+    else if (k > span)
+        join(j, n, spans, spans + (k - span) * step * j->element, to);
+    else
+        memcpy(to, spans, (size_t)(n * j->element));
+}
+
+/* At longer steps: every stride-th element side by side; then elements of one place in their windows are, too. */
+static void join_phases(const fz__pool2d *j, const char *row, const fz__pool2d_lines *l, char *to) {
+    const ptrdiff_t k = j->o.window[1], stride = j->o.stride[1], n = j->outs[1];
+    if (stride == 2 && j->kernels->split) {
+        j->kernels->split((size_t)(j->line / 2), row, l->spans[0], l->spans[1]);
+        if (j->line % 2)
+            memcpy(l->spans[0] + j->line / 2 * j->element, row + (j->line - 1) * j->element,
+                   (size_t)j->element);
+    }
+    const char *joined = NULL;
+    for (ptrdiff_t q = 0; q < k; q++) {
+        const ptrdiff_t at = q * j->o.dilation[1];
+        const char *part = l->spans[at % 2] + at / 2 * j->element;
+        if (stride != 2 || !j->kernels->split) {
+            copy(j, n, row + at * j->element, stride * j->element, q ? l->spans[0] : to);
+            part = q ? l->spans[0] : to;
+        }
+        if (q) join(j, n, joined, part, to);
+        joined = q ? to : part;
+    }
+    if (joined != to) memcpy(to, joined, (size_t)(n * j->element));
+}
+
+static void join_units(const fz__pool2d *j, const char *row, char *to) {
+    const ptrdiff_t bytes = j->unit * j->element, step = j->o.dilation[1] * bytes;
+    for (ptrdiff_t c = 0; c < j->outs[1]; c++, to += bytes) {
+        const char *from = row + c * j->o.stride[1] * bytes;
+        memcpy(to, from, (size_t)bytes);
+        for (ptrdiff_t q = 1; q < j->o.window[1]; q++) join(j, j->unit, to, from + q * step, to);
+    }
+}
+
+void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, const char *rows,
+                           fz__pool2d_lines *l, char *to) {
+    const char *row = pad_row(j, rows ? rows : join_rows(j, plane, i, l), l);
+    if (j->o.stride[1] == 1)
+        double_columns(j, row, l, to);
+    else if (j->unit == 1)
+        join_phases(j, row, l, to);
+    else
+        join_units(j, row, to);
+    if (j->pooling == FZ_POOLING_MEAN)
+        fz__pool_combine(j, FZ_OP_divide, j->outs[1] * j->unit, to, fz__pool_divisors(j, i, l), to);
+}
