@@ -484,3 +484,13 @@ def test_narrow_floats_at_every_length(name, n):
     assert got.dtype == ("?" if name == "less" else "e")
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(got, want.astype(got.dtype))
+
+
+@pytest.mark.parametrize("n", [3, 17, 600])
+@pytest.mark.parametrize("name", ["add", "less", "maximum"])
+def test_rows_and_columns_of_narrow_floats(name, n):
+    x = np.random.default_rng(n).standard_normal((5, n)).astype(np.float16)
+    for y in (x[0].copy(), x[:, :1].copy()):
+        for a, b in ((x, y), (y, x)):
+            want = getattr(np, name)(a.astype("f"), b.astype("f"))
+            assert_same(getattr(forzium, name)(a, b), want.astype("?" if name == "less" else "e"))
