@@ -1,0 +1,93 @@
+"""Every reduction beside NumPy's: dtypes, axes, keepdims, where, initial, dtype at once, errors included."""
+
+import warnings
+
+import forzium
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import layouts, seeds
+from oracle import outcome
+
+DTYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16"]
+DTYPES += ["float32", "float64"]
+TOTALS = ("sum", "prod", "nansum", "nanprod")
+AVERAGES = ("mean", "var", "std", "nanmean", "nanvar", "nanstd")
+EXTREMES = ("max", "min", "nanmax", "nanmin")
+OTHERS = ("any", "all", "count_nonzero", "argmax", "argmin")
+WITH_DTYPE, WITH_WHERE = TOTALS + AVERAGES, TOTALS + AVERAGES + EXTREMES + ("any", "all")
+FLOATS = ["float16", "float32", "float64"]
+
+
+def axes_of(name, ndim):
+    """In range or not, once or twice."""
+    one = st.integers(-ndim - 1, ndim)
+    return st.none() | one | st.lists(one, max_size=3).map(tuple) if name[:3] != "arg" else st.none() | one
+
+
+@st.composite
+def calls(draw, name):
+    shape = draw(st.lists(st.integers(0, 5) | st.just(300), min_size=1, max_size=3).map(tuple))
+    shape = shape if np.prod(shape) < 10_000 else (3, 300)
+    dtype = draw(st.sampled_from(DTYPES))
+    values = np.random.default_rng(draw(seeds)).uniform(0, 3, shape)
+    if dtype[0] == "f" and name[:3] == "nan":
+        values[values > 2] = np.nan
+    if name[-4:] == "prod":  # of what does not overflow, which would depend on the order
+        values /= 3 if dtype[0] == "f" else 2
+    values = values.astype(dtype)
+    arguments = {"axis": draw(axes_of(name, len(shape))), "keepdims": draw(st.booleans())}
+    if name in WITH_DTYPE and draw(st.booleans()):  # averages in integers: see test_reduce.py
+        arguments["dtype"] = draw(st.sampled_from(DTYPES if name in TOTALS else FLOATS))
+    if name in WITH_WHERE and draw(st.booleans()):
+        arguments["where"] = np.arange(shape[-1]) % draw(st.integers(1, 4)) > 0
+    if name in TOTALS + EXTREMES and draw(st.booleans()):
+        arguments["initial"] = draw(st.sampled_from([0, 1, 2]))
+    if name[-3:] in ("var", "std") and draw(st.booleans()):
+        arguments["ddof"] = draw(st.sampled_from([0, 0.5]))  # of one number it leaves something
+    return draw(layouts(shape)).place(values), arguments
+
+
+def assert_near(got, want, x):
+    """Within what NumPy's sums round to, one by one, in the narrower of the dtypes that they go through."""
+    assert type(got) is type(want)
+    assert np.shape(got) == np.shape(want)
+    assert got.dtype == want.dtype
+    if want.dtype.kind != "f":
+        np.testing.assert_array_equal(got, want)
+        return
+    eps = max(float(np.finfo(dtype).eps) for dtype in (x.dtype, want.dtype) if dtype.kind == "f")
+    np.testing.assert_allclose(got, want, rtol=eps * (8 + x.size), atol=10 * eps * (8 + x.size))
+
+
+@pytest.mark.parametrize("name", TOTALS + AVERAGES + EXTREMES + OTHERS)
+@given(data=st.data())
+def test_all_options_are_numpys(name, data):
+    x, arguments = data.draw(calls(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of averages of nothing, and overflow
+        want, refused = outcome(lambda: getattr(np, name)(x, **arguments))
+    got, error = outcome(lambda: getattr(forzium, name)(x, **arguments))
+    if refused or error:
+        assert isinstance(refused, type(error)), (error, refused)
+    else:
+        assert_near(got, want, x)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"])
+@pytest.mark.parametrize("shape", [(1, 70_001), (70_001, 3), (300, 1025), (2, 300, 70)])
+def test_long_totals_of_narrow_integers_are_exact(dtype, shape):
+    """Of the largest and the smallest number, which leave the least room; means of them are rounded once."""
+    x = np.zeros(shape, dtype)
+    limits = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for value in limits:
+        x[...] = value
+        for axis in range(x.ndim):
+            total = x.shape[axis] * int(value)
+            assert (forzium.sum(x, axis) == total).all()
+            assert (forzium.mean(x, axis) == value).all()
+            assert (forzium.sum(x[:, ::-2], axis) == x[:, ::-2].shape[axis] * int(value)).all()
+    x[0] = 0
+    assert forzium.sum(x, dtype="uint8") == np.sum(x, dtype="uint8")
+    assert forzium.sum(x) == np.sum(x)
