@@ -73,9 +73,11 @@ const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines
 }
 
 static void fill_column_counts(const fz__pool2d *j) {
+    fz__pool_fill(j, j->outs[1] * j->unit, (double)j->o.window[1], j->column_counts);
     for (ptrdiff_t c = 0; c < j->outs[1]; c++)
-        fz__pool_fill(j, j->unit, (double)count_elements(j, 1, c),
-                      j->column_counts + c * j->unit * j->element);
+        if (c < j->inner[0] || c >= j->inner[1])
+            fz__pool_fill(j, j->unit, (double)count_elements(j, 1, c),
+                          j->column_counts + c * j->unit * j->element);
 }
 
 /* ---- items -------------------------------------------------------------------------------------------------------------- */
