@@ -5,6 +5,7 @@
    stands for NaN and all that does not fit, then wrapped. */
 #include "kernels.h"
 #include "narrow_float.h"
+#include "vec_evens.h"
 #include "vec_half.h"
 
 enum {
@@ -50,6 +51,18 @@ static inline uint64_t cut_unsigned_64(double value) {
 typedef void converter(size_t chunks, const void *restrict src, void *restrict dst);
 static converter convert_u16_to_u8, convert_u32_to_u16, convert_u64_to_u32;
 
+static void convert_evens_of_u64(size_t chunks, const void *restrict src, void *restrict dst) {
+    const char *elements = src;
+    char *results = dst;
+    for (size_t i = 0; i < chunks * CHUNK; i += FZ_EVENS) fz__store_evens(elements + 16 * i, results + 8 * i);
+}
+
+/* Elements before src's first line of a cache, in which it then has whole pairs; 0 where it never has. */
+static inline size_t pairs_to_line(const char *src, size_t size) {
+    const size_t past = (uintptr_t)src % FZ_MAX_VECTOR_BYTES;
+    return past % (2 * size) ? 0 : (FZ_MAX_VECTOR_BYTES - past) % FZ_MAX_VECTOR_BYTES / (2 * size);
+}
+
 static inline __attribute__((always_inline)) void copy_elements(size_t n, const char *src,
                                                                 ptrdiff_t src_stride, char *dst,
                                                                 ptrdiff_t dst_stride, size_t size,
@@ -59,6 +72,8 @@ static inline __attribute__((always_inline)) void copy_elements(size_t n, const 
         return;
     }
     if (narrow && n > CHUNK && src_stride == 2 * (ptrdiff_t)size && dst_stride == (ptrdiff_t)size) {
+        for (size_t head = pairs_to_line(src, size); head; head--, n--, src += src_stride, dst += dst_stride)
+            memcpy(dst, src, size);
         const size_t chunks = (n - 1) / CHUNK;
         narrow(chunks, src, dst);
         src += chunks * CHUNK * 2 * size;
@@ -68,8 +83,8 @@ static inline __attribute__((always_inline)) void copy_elements(size_t n, const 
     for (; n; n--, src += src_stride, dst += dst_stride) memcpy(dst, src, size);
 }
 
-/* Elements of so many bits at other strides. Every other one is the lower half of an integer twice as wide, which
-   must not reach past the last. */
+/* Elements of so many bits at other strides. Every other one is the lower half of a pair, or of an integer twice as
+   wide, which must not reach past the last. */
 #define COPY(bits, narrow)                                                              \
     static void copy_##bits(size_t n, const void *src, ptrdiff_t src_stride, void *dst, \
                             ptrdiff_t dst_stride) {                                     \
@@ -84,7 +99,7 @@ COPY(8, NULL)
 COPY(16, NULL)
 COPY(32, NULL)
 #endif
-COPY(64, NULL)
+COPY(64, convert_evens_of_u64)
 
 static void copy(size_t size, size_t n, const void *src, ptrdiff_t src_stride, void *dst,
                  ptrdiff_t dst_stride) {

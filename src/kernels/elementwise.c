@@ -112,15 +112,18 @@ static void do_rest(size_t n, const operands *o, const form *f, row_work *run) {
 #endif
 }
 
-/* Elements before out's first vector boundary, in a run long enough to care: stores that straddle cache
-   lines cost up to twice as much, loads less. */
-FZ_INLINE size_t lanes_to_boundary(size_t n, const void *out) {
-    const size_t past = (uintptr_t)out % sizeof(vec);
-    return n < 8 * GROUP || past % sizeof(T) ? 0 : (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
+/* Elements before x's first vector boundary, in a run long enough to care: what straddles cache lines costs up to twice
+   as much. */
+FZ_INLINE size_t lanes_to_boundary(size_t n, const void *x) {
+    const size_t past = (uintptr_t)x % sizeof(vec);
+    if (n < (FZ_CHEAP_PARTS ? 4 : 8) * GROUP || past % sizeof(T)) return 0;
+    return (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
 }
 
 FZ_INLINE void run_row(size_t n, operands *o, const form *f, bool streams, row_work *run) {
-    const size_t head = f->tests ? 0 : lanes_to_boundary(n, o->out);
+    const char *longest =
+        f->tests ? o->in[o->step[0] == 0 && f->inputs > 1] : o->out; /* results or an input */
+    const size_t head = lanes_to_boundary(n, longest);
     if (head) {
         do_rest(head, o, f, run);
         advance(o, f, head);

@@ -85,6 +85,20 @@ static void test_strides(fz_op op, fz_dtype dtype, ptrdiff_t n) {
             }
 }
 
+/* Many at once come from pairs, of which the last has no second. */
+static void test_every_other_element(fz_dtype dtype) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), stride = 2 * size;
+    for (ptrdiff_t n = 60; n < 200; n++) {
+        check_case("add %s, every other of %td", fz_dtype_name(dtype), n);
+        operand_place(&x, dtype, 1, &n, &stride, AT_END, n % 9 * size);
+        operand_place(&y, dtype, 1, &n, &stride, AT_END, n % 3);
+        operand_line(&out, dtype, n, AT_END, 0);
+        fill_inputs();
+        operand_scribble(&out);
+        check_call(FZ_OP_add, &x.view, &y.view, &out);
+    }
+}
+
 /* 0-d, and one element that broadcasts, on either side and on both. */
 static void test_scalars(fz_op op, fz_dtype dtype) {
     static const ptrdiff_t lengths[] = {0, 1, 2, 7, 40, 1300}, one = 1, odd = 12345;
@@ -341,12 +355,14 @@ int main(void) {
             test_zeros_are_treated_alike_everywhere(op, dtype);
         }
     }
+    for (fz_dtype dtype = 0; dtype < FZ_FLOAT16; dtype++) test_every_other_element(dtype);
     test_gapless_refuses();
     test_strides(FZ_OP_subtract, FZ_FLOAT64, 1100);
     test_strides(FZ_OP_square, FZ_FLOAT32, 1100);
     test_long_rows(FZ_OP_subtract, FZ_FLOAT64);
     test_long_rows(FZ_OP_maximum, FZ_UINT8);
     test_long_rows(FZ_OP_less, FZ_INT16);
+    test_long_rows(FZ_OP_less, FZ_FLOAT32);
     test_long_rows(FZ_OP_where, FZ_FLOAT32);
     test_any_number_of_threads(FZ_OP_divide, FZ_FLOAT64);
     test_any_number_of_threads(FZ_OP_absolute, FZ_FLOAT32);

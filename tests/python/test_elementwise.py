@@ -1,6 +1,7 @@
 """Every element-wise operation gives NumPy's bits, wherever its operands lie."""
 
 import array
+import math
 
 import forzium
 import numpy as np
@@ -191,6 +192,39 @@ def test_rows_columns_and_planes_are_broadcast(shape, dtype, threads):
             np.testing.assert_array_equal(forzium.less(left, right), np.less(left, right))
         np.testing.assert_array_equal(forzium.where(y > 50, x, y), np.where(y > 50, x, y))
     forzium.set_num_threads(before)
+
+
+@st.composite
+def spreads(draw, shape, dtype):
+    """All of an array, its last axes (a row), its first ones (a column) or one number; some with steps."""
+    split = draw(st.integers(1, len(shape) - 1))
+    ones = (1,) * len(shape)
+    choices = [shape, shape[split:], ones[:split] + shape[split:], shape[:split] + ones[split:], ones]
+    own = draw(st.sampled_from(choices))
+    steps = tuple(slice(None, None, draw(st.sampled_from([1, 1, 1, 1, -1, 2]))) for _ in own)
+    stored = np.random.default_rng(draw(seeds)).integers(0, 100, [2 * length for length in own]).astype(dtype)
+    view = stored[tuple(slice(length * abs(step.step)) for length, step in zip(own, steps, strict=True))][
+        steps
+    ]
+    return view if draw(st.booleans()) else np.ascontiguousarray(view).reshape(view.shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "int64"])
+@given(data=st.data())
+def test_rows_and_columns_of_every_length(dtype, data):
+    shape = data.draw(shapes(2, 3).filter(lambda shape: math.prod(shape) < 6000))
+    x, y = data.draw(spreads(shape, dtype)), data.draw(spreads(shape, dtype))
+    whole = np.random.default_rng(data.draw(seeds)).integers(0, 100, shape).astype(dtype)
+    chosen = whole > 50
+    for left, right in ((x, y), (whole, y), (x, whole)):
+        assert_same(forzium.subtract(left, right), np.subtract(left, right))
+        assert_same(forzium.less(left, right), np.less(left, right))
+    assert_same(forzium.where(chosen, x, y), np.where(chosen, x, y))
+    assert_same(forzium.clip(whole, x, y), np.clip(whole, x, y))
+    for row in (y, whole[:1], whole[:, -1:]):  # the last two lie within out
+        want = np.subtract(whole, row)
+        forzium.subtract(whole, row, out=whole)
+        assert_same(whole, want)
 
 
 @operations
