@@ -176,16 +176,16 @@ static void run_nest(job *j) {
 }
 
 /* Whether out is best written past the caches: then its lines need not be read before they are overwritten. Where out
-   is an input they have been read. */
+   is an input they have been read; and blocks are too short for the fence that follows each. */
 static bool exceeds_caches(const job *j) {
-    const int output = j->nest.operands - 1, inner = j->nest.ndim - 1;
-    size_t bytes = 0; /* of cache lines that elements lie in, about */
+    const int output = j->nest.operands - 1;
+    size_t bytes = 0;
+    if (j->in_blocks || !j->in_place[output]) return false;
     for (int k = 0; k <= output; k++) {
         if (k < output && j->nest.data[k] == j->nest.data[output]) return false;
-        const ptrdiff_t stride = inner < 0 ? 0 : j->nest.strides[k][inner];
-        bytes += (size_t)(j->nest.size * fz__min(stride < 0 ? -stride : stride, 64));
+        if (j->in_place[k]) bytes += (size_t)(j->nest.size * j->size[k]);
     }
-    return j->in_place[output] && bytes > fz__cpu_caches()->l3;
+    return bytes > fz__cpu_caches()->l3;
 }
 
 static void plan_cast(job *j, int k, bool is_output, fz_dtype own, fz_dtype wanted) {

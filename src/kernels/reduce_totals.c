@@ -22,8 +22,9 @@ FZ_INLINE vec shift(vec x, range r) {
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
-static int64_t add_row(size_t n, const char *x, range r) {
+static int64_t add_row(size_t n, const char *x, const range *to) {
     enum { LINE = 64, AHEAD = 4096 };
+    const range r = *to;
     const uint64_t excess = (uint64_t)n * r.bias;
     words sum[2 * UNROLL] = {{0}};
     for (; n >= 2 * UNROLL * W; n -= 2 * UNROLL * W, x += sizeof sum) {
@@ -44,8 +45,9 @@ static int64_t add_row(size_t n, const char *x, range r) {
 
 static void rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, fz_total_kind kind,
                  int64_t *results) {
+    const range r = range_of(kind);
     for (size_t i = 0; i < count; i++)
-        results[i] = add_row(n, (const char *)x + (ptrdiff_t)i * row_stride, range_of(kind));
+        results[i] = add_row(n, (const char *)x + (ptrdiff_t)i * row_stride, &r);
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
