@@ -8,7 +8,8 @@
 enum {
     ITEM_ELEMENTS = 32768, /* of x */
     DOUBLE_FROM = 4,       /* rows of a window from which doubling pays */
-    LINES = 8,             /* of scratch that all ways have */
+    LINES = 7,             /* of scratch that all ways have */
+    SHARED_LINES = 2,      /* that all participants read */
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
@@ -90,7 +91,6 @@ static fz__pool2d_lines place_lines(const fz__pool2d *j, char *scratch) {
                               .phases = scratch + 4 * line,
                               .loaded = scratch + 5 * line,
                               .counts = scratch + 6 * line,
-                              .padding = scratch + 7 * line,
                               .rows = scratch + LINES * line,
                               .results = scratch + (LINES + j->band + j->o.window[0]) * line,
                               .counted = -1};
@@ -116,8 +116,6 @@ static void pool_band(const fz__pool2d *j, const char *x, ptrdiff_t first, ptrdi
 static void pool_items(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     const fz__pool2d *j = context;
     fz__pool2d_lines l = place_lines(j, j->scratch + participant * j->scratch_bytes);
-    if (j->in_registers && j->o.padding[0] + j->o.ceil_mode > 0)
-        fz__pool_fill(j, j->in[1] * j->unit, j->identity, l.padding);
     for (ptrdiff_t item = begin; item < end; item++) {
         const ptrdiff_t plane = item / j->bands, n = plane / j->planes[1], c = plane % j->planes[1];
         const ptrdiff_t first = item % j->bands * j->band;
@@ -284,11 +282,15 @@ fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_optio
     const ptrdiff_t grain =
         fz__max(1, ITEM_ELEMENTS / (j.line * j.band * fz__min(j.o.window[0], j.o.stride[0])));
     const int participants = fz__participants(items, grain);
-    j.column_counts = fz__workspace_acquire(name, (size_t)(j.line_bytes + participants * j.scratch_bytes));
+    j.column_counts =
+        fz__workspace_acquire(name, (size_t)(SHARED_LINES * j.line_bytes + participants * j.scratch_bytes));
     if (!j.column_counts) return FZ_ERROR_MEMORY;
-    j.scratch = j.column_counts + j.line_bytes;
+    j.padding = j.column_counts + j.line_bytes;
+    j.scratch = j.column_counts + SHARED_LINES * j.line_bytes;
     const fz__float_environment environment = fz__save_float_environment();
     if (pooling == FZ_POOLING_MEAN) fill_column_counts(&j);
+    if (j.in_registers && j.o.padding[0] + j.o.ceil_mode > 0)
+        fz__pool_fill(&j, j.in[1] * j.unit, j.identity, j.padding);
     fz__parallel_for(participants, items, grain, pool_items, &j);
     fz__restore_float_environment(environment);
     fz__workspace_release(j.column_counts);

@@ -30,6 +30,7 @@ typedef struct fz__pool2d {
     ptrdiff_t band, bands; /* rows of out of an item; items of a plane */
     ptrdiff_t line_bytes, scratch_bytes;
     char *column_counts; /* elements of x in each window of a row, of means */
+    char *padding;       /* a line of it, of windows in registers whose rows may lie beyond x */
     char *scratch;
     double identity;
 } fz__pool2d;
@@ -37,7 +38,6 @@ typedef struct fz__pool2d {
 /* A participant's lines of scratch. */
 typedef struct fz__pool2d_lines {
     char *joined, *spans[2], *sum, *phases, *loaded, *counts;
-    char *padding;                 /* a row of it */
     char *rows;                    /* of x: a window's, or a band's */
     char *results;                 /* of a band, of means */
     ptrdiff_t counted;             /* rows for which `counts` stands */

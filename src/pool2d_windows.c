@@ -18,7 +18,7 @@ static void read_rows(const fz__pool2d *j, const char *plane, ptrdiff_t i, fz__p
     ptrdiff_t row = i * j->o.stride[0] - j->o.padding[0];
     for (ptrdiff_t p = 0; p < j->o.window[0]; p++, row += step) {
         if (row < 0 || row >= j->in[0]) {
-            rows[p] = l->padding;
+            rows[p] = j->padding;
             continue;
         }
         const ptrdiff_t place = row / step % j->o.window[0];
