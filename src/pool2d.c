@@ -99,6 +99,10 @@ static fz__pool2d_lines place_lines(const fz__pool2d *j, char *scratch) {
 /* Output rows [first, first + count) of a plane. */
 static void pool_band(const fz__pool2d *j, const char *x, ptrdiff_t first, ptrdiff_t count,
                       fz__pool2d_lines *l, char *out) {
+    if (j->joins_bands) {
+        fz__pool_band_at_once(j, x, first, count, l, out + first * j->out_strides[0]);
+        return;
+    }
     const char *doubled = j->doubles_rows ? fz__pool_double_rows(j, x, first, count, l) : NULL;
     for (int p = 0; p < FZ__POOL_SIDE; p++) l->held[p] = -1;
     for (ptrdiff_t r = 0; r < count; r++) {
@@ -252,6 +256,7 @@ static void choose_way(fz__pool2d *j) {
     j->in_registers = fz__pool_fits_registers(j);
     j->doubles_rows =
         !j->in_registers && o->stride[0] == 1 && o->dilation[0] == 1 && o->window[0] >= DOUBLE_FROM;
+    j->joins_bands = !j->in_registers && !j->doubles_rows && fz__pool_fits_band(j);
 }
 
 static void choose_items(fz__pool2d *j) {
@@ -260,7 +265,8 @@ static void choose_items(fz__pool2d *j) {
     j->band = fz__min(j->outs[0], fz__max(rows, j->doubles_rows ? o->window[0] : 1));
     j->bands = fz__ceil_div(j->outs[0], j->band);
     const ptrdiff_t held = j->in_registers && !j->reads_in_place ? o->window[0] : 0;
-    j->scratch_bytes = (LINES + (j->doubles_rows ? 2 * j->band + o->window[0] : held)) * j->line_bytes;
+    j->scratch_bytes =
+        (LINES + (j->doubles_rows || j->joins_bands ? 2 * j->band + o->window[0] : held)) * j->line_bytes;
 }
 
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {

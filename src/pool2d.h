@@ -23,7 +23,7 @@ typedef struct fz__pool2d {
     ptrdiff_t x_strides[3], out_strides[3]; /* from row to row, from unit to unit, within a unit */
     ptrdiff_t in[2], outs[2];               /* rows and units per row of x and of out */
     fz_pool2d_options o;
-    bool reads_in_place, writes_in_place, in_registers, padded, doubles_rows;
+    bool reads_in_place, writes_in_place, in_registers, padded, doubles_rows, joins_bands;
     ptrdiff_t
         inner[2];   /* the outputs of a row, from the first on, whose windows see nothing beyond its ends */
     ptrdiff_t line; /* elements of a row as far as windows reach, padding included */
@@ -39,7 +39,7 @@ typedef struct fz__pool2d {
 typedef struct fz__pool2d_lines {
     char *joined, *spans[2], *sum, *phases, *loaded, *counts;
     char *rows;                    /* of x: a window's, or a band's */
-    char *results;                 /* of a band, of means */
+    char *results;                 /* of a band: of means, or columns */
     ptrdiff_t counted;             /* rows for which `counts` stands */
     ptrdiff_t held[FZ__POOL_SIDE]; /* which row of x each of a window's is */
 } fz__pool2d_lines;
@@ -70,5 +70,10 @@ void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, 
 /* Line r becomes what output row begin + r sees of rows, for r < count, by doubling. Window rows at a step of 1. */
 const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t count,
                                  const fz__pool2d_lines *l);
+
+/* Short rows of windows of 2 columns at a step of 2, side by side and without padding: a band at once. */
+bool fz__pool_fits_band(const fz__pool2d *j);
+void fz__pool_band_at_once(const fz__pool2d *j, const char *plane, ptrdiff_t first, ptrdiff_t count,
+                           fz__pool2d_lines *l, char *out);
 
 #endif

@@ -153,3 +153,41 @@ void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, 
     if (j->pooling == FZ_POOLING_MEAN)
         fz__pool_combine(j, FZ_OP_divide, j->outs[1] * j->unit, to, fz__pool_divisors(j, i, l), to);
 }
+
+/* ---- a band at once --------------------------------------------------------------------------------------------------- */
+
+bool fz__pool_fits_band(const fz__pool2d *j) {
+    const fz_pool2d_options *o = &j->o;
+    const ptrdiff_t rows = (j->outs[0] - 1) * o->stride[0] + (o->window[0] - 1) * o->dilation[0] + 1;
+    if (j->line * j->element >= 2 * (ptrdiff_t)j->kernels->vector_bytes) return false;
+    return j->kernels->split && j->unit == 1 && o->window[0] > 1 && o->window[1] == 2 && o->stride[1] == 2 &&
+           o->dilation[1] == 1 && j->line == j->in[1] && !j->padded && o->padding[0] == 0 &&
+           rows <= j->in[0] && j->reads_in_place && j->writes_in_place &&
+           j->out_strides[0] == j->outs[1] * j->element;
+}
+
+/* Rows of a few elements cost mostly the calls that join them: here three per band. */
+void fz__pool_band_at_once(const fz__pool2d *j, const char *plane, ptrdiff_t first, ptrdiff_t count,
+                           fz__pool2d_lines *l, char *out) {
+    const ptrdiff_t n = count * j->outs[1], down = j->x_strides[0], row = j->line * j->element;
+    const char *x = plane + first * j->o.stride[0] * down, *joined = x;
+    fz_plane rows = {.n = (size_t)j->line,
+                     .rows = (size_t)count,
+                     .step = {1, 1},
+                     .out = l->rows,
+                     .down = {j->o.stride[0] * down, j->o.stride[0] * down},
+                     .out_down = row};
+    for (ptrdiff_t p = 1; p < j->o.window[0]; p++, joined = l->rows) {
+        rows.in[0] = joined;
+        rows.in[1] = x + p * j->o.dilation[0] * down;
+        j->kernels->elementwise->loops[j->join](&rows);
+        rows.down[0] = row;
+    }
+    char *evens = l->results, *odds = evens + n * j->element;
+    j->kernels->split((size_t)n, joined, evens, odds);
+    join(j, n, evens, odds, out);
+    const ptrdiff_t step = j->outs[1] * j->element;
+    for (ptrdiff_t r = 0; j->pooling == FZ_POOLING_MEAN && r < count; r++)
+        fz__pool_combine(j, FZ_OP_divide, j->outs[1], out + r * step, fz__pool_divisors(j, first + r, l),
+                         out + r * step);
+}

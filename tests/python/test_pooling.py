@@ -202,6 +202,19 @@ def test_layouts_and_strides_give_the_same_bits(name, window, stride):
     np.testing.assert_array_equal(np.moveaxis(got, -1, 0), want)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("shape", [(5, 14, 14), (2, 7, 6), (3, 5, 2), (2, 14, 15), (2, 3000, 14)])
+@pytest.mark.parametrize(("rows", "step"), [(2, 2), (3, 1), (2, 3), (5, 4)])
+def test_short_rows(dtype, shape, rows, step):
+    x = np.random.default_rng(4).integers(-99, 99, shape).astype(dtype)
+    for laid in (x, np.asfortranarray(x), x[:, ::-1]):
+        seen = np.lib.stride_tricks.sliding_window_view(laid, (rows, 2), axis=(1, 2))[:, ::step, ::2]
+        got = forzium.max_pool2d(laid, (rows, 2), stride=(step, 2))
+        np.testing.assert_array_equal(got, seen.max((-2, -1)))
+        means = forzium.avg_pool2d(laid, (rows, 2), stride=(step, 2))
+        np.testing.assert_allclose(means, seen.mean((-2, -1)), rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("window", [(4, 5), (17, 33), (64, 2), (100, 100)])
 def test_large_windows_at_steps_of_one(window):
     """Whole numbers, so that sums are exact in any order."""
