@@ -144,6 +144,7 @@ static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const
     const char *in[MAX_INPUTS];
     char *out = p->out;
     operands o;
+    o.streams = false; /* until run_row knows where a row's vectors begin */
     for (int k = 0; k < f->inputs; k++) {
         in[k] = o.in[k] = p->in[k];
         o.step[k] = p->step[k] * size_in(f, k);
