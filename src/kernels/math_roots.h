@@ -163,13 +163,15 @@ FZ_INLINE vec vhypot(vec x, vec y) {
 
 #if FZ_HAS_FMA
 /* The root of a sum of squares that is rounded once, y^2's error being added to what the root's square misses: 0.86 ULP.
-   Sums whose errors leave the normal numbers, and what is infinite or NaN, are scaled. */
+   Sums whose errors leave the normal numbers, and what is infinite or NaN, are scaled: each for itself, so that no lane's
+   bits depend on its neighbours. */
 FZ_INLINE vec vhypot(vec x, vec y) {
     const vec least = vsplat(FZ_PER_T(0x1p-80, 0x1p-900)), most = vsplat(FZ_PER_T(0x1p120, 0x1p1000));
     const vec square = y * y, sum = vfma(x, x, square);
-    if (vany_greater(least, sum) || !vall_less(sum, most, sum)) return hypot_of_any(x, y);
     const vec root = vsqrt(sum), missed = vfma(-root, root, sum) + vfma(y, y, -square);
-    return vfma(missed * (T)0.5, vreciprocal_roughly(root), root);
+    const vec length = vfma(missed * (T)0.5, vreciprocal_roughly(root), root);
+    if (!vany_greater(least, sum) && vall_less(sum, most, sum)) return length;
+    return vselect((sum >= least) & (sum < most), length, hypot_of_any(x, y));
 }
 #endif
 
