@@ -329,107 +329,99 @@ fz_status fz_elementwise(fz_op op, fz_dtype dtype, const fz_array *const inputs[
 
 /* ---- without gaps ------------------------------------------------------------------------------------------- */
 
-static fz_status check_gapless_exponents(fz_dtype dtype, size_t rows, size_t n, const void *y,
-                                         fz_spread spread) {
-    const ptrdiff_t shape = (ptrdiff_t)((spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_COLUMN ? rows : 1) *
-                                        (spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? n : 1));
-    const ptrdiff_t stride = (ptrdiff_t)fz_dtype_size(dtype);
-    const fz_dtype given = spread == FZ_SPREAD_NUMBER ? FZ_FLOAT64 : dtype;
-    return fz__check_exponents("y", &(fz_array){(void *)y, given, 1, &shape, &stride});
+typedef struct gapless {
+    fz_op op;
+    fz_dtype dtype;
+    int arity;
+    ptrdiff_t rows, n;
+    const void *const *inputs;
+    const fz_spread *spreads;
+    void *out;
+} gapless;
+
+static bool moves_along(fz_spread spread) { return spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW; }
+static bool moves_down(fz_spread spread) { return spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_COLUMN; }
+
+static fz_status check_gapless_exponents(const gapless *g) {
+    const fz_spread spread = g->spreads[1];
+    const fz_dtype given = spread == FZ_SPREAD_NUMBER ? FZ_FLOAT64 : g->dtype;
+    const ptrdiff_t shape[] = {moves_down(spread) ? g->rows : 1, moves_along(spread) ? g->n : 1};
+    ptrdiff_t strides[2];
+    fz_contiguous_strides(given, 2, shape, strides);
+    return fz__check_exponents("y", &(fz_array){(void *)g->inputs[1], given, 2, shape, strides});
 }
 
-/* As a plan of their broadcast would have it. */
-static void run_gapless_rows(fz_op op, fz_dtype dtype, size_t rows, size_t n, const void *const inputs[],
-                             const fz_spread spreads[], void *out) {
-    const int arity = fz_op_arity(op);
-    char *pointers[FZ_MAX_OPERANDS];
-    job j;
-    j.loop = fz__kernels(dtype)->elementwise->loops[op];
-    j.in_blocks = j.streams = false;
-    j.nest.ndim = 2;
-    j.nest.operands = arity + 1;
-    j.nest.shape[0] = (ptrdiff_t)rows;
-    j.nest.shape[1] = (ptrdiff_t)n;
-    for (int k = 0; k <= arity; k++) {
-        const fz_spread spread = k < arity ? spreads[k] : FZ_SPREAD_NONE;
-        const fz_dtype wanted = loop_dtype(op, dtype, k);
-        pointers[k] = k < arity ? (char *)inputs[k] : out;
-        j.size[k] = (ptrdiff_t)fz_dtype_size(wanted);
-        j.converts[k] = spread == FZ_SPREAD_NUMBER;
-        j.cast[k] = fz__kernels(wanted)->elementwise->cast_from[j.converts[k] ? FZ_FLOAT64 : wanted];
-        j.nest.strides[k][0] = spread == FZ_SPREAD_NONE     ? (ptrdiff_t)n * j.size[k]
-                               : spread == FZ_SPREAD_COLUMN ? j.size[k]
-                                                            : 0;
-        j.nest.strides[k][1] = spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? j.size[k] : 0;
-    }
-    plan_planes(&j);
-    run_plane(&j, (ptrdiff_t)rows, pointers);
-}
-
-/* Float16 and bfloat16, row by row. A number is one of them before it becomes what is computed with. */
-static void run_gapless_narrow(fz_op op, fz_dtype own, size_t rows, size_t n, const void *const inputs[],
-                               const fz_spread spreads[], void *out) {
-    const int arity = fz_op_arity(op);
-    const fz_dtype computed = fz__op_compute(own);
-    double numbers[FZ_MAX_OPERANDS];
-    char *row[FZ_MAX_OPERANDS];
-    ptrdiff_t strides[FZ_MAX_OPERANDS], down[FZ_MAX_OPERANDS];
-    job j;
-    j.loop = fz__kernels(computed)->elementwise->loops[op];
-    j.in_blocks = true;
-    j.streams = false;
-    j.widest = (ptrdiff_t)fz_dtype_size(computed);
-    j.nest.operands = arity + 1;
-    for (int k = 0; k <= arity; k++) {
-        const fz_dtype given = loop_dtype(op, own, k), wanted = loop_dtype(op, computed, k);
-        const fz_spread spread = k < arity ? spreads[k] : FZ_SPREAD_NONE;
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(given);
-        plan_cast(&j, k, k == arity, given, wanted);
-        row[k] = k < arity ? (char *)inputs[k] : out;
-        strides[k] = spread == FZ_SPREAD_NONE || spread == FZ_SPREAD_ROW ? size : 0;
-        down[k] = spread == FZ_SPREAD_NONE ? (ptrdiff_t)n * size : spread == FZ_SPREAD_COLUMN ? size : 0;
-        j.in_place[k] = given == wanted && strides[k];
+/* What plan_operands would make of it. A number becomes one of the arrays' dtype first. */
+static void plan_gapless(job *j, const gapless *g, fz_dtype computed, double numbers[]) {
+    fz__nest *nest = &j->nest;
+    nest->ndim = 2;
+    nest->operands = g->arity + 1;
+    nest->size = g->rows * g->n;
+    nest->shape[0] = g->rows;
+    nest->shape[1] = g->n;
+    j->in_blocks = computed != g->dtype;
+    j->streams = false;
+    j->widest = (ptrdiff_t)fz_dtype_size(computed);
+    for (int k = 0; k <= g->arity; k++) {
+        const fz_dtype own = loop_dtype(g->op, g->dtype, k), wanted = loop_dtype(g->op, computed, k);
+        const fz_spread spread = k < g->arity ? g->spreads[k] : FZ_SPREAD_NONE;
+        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(own);
+        plan_cast(j, k, k == g->arity, own, wanted);
+        nest->strides[k][0] = moves_down(spread) ? moves_along(spread) ? g->n * size : size : 0;
+        nest->strides[k][1] = moves_along(spread) ? size : 0;
+        nest->data[k] = k < g->arity ? (char *)g->inputs[k] : g->out;
+        j->in_place[k] = own == wanted && moves_along(spread);
         if (spread != FZ_SPREAD_NUMBER) continue;
-        fz__kernels(given)->elementwise->cast_from[FZ_FLOAT64](1, row[k], 0, &numbers[k], size);
-        row[k] = (char *)&numbers[k];
+        fz__kernels(own)->elementwise->cast_from[FZ_FLOAT64](1, g->inputs[k], 0, &numbers[k], size);
+        nest->data[k] = (char *)&numbers[k];
     }
-    for (; rows; rows--) {
-        run_row(&j, (ptrdiff_t)n, row, strides);
-        for (int k = 0; k <= arity; k++) row[k] += down[k];
-    }
+    plan_planes(j);
 }
 
-static void run_gapless_line(fz_op op, fz_dtype dtype, size_t n, const void *const inputs[],
-                             const fz_spread spreads[], void *out) {
+static void run_planned(const gapless *g, fz_loop *loop, fz_dtype computed) {
+    double numbers[FZ_MAX_OPERANDS];
+    job j;
+    j.loop = loop;
+    plan_gapless(&j, g, computed, numbers);
+    if (j.together)
+        run_plane(&j, g->rows, j.nest.data);
+    else
+        fz__nest_walk(&j.nest, 0, j.nest.size, run_row, &j);
+}
+
+/* Whole arrays and numbers, in the dtype that the loop has. The plane is filled as far as it is read. */
+static void run_line(const gapless *g, fz_loop *loop) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_OPERANDS][FZ_MAX_VECTOR_BYTES];
-    fz_plane row = {.n = n, .rows = 1, .out = out};
-    for (int k = 0; k < fz_op_arity(op); k++) {
-        row.step[k] = spreads[k] == FZ_SPREAD_NONE;
-        row.in[k] = row.step[k] ? inputs[k] : splat[k];
-        if (!row.step[k]) repeat_value(FZ_FLOAT64, inputs[k], loop_dtype(op, dtype, k), splat[k]);
+    fz_plane line;
+    line.n = (size_t)(g->rows * g->n);
+    line.rows = 1;
+    line.out = g->out;
+    line.streams = false;
+    for (int k = 0; k < g->arity; k++) {
+        line.step[k] = g->spreads[k] == FZ_SPREAD_NONE;
+        line.in[k] = line.step[k] ? g->inputs[k] : splat[k];
+        line.down[k] = 0;
+        if (!line.step[k]) repeat_value(FZ_FLOAT64, g->inputs[k], loop_dtype(g->op, g->dtype, k), splat[k]);
     }
-    fz__kernels(dtype)->elementwise->loops[op](&row);
+    loop(&line);
 }
 
 fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n, const void *const inputs[],
                                  const fz_spread spreads[], void *out) {
     fz_status status = fz_init();
     if (status) return status;
+    const gapless g = {op, dtype, fz_op_arity(op), (ptrdiff_t)rows, (ptrdiff_t)n, inputs, spreads, out};
     const fz_dtype computed = fz__op_compute(dtype);
-    if (!fz__kernels(computed)->elementwise->loops[op]) return fail_loop(op, dtype);
-    if (op == FZ_OP_power && !fz__is_float(dtype)) {
-        status = check_gapless_exponents(dtype, rows, n, inputs[1], spreads[1]);
-        if (status) return status;
-    }
+    fz_loop *loop = fz__kernels(computed)->elementwise->loops[op];
+    if (!loop) return fail_loop(op, dtype);
+    if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
+    bool is_line = computed == dtype;
+    for (int k = 0; k < g.arity; k++) is_line &= spreads[k] < FZ_SPREAD_ROW;
     const fz__float_environment environment = fz__save_float_environment();
-    bool in_rows = false;
-    for (int k = 0; k < fz_op_arity(op); k++) in_rows |= spreads[k] >= FZ_SPREAD_ROW;
-    if (computed != dtype)
-        run_gapless_narrow(op, dtype, in_rows ? rows : 1, in_rows ? n : rows * n, inputs, spreads, out);
-    else if (in_rows)
-        run_gapless_rows(op, dtype, rows, n, inputs, spreads, out);
+    if (is_line)
+        run_line(&g, loop);
     else
-        run_gapless_line(op, dtype, rows * n, inputs, spreads, out);
+        run_planned(&g, loop, computed);
     fz__restore_float_environment(environment);
     return FZ_OK;
 }

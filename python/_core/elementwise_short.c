@@ -134,20 +134,17 @@ static bool take_condition(call *c, PyObject *value) {
     return true;
 }
 
-static npy_intp count_read(const call *c, int k) {
-    return c->spread[k] == FZ_SPREAD_ROW ? c->n / c->rows : c->spread[k] == FZ_SPREAD_COLUMN ? c->rows : c->n;
-}
-
-/* out is of the result's dtype, and one of the inputs or apart from all of them. */
+/* out is of the result's dtype, and one of the inputs or apart from all of them. A row or column counts as if it were as
+   long as the model: what lies so close goes the long way. */
 static bool takes_result(const call *c, int inputs, PyArrayObject *out, fz_dtype result) {
     if (!has_dtype(c, out, result) || !PyArray_ISWRITEABLE(out) || !has_shape_of(c, out)) return false;
     const char *to = PyArray_DATA(out);
-    const npy_intp written = c->n * PyArray_ITEMSIZE(out);
+    const npy_intp written = c->n * PyArray_ITEMSIZE(out), operand = c->n * PyArray_ITEMSIZE(c->model);
     for (int k = 0; k < inputs; k++) {
         const char *from = c->data[k];
-        const bool is_whole = c->spread[k] == FZ_SPREAD_NONE;
-        const npy_intp read = count_read(c, k) * (k < c->conditions ? 1 : PyArray_ITEMSIZE(c->model));
-        if (c->spread[k] == FZ_SPREAD_NUMBER || (is_whole && from == to && read == written)) continue;
+        const npy_intp read = k < c->conditions ? c->n : operand;
+        if (c->spread[k] == FZ_SPREAD_NUMBER) continue;
+        if (from == to && read == written && c->spread[k] == FZ_SPREAD_NONE) continue;
         if (from < to + written && to < from + read) return false;
     }
     return true;
@@ -174,9 +171,9 @@ PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, 
     if (c.conditions && !take_condition(&c, values[0])) return NULL;
     PyObject *out = find_output(&c, op, inputs, given);
     if (!out) return NULL;
-    const npy_intp rows = c.rows ? c.rows : 1;
-    const fz_status status = fz_elementwise_gapless(op, c.dtype, (size_t)rows, (size_t)(c.n / rows), c.data,
-                                                    c.spread, PyArray_DATA((PyArrayObject *)out));
+    const npy_intp rows = c.has_spread ? c.rows : 1, n = c.has_spread ? c.n / rows : c.n;
+    const fz_status status = fz_elementwise_gapless(op, c.dtype, (size_t)rows, (size_t)n, c.data, c.spread,
+                                                    PyArray_DATA((PyArrayObject *)out));
     if (!status) return out;
     Py_DECREF(out);
     return fzpy_raise(status);
