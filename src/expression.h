@@ -108,8 +108,7 @@ typedef void fz__chain_code(size_t n, const fz_place places[]);
    has none; NULL where there are none at all. Made at first need, by any thread; valid as long as the expression. */
 fz__chain_code *const *fz__find_codes(const fz_expression *expression, uint64_t splats);
 /* Code of the only chain that joins its results, as fz_computed_row's; NULL where there is none. */
-typedef void fz__join_code(size_t first, size_t links, size_t apart, size_t step, const fz_place places[],
-                           void *sum);
+typedef void fz__join_code(size_t first, size_t links, const fz_place places[], void *sum);
 fz__join_code *fz__find_join_code(const fz_expression *expression, uint64_t splats, fz_join join);
 fz__codes *fz__codes_create(void); /* NULL where memory is short */
 void fz__codes_free(fz__codes *codes);

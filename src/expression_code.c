@@ -52,9 +52,9 @@ typedef struct frame {
 /* Of a chain: rdi counts elements; rax is the index, rsi where whole vectors end. */
 static const frame chain_frame = {6, 12, 6, {1, 2, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15}};
 enum { RAX = 0 };
-/* Of one that joins: rdi and rdx are the indices of its two streams, rsi counts links, rcx is the step, r9 the sum. */
-static const frame join_frame = {8, 9, 3, {0, 10, 11, 3, 5, 12, 13, 14, 15}};
-enum { RDI = 7, RDX = 2, R9 = 9 };
+/* Of one that joins: rdi is the index, rsi counts links, rcx points to the sum. */
+static const frame join_frame = {2, 11, 5, {0, 8, 9, 10, 11, 3, 5, 12, 13, 14, 15}};
+enum { RCX = 1, RDI = 7 };
 
 typedef struct generator {
     const fz_expression *e;
@@ -303,22 +303,21 @@ static void put_loops(generator *g) {
     if (!b->full) set_jump(past_tail, b->at);
 }
 
-/* rdx += rdi;  sums = *r9;  do eight times steps, four from each index, while both += rcx, --rsi;  *r9 = sums joined
-   as a tree. */
+/* sums = *rcx;  do eight times steps, while rdi += 8 W, --rsi;  *rcx = sums joined as a tree. */
 static void put_join(generator *g) {
     fz__bytes *b = &g->code.out;
-    const fz__address sum = {R9, FZ_NO_INDEX, 0, 0};
-    fz__put(b, (const uint8_t[]){0x48, 0x01, 0xfa}, 3); /* add rdx,rdi */
+    const fz__address sum = {RCX, FZ_NO_INDEX, 0, 0};
     for (int u = 0; u < SUMS; u++) fz__put_load_into(&g->code, u, sum);
     uint8_t *const loop = b->at;
     for (int u = 0; u < SUMS; u++) {
         g->sum = u;
-        g->index = u < SUMS / 2 ? RDI : RDX;
-        g->ahead = u % (SUMS / 2);
+        g->index = RDI;
+        g->ahead = u;
         put_steps(g);
     }
-    fz__put(b, (const uint8_t[]){0x48, 0x01, 0xcf, 0x48, 0x01, 0xca, 0x48, 0xff, 0xce},
-            9); /* add rdi,rcx; add rdx,rcx; dec rsi */
+    const uint8_t lanes = g->code.is_wide ? 8 : 16;
+    /* sub rdi,-8 W, which is a byte where 8 W is none; dec rsi */
+    fz__put(b, (const uint8_t[]){0x48, 0x83, 0xef, (uint8_t)(-SUMS * lanes), 0x48, 0xff, 0xce}, 7);
     uint8_t *const again = put_jump(b, JUMP_UNEQUAL);
     if (b->full) return;
     set_jump(again, loop);

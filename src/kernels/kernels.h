@@ -91,9 +91,9 @@ typedef enum fz_join {
 /* A row of elements of T that are computed when they are asked for; `first` counts them. */
 typedef struct fz_computed_row fz_computed_row;
 struct fz_computed_row {
-    /* *sum, a vector of neutral elements, becomes what join_streams of reduce.c makes of `links` times eight vectors of
-       these elements: `apart` and `step`, in elements, are its own. */
-    void (*join)(size_t first, size_t links, size_t apart, size_t step, const fz_place places[], void *sum);
+    /* *sum, a vector of neutral elements, becomes what join_stream of reduce.c makes of `links` times eight vectors of
+       these elements. */
+    void (*join)(size_t first, size_t links, const fz_place places[], void *sum);
     /* n of the elements to a block. */
     void (*compute)(const fz_computed_row *row, size_t first, size_t n, void *block);
     const fz_place *places;

@@ -78,7 +78,7 @@ typedef struct row {
 FZ_INLINE vec join_part(row r, size_t first, size_t links, lane_function *lane, T neutral) {
     if (r.x) return join_stream(links, r.x + first * sizeof(T), lane);
     vec sum = vsplat(neutral);
-    r.computed->join(first, links, 4 * W, 8 * W, r.computed->places, &sum);
+    r.computed->join(first, links, r.computed->places, &sum);
     return sum;
 }
 
