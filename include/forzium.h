@@ -182,7 +182,8 @@ FZ_API const char *fz_op_doc(fz_op op);
 
    out's dtype says what elements are converted to, block by block, before they are joined: sum, prod and their
    likes have any (float16 and bfloat16 are computed in float32 and rounded once); mean, var and std any float, or
-   integers, to which elements are cut (std: one result; nan-variants: of integers); min and max have x's; any and all give bool, count_nonzero and argmin int64. fz_reduce_dtype says what NumPy gives.
+   integers, to which elements are cut (std: one result; nan-variants: of integers); min and max have x's; any and all
+   give bool, count_nonzero and argmin int64. fz_reduce_dtype says what NumPy gives.
 
    Sums are pairwise (error bound O(log n) eps), in an order that shapes and strides fix, and so are products.
    Integers wrap. Variances take one pass over memory: blocks' sums of squared distances from their means, joined

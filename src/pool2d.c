@@ -205,10 +205,9 @@ static const fz_pool_kernels *pool_kernels(fz_dtype dtype) {
 }
 
 static void set_dtypes(fz__pool2d *j, fz_dtype x, fz_dtype out) {
-    const bool narrow = out == FZ_FLOAT16 || out == FZ_BFLOAT16;
     j->x_dtype = x;
     j->out_dtype = out;
-    j->compute = narrow ? FZ_FLOAT32 : out;
+    j->compute = fz__op_compute(out);
     j->kernels = fz__kernels(j->compute);
     const fz_pool_kernels *kernels = pool_kernels(j->compute);
     j->pool = !kernels ? NULL : j->pooling == FZ_POOLING_MAX ? kernels->max : kernels->mean;

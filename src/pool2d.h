@@ -24,9 +24,8 @@ typedef struct fz__pool2d {
     ptrdiff_t in[2], outs[2];               /* rows and units per row of x and of out */
     fz_pool2d_options o;
     bool reads_in_place, writes_in_place, in_registers, padded, doubles_rows, joins_bands;
-    ptrdiff_t
-        inner[2];   /* the outputs of a row, from the first on, whose windows see nothing beyond its ends */
-    ptrdiff_t line; /* elements of a row as far as windows reach, padding included */
+    ptrdiff_t inner[2];    /* [begin, end) of a row's outputs whose windows see nothing beyond it */
+    ptrdiff_t line;        /* elements of a row as far as windows reach, padding included */
     ptrdiff_t band, bands; /* rows of out of an item; items of a plane */
     ptrdiff_t line_bytes, scratch_bytes;
     char *column_counts; /* elements of x in each window of a row, of means */

@@ -68,7 +68,6 @@ static void store(const fz__reduction *r, ptrdiff_t n, char *partials, char *out
     r->store((size_t)n, partials, r->partial, out, stride);
 }
 
-const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
 /* The total is exact, and rounded once before it is divided. */
 static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride) {
     if (r->family != FZ_AVERAGE) {
@@ -84,4 +83,5 @@ static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, ch
     r->store((size_t)n, partials, r->partial, out, stride);
 }
 
+const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
 const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

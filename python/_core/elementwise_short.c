@@ -6,8 +6,7 @@
 enum { MAX_INPUTS = 3 };
 
 typedef struct call {
-    PyArrayObject
-        *model; /* an array among the inputs, or NULL: all arrays have its dtype, and shape or spread to it */
+    PyArrayObject *model; /* the largest array among the inputs, whose dtype all have; NULL: there is none */
     fz_dtype dtype;
     npy_intp n, rows; /* elements; rows of them, 0 where nothing is a row or a column */
     int conditions;   /* inputs in front that are bool whatever the others are */

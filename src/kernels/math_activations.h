@@ -107,8 +107,7 @@ static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, 
     return vselect(near, log1p_sum(sum, low), result);
 }
 
-/* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of
- * the difference counts. */
+/* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of the difference counts. */
 FZ_INLINE vec vlogaddexp(vec x, vec y) {
     const vec larger = vmaximum(x, y), smaller = vminimum(x, y);
     const vec least = vsplat(FZ_PER_T(-104.5, -746));
