@@ -110,6 +110,12 @@ fz_dtype fz__op_compute(fz_dtype dtype) {
     return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : dtype;
 }
 
+bool fz__is_mixed_comparison(fz_op op, const fz_dtype inputs[]) {
+    return op >= FZ_OP_equal && op <= FZ_OP_greater_equal &&
+           ((inputs[0] == FZ_INT64 && inputs[1] == FZ_UINT64) ||
+            (inputs[0] == FZ_UINT64 && inputs[1] == FZ_INT64));
+}
+
 fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {
     return ops[op].dtypes >> fz__op_compute(dtype) & 1 ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
 }

@@ -286,6 +286,26 @@ static fz_status fail_loop(fz_op op, fz_dtype dtype) {
     return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", fz_op_name(op), fz_dtype_name(dtype));
 }
 
+static bool is_mixed_comparison(fz_op op, const fz_array *const inputs[]) {
+    if (fz_op_arity(op) != 2 || !inputs[0] || !inputs[1]) return false;
+    return fz__is_mixed_comparison(op, (const fz_dtype[]){inputs[0]->dtype, inputs[1]->dtype});
+}
+
+/* As an expression, which knows what to make of it. */
+static fz_status compare_mixed(fz_op op, const fz_array *const inputs[], fz_array *out) {
+    static const char *const names[] = {"x", "y"};
+    const fz_instruction compare = {op, FZ_BOOL, {0, 1}};
+    const int output = 2;
+    const fz_program program = {2, 0, 1, 1, names, NULL, &compare, &output};
+    const fz_kind kinds[] = {{inputs[0]->dtype, 0}, {inputs[1]->dtype, 0}};
+    fz_expression *e;
+    fz_status status = fz_expression_create(&program, kinds, &e);
+    if (status) return status;
+    status = fz_expression_run(e, inputs, &out);
+    fz_expression_free(e);
+    return status;
+}
+
 static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
@@ -294,7 +314,8 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     fz_status status =
         op == FZ_OP_power && !fz__is_full_float(dtype) ? fz__check_exponents("y", inputs[1]) : FZ_OK;
     if (status) return status;
-    if (run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
+    const bool is_mixed = dtype == FZ_FLOAT64 && is_mixed_comparison(op, inputs);
+    if (!is_mixed && run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
     const fz_array *arrays[FZ_MAX_OPERANDS];
     for (int k = 0; k < arity; k++) arrays[k] = inputs[k];
     arrays[arity] = out;
@@ -305,6 +326,7 @@ static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[
     status = check_operands(name, arity, arrays);
     if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
     if (status || j.nest.size == 0) return status;
+    if (is_mixed) return compare_mixed(op, inputs, out);
     status = fz__shadow_inputs(name, arity, 1, arrays, shadows, &shadowed);
     if (!status) {
         if (shadowed) fz__nest_init(&j.nest, name, arity + 1, arrays);

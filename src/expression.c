@@ -59,6 +59,9 @@ static fz_dtype weak_dtype(fz_dtype own, fz_dtype strong) {
     return strong == FZ_BOOL ? own : strong;
 }
 
+/* What one instruction becomes, at most. */
+enum { MOST_SETTLED = 4 };
+
 /* The builder of a program with dtypes: values[place_of[v]] is value v of the program as given. */
 typedef struct typing {
     const fz_program *program;
@@ -153,6 +156,25 @@ static fz_instruction without_bounds(const typing *t, const fz_instruction *in) 
     return *in;
 }
 
+/* The bits of the signed number s are what it is from 0 up: as uint64 it compares as it should. Below 0 it is less than
+   any unsigned, whatever its bits say:  less(s, u) is  less(bits(s), u) | s < 0,  equal(s, u)  equal(bits(s), u) & s >= 0. */
+static void settle_mixed_comparison(typing *t, const fz_instruction *in, bool is_signed_first) {
+    const int s = in->operands[is_signed_first ? 0 : 1];
+    const bool is_less = in->op == FZ_OP_less || in->op == FZ_OP_less_equal;
+    const bool holds_below =
+        in->op == FZ_OP_not_equal || (in->op != FZ_OP_equal && is_less == is_signed_first);
+    const fz__value number = {FZ_INT64, FZ_INT64, false, -1};
+    const fz__value natural = {FZ_UINT64, FZ_BOOL, false, -1}, sign = {FZ_INT64, FZ_BOOL, false, -1};
+    const int made = t->first + t->instructions;
+    append(t, *in, natural);
+    append(t, (fz_instruction){FZ_OP_subtract, in->dtype, {s, s}}, number); /* 0 */
+    append(t, (fz_instruction){holds_below ? FZ_OP_less : FZ_OP_greater_equal, in->dtype, {s, made + 1}},
+           sign);
+    append(t,
+           (fz_instruction){holds_below ? FZ_OP_bitwise_or : FZ_OP_bitwise_and, in->dtype, {made, made + 2}},
+           (fz__value){FZ_BOOL, FZ_BOOL, false, -1});
+}
+
 static fz_status settle_operation(typing *t, const fz_instruction *given) {
     fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
     bool weak;
@@ -163,6 +185,10 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
     if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);
     if (status) return status;
     const fz_dtype computed = fz__op_result(in->op, compute);
+    if (fz__is_mixed_comparison(in->op, dtypes)) {
+        settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
+        return FZ_OK;
+    }
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
     if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
     return FZ_OK;
@@ -227,7 +253,7 @@ static fz_status fail_memory(void) {
 
 static fz_status build(fz_expression *e, const fz_program *p, const fz_kind kinds[]) {
     const size_t first = (size_t)p->inputs + (size_t)p->constants;
-    const size_t most = 2 * (size_t)p->instructions + (size_t)p->outputs;
+    const size_t most = MOST_SETTLED * (size_t)p->instructions + (size_t)p->outputs;
     typing t = {.program = p, .first = (int)first};
     int output[FZ_MAX_EXPRESSION_ARRAYS];
     t.place_of = malloc((first + most) * sizeof *t.place_of);

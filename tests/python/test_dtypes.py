@@ -1,6 +1,7 @@
 """Every dtype gives what NumPy gives: values, result dtypes, refusals."""
 
 import itertools
+import operator
 from fractions import Fraction
 
 import forzium
@@ -233,3 +234,42 @@ def test_clip_takes_bounds_beyond_the_dtype(bounds):
     np.testing.assert_array_equal(result, np.clip(x, *bounds))
     with pytest.raises(OverflowError, match="clip: min is a Python integer out of bounds for uint8"):
         forzium.clip(x, 300, 400)
+
+
+SIGNED = [-(2**63), -(2**53) - 1, -1, 0, 1, 2**53, 2**53 + 1, 2**63 - 1]
+UNSIGNED = [0, 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1]
+COMPARISONS = {
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+}
+
+
+@pytest.mark.parametrize(("name", "compare"), COMPARISONS.items())
+@pytest.mark.parametrize("order", [1, -1])
+def test_int64_compares_with_uint64_as_the_integers_they_are(name, compare, order):
+    (x, y) = [(SIGNED, np.int64), (UNSIGNED, np.uint64)][::order]
+    wanted = np.array([[compare(a, b) for b in y[0]] for a in x[0]])
+    x, y = np.array(*x)[:, None], np.array(*y)
+    operation = getattr(forzium, name)
+    np.testing.assert_array_equal(operation(x, y), wanted)
+    assert operation(x[1, 0], y[-1]) == wanted[1, -1]
+    many = [np.ascontiguousarray(np.broadcast_to(a, (9000, *wanted.shape))) for a in (x, y)]
+    np.testing.assert_array_equal(operation(*many), np.broadcast_to(wanted, many[0].shape))
+    strided = operation(many[0][::-2], many[1][::2])
+    np.testing.assert_array_equal(strided, np.broadcast_to(wanted, strided.shape))
+
+
+def test_fused_comparisons_of_int64_with_uint64():
+    arrays = {"s": np.array(SIGNED)[:, None], "u": np.array(UNSIGNED, np.uint64)}
+    below, chosen = forzium.evaluate("(s < u, where(u == s, s, 3))", arrays)
+    np.testing.assert_array_equal(below, [[a < b for b in UNSIGNED] for a in SIGNED])
+    np.testing.assert_array_equal(chosen, [[a if a == b else 3 for b in UNSIGNED] for a in SIGNED])
+
+
+def test_a_mixed_comparison_names_itself_where_shapes_differ():
+    with pytest.raises(ValueError, match="less: "):
+        forzium.less(np.zeros(3, np.int64), np.zeros(4, np.uint64))
