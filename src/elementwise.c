@@ -306,9 +306,18 @@ static fz_status compare_mixed(fz_op op, const fz_array *const inputs[], fz_arra
     return status;
 }
 
-static fz_status compute(fz_op op, fz_dtype dtype, const fz_array *const inputs[], fz_array *out) {
+/* The dtype of the loop: the arrays' own where they are all float16, and it has one. */
+static fz_dtype narrowest(fz_op op, fz_dtype dtype, const fz_array *const inputs[], const fz_array *out) {
+    bool is_half = dtype == FZ_FLOAT32 && out && out->dtype == FZ_FLOAT16;
+    for (int k = 0; k < fz_op_arity(op); k++)
+        is_half = is_half && inputs[k] && inputs[k]->dtype == FZ_FLOAT16;
+    return is_half && fz__kernels(FZ_FLOAT16)->elementwise->loops[op] ? FZ_FLOAT16 : dtype;
+}
+
+static fz_status compute(fz_op op, fz_dtype wanted, const fz_array *const inputs[], fz_array *out) {
     const char *name = fz_op_name(op);
     const int arity = fz_op_arity(op);
+    const fz_dtype dtype = narrowest(op, wanted, inputs, out);
     const fz_kernels *kernels = fz__kernels(dtype);
     if (!kernels->elementwise->loops[op]) return fail_loop(op, dtype);
     fz_status status =
@@ -433,7 +442,7 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
     fz_status status = fz_init();
     if (status) return status;
     const gapless g = {op, dtype, fz_op_arity(op), (ptrdiff_t)rows, (ptrdiff_t)n, inputs, spreads, out};
-    const fz_dtype computed = fz__op_compute(dtype);
+    const fz_dtype computed = fz__kernels(dtype)->elementwise->loops[op] ? dtype : fz__op_compute(dtype);
     fz_loop *loop = fz__kernels(computed)->elementwise->loops[op];
     if (!loop) return fail_loop(op, dtype);
     if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;

@@ -221,27 +221,27 @@ BOOLEAN(f64)
 
 #if defined(FZ_HAS_HALF)
 /* A chunk by instructions; by `plain` where these meet a NaN. */
-typedef bool half_converter(size_t n, const void *src, void *dst);
+typedef found_lanes half_converter(const char *src, char *dst);
 static inline __attribute__((always_inline)) void convert_halves(size_t chunks, const char *src,
                                                                  size_t src_size, char *dst, size_t dst_size,
                                                                  half_converter *convert, converter *plain) {
     for (; chunks; chunks--, src += CHUNK * src_size, dst += CHUNK * dst_size) {
-        bool is_right = true;
+        found_lanes nan = {0};
 #pragma GCC unroll 16
-        for (size_t i = 0; i < CHUNK; i += HALF_LANES)
-            is_right &= convert(HALF_LANES, src + i * src_size, dst + i * dst_size);
-        if (!is_right) plain(1, src, dst);
+        for (size_t i = 0; i < CHUNK; i += 2 * HALF_LANES)
+            nan |= convert(src + i * src_size, dst + i * dst_size);
+        if (is_found(nan)) plain(1, src, dst);
     }
 }
-#define HALF_CAST(name, from, to, convert, expression)                                                   \
-    CONVERTER(name##_plain, from, to, expression)                                                        \
-    static void convert_##name(size_t chunks, const void *restrict src, void *restrict dst) {            \
-        convert_halves(chunks, src, sizeof(from), dst, sizeof(to), convert, convert_##name##_plain);     \
-    }                                                                                                    \
-    static void name(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) { \
-        const bool gapless = src_stride == sizeof(from) && dst_stride == sizeof(to);                     \
-        if (gapless && n <= HALF_LANES && convert(n, src, dst)) return;                                  \
-        convert_rows(n, src, src_stride, dst, dst_stride, sizeof(from), sizeof(to), convert_##name);     \
+#define HALF_CAST(name, from, to, convert, expression)                                                      \
+    CONVERTER(name##_plain, from, to, expression)                                                           \
+    static void convert_##name(size_t chunks, const void *restrict src, void *restrict dst) {               \
+        convert_halves(chunks, src, sizeof(from), dst, sizeof(to), convert##_pair, convert_##name##_plain); \
+    }                                                                                                       \
+    static void name(size_t n, const void *src, ptrdiff_t src_stride, void *dst, ptrdiff_t dst_stride) {    \
+        const bool gapless = src_stride == sizeof(from) && dst_stride == sizeof(to);                        \
+        if (gapless && n <= HALF_LANES && convert(n, src, dst)) return;                                     \
+        convert_rows(n, src, src_stride, dst, dst_stride, sizeof(from), sizeof(to), convert_##name);        \
     }
 #else
 #define HALF_CAST(name, from, to, convert, expression) CAST(name, from, to, expression)

@@ -1,6 +1,14 @@
 /* Element-wise loops: ops.def's lane expressions run over contiguous and splat operands. */
+#include "vec_half.h"
+#if defined(FZ_T_float16) && defined(FZ_HAS_HALF)
+#undef FZ_T_float16 /* of what vec.h makes vectors; FZ_T still names the kernel */
+#define FZ_T_float32
+#define FZ_STORES_HALVES
+#endif
+
 #include "functions.h"
 #include "vec_bools.h"
+#include "vec_stored.h"
 
 enum {
     UNROLL = 4,
@@ -29,8 +37,8 @@ typedef struct operands {
     bool streams; /* groups are stored past the caches; out is aligned */
 } operands;
 
-FZ_INLINE size_t size_in(const form *f, int k) { return f->selects && k == 0 ? 1 : sizeof(T); }
-FZ_INLINE size_t size_out(const form *f) { return f->tests ? 1 : sizeof(T); }
+FZ_INLINE size_t size_in(const form *f, int k) { return f->selects && k == 0 ? 1 : sizeof(stored); }
+FZ_INLINE size_t size_out(const form *f) { return f->tests ? 1 : sizeof(stored); }
 
 FZ_INLINE void advance(operands *o, const form *f, size_t n) {
     _Pragma("GCC unroll 3") for (int k = 0; k < f->inputs; k++) o->in[k] += n * o->step[k];
@@ -42,7 +50,7 @@ FZ_INLINE void advance(operands *o, const form *f, size_t n) {
 FZ_INLINE vec load_input(const operands *o, const form *f, int k, size_t first) {
     if (k >= f->inputs) return (vec){0};
     const char *x = o->in[k] + first * o->step[k];
-    return f->selects && k == 0 ? (vec)vload_mask(x) : vload(x);
+    return f->selects && k == 0 ? (vec)vload_mask(x) : load_stored(x);
 }
 
 FZ_INLINE vec compute(const operands *o, const form *f, size_t first, row_lane *lane) {
@@ -57,24 +65,24 @@ FZ_INLINE void do_group(const operands *o, const form *f, row_lane *lane) {
     if (f->tests)
         vstore_masks(o->out, m);
     else if (o->streams)
-        FOR_UNROLLED(u) vstream(o->out + u * sizeof(vec), v[u]);
+        FOR_UNROLLED(u) stream_stored(o->out + u * STORED_BYTES, v[u]);
     else
-        FOR_UNROLLED(u) vstore(o->out + u * sizeof(vec), v[u]);
+        FOR_UNROLLED(u) store_stored(o->out + u * STORED_BYTES, v[u]);
 }
 
 /* Up to a vector, where there are instructions for its parts; else a whole one. */
 FZ_INLINE vec load_some(const operands *o, const form *f, int k, size_t n) {
     if (!FZ_CHEAP_PARTS || k >= f->inputs || (f->is_long && n == W)) return load_input(o, f, k, 0);
     if (f->selects && k == 0) return (vec)vload_mask_part(o->in[k], n);
-    return vload_part(o->in[k], n, f->fill);
+    return load_stored_part(o->in[k], n, f->fill);
 }
 
 FZ_INLINE void do_some(const operands *o, const form *f, size_t n, row_lane *lane) {
     const vec value = lane(load_some(o, f, 0, n), load_some(o, f, 1, n), load_some(o, f, 2, n));
     if (FZ_CHEAP_PARTS && !(f->is_long && n == W))
-        f->tests ? vstore_mask_part(o->out, (mask)value, n) : vstore_part(o->out, value, n);
+        f->tests ? vstore_mask_part(o->out, (mask)value, n) : store_stored_part(o->out, value, n);
     else
-        f->tests ? vstore_mask(o->out, (mask)value) : vstore(o->out, value);
+        f->tests ? vstore_mask(o->out, (mask)value) : store_stored(o->out, value);
 }
 
 /* n elements; whole vectors, but where instructions take parts of them. */
@@ -103,7 +111,8 @@ static void do_rest(size_t n, const operands *o, const form *f, row_work *run) {
     vec in[MAX_INPUTS], out;
     operands whole = {.out = (char *)&out};
     for (int k = 0; k < f->inputs; k++) {
-        in[k] = size_in(f, k) == sizeof(T) ? vsplat(f->fill) : (vec){0};
+        in[k] = (vec){0};
+        if (!f->selects || k > 0) store_stored(&in[k], vsplat(f->fill));
         whole.in[k] = o->step[k] ? memcpy(&in[k], o->in[k], n * o->step[k]) : o->in[k];
         whole.step[k] = o->step[k];
     }
@@ -115,9 +124,9 @@ static void do_rest(size_t n, const operands *o, const form *f, row_work *run) {
 /* Elements before x's first vector boundary, in a run long enough to care: what straddles cache lines costs up to twice
    as much. */
 FZ_INLINE size_t lanes_to_boundary(size_t n, const void *x) {
-    const size_t past = (uintptr_t)x % sizeof(vec);
-    if (n < (FZ_CHEAP_PARTS ? 4 : 8) * GROUP || past % sizeof(T)) return 0;
-    return (sizeof(vec) - past) % sizeof(vec) / sizeof(T);
+    const size_t past = (uintptr_t)x % STORED_BYTES;
+    if (n < (FZ_CHEAP_PARTS ? 4 : 8) * GROUP || past % sizeof(stored)) return 0;
+    return (STORED_BYTES - past) % STORED_BYTES / sizeof(stored);
 }
 
 FZ_INLINE void run_row(size_t n, operands *o, const form *f, bool streams, row_work *run) {
@@ -129,7 +138,7 @@ FZ_INLINE void run_row(size_t n, operands *o, const form *f, bool streams, row_w
         advance(o, f, head);
         n -= head;
     }
-    o->streams = streams && (uintptr_t)o->out % sizeof(vec) == 0;
+    o->streams = streams && (uintptr_t)o->out % STORED_BYTES == 0;
     const size_t rest = FZ_CHEAP_PARTS ? 0 : n % W;
     if (n > rest) run(n - rest, o);
     if (o->streams) vfence();
@@ -152,7 +161,10 @@ static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const
     for (size_t rows = p->rows;; out += p->out_down) {
         for (int k = 0; k < f->inputs; k++) {
             if (p->step[k] || !p->down[k]) continue;
-            repeated[k] = size_in(f, k) == sizeof(T) ? vsplat(load_one(in[k])) : vsplat_bool(in[k]);
+            if (f->selects && k == 0)
+                repeated[k] = vsplat_bool(in[k]);
+            else
+                repeat_stored(in[k], &repeated[k]);
             o.in[k] = (const char *)&repeated[k];
         }
         o.out = out;
@@ -167,6 +179,10 @@ static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const
     static const form name##_form = {__VA_ARGS__};                                                   \
     static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }  \
     static void name##_loop(const fz_plane *p) { run_plane(p, &name##_form, name##_work); }
+/* Rounding makes NaN quiet, as instructions that widen do; the other rows let its bits be. */
+#if defined(FZ_STORES_HALVES)
+#define FZ_ROUNDED(name, dtypes, expression, fill, doc) LOOP(name, expression, fill, .inputs = 2)
+#else
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1))
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
@@ -187,6 +203,7 @@ static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const
 #define FZ_SELECT(name, dtypes, expression, fill, doc)                   \
     FZ_INLINE vec name##_of(mask c, vec x, vec y) { return expression; } \
     FZ_WHERE_##dtypes(LOOP(name, name##_of((mask)x, y, z), fill, .inputs = 3, .selects = true))
+#endif
 #include "ops.def"
 
 #define CASTS_(simd) fz__casts_##simd
@@ -198,10 +215,14 @@ const fz_elementwise_kernels FZ_KERNEL(elementwise) = {
     .loops =
         {
 #define ENTRY(name) [FZ_OP_##name] = name##_loop,
+#if defined(FZ_STORES_HALVES)
+#define FZ_ROUNDED(name, ...) ENTRY(name)
+#else
 #define FZ_UNARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
 #define FZ_BINARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
 #define FZ_TERNARY(name, dtypes, ...) FZ_WHERE_##dtypes(ENTRY(name))
+#endif
 #include "ops.def"
         },
-    .cast_from = CASTS(FZ_SIMD)[FZ_DTYPE],
+    .cast_from = CASTS(FZ_SIMD)[STORED_DTYPE],
 };

@@ -528,3 +528,23 @@ def test_rows_and_columns_of_narrow_floats(name, n):
         for a, b in ((x, y), (y, x)):
             want = getattr(np, name)(a.astype("f"), b.astype("f"))
             assert_same(getattr(forzium, name)(a, b), want.astype("?" if name == "less" else "e"))
+
+
+@pytest.mark.parametrize("n", [1, 7, 16, 33, 1000, 30003])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide"])
+def test_arithmetic_on_all_bits_of_float16(name, n):
+    random = np.random.default_rng(n)
+    x, y = random.integers(0, 65536, (2, 3, n), dtype=np.uint16).view(np.float16)
+    for a, b in (
+        (x, y),
+        (x[:, 1:], y[:, :-1]),
+        (x[:, ::2], y[:, ::2]),
+        (x, y[:1]),
+        (y[:, :1], x),
+        (x, y[0, 0]),
+    ):
+        with np.errstate(all="ignore"):
+            assert_same(getattr(forzium, name)(a, b), getattr(np, name)(a, b))
+    with np.errstate(all="ignore"):
+        want = getattr(np, name)(x, x)
+        assert_same(getattr(forzium, name)(x, x, out=x), want)
