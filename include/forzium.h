@@ -437,9 +437,11 @@ typedef struct fz_conv2d_options {
     defaults. A window larger than the padded x is an error. Floats of any width with any numbers give what NumPy
     promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, exact but
     for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
-    at most (taps) * eps * (|x| * |weight|); windows of 196 elements and more on one channel may go by Fourier
-    transforms of tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the outputs
-    that see them and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+    at most (taps) * eps * (|x| * |weight|). Windows over one channel at stride 1 that are a column times a row, but for
+    8 eps of each weight, go down the columns, then along the rows: within that bound, where no product underflows, and
+    exact where weights are whole numbers and sums were exact. Windows of 196 elements and more on one channel may go by
+    Fourier transforms of tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the
+    outputs that see them and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
     FZ_ERROR_OVERLAP, FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, const fz_array *bias,
                            const fz_conv2d_options *options, fz_array *out);

@@ -218,11 +218,24 @@ static void join_rows(fz__conv *conv) {
     }
 }
 
+/* Few output channels: the window's factors, or all of it. */
+static fz_status run_lines(const fz__conv *conv) {
+    const double taps = (double)(conv->weight.shape[2] * conv->weight.shape[3]);
+    fz__factors factors;
+    fz_status status = fz__factors_create(&factors, conv);
+    if (status) return status;
+    if (factors.memory)
+        status = fz__conv_direct(conv, &factors);
+    else
+        status = fz__conv_prefers_fft(conv, taps) ? fz__conv_fft(conv) : fz__conv_direct(conv, NULL);
+    fz__factors_free(&factors);
+    return status;
+}
+
 static fz_status run_best(const fz__conv *conv) {
     const ptrdiff_t outputs = conv->weight.shape[0] / conv->groups;
-    if (fz__conv_prefers_fft(conv)) return fz__conv_fft(conv);
     if (fz__conv_prefers_depthwise(conv)) return fz__conv_depthwise(conv);
-    return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : fz__conv_direct(conv);
+    return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : run_lines(conv);
 }
 
 fz_status fz__conv_run(const fz__conv *given) {

@@ -87,17 +87,29 @@ void fz__conv_pack(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t n, ptrdiff
 /* at->channels of the width sums of each pixel to that place in out, once they are complete but for the activation. */
 void fz__conv_store_pixels(const fz__conv *conv, const fz__rectangle *at, ptrdiff_t width, char *sums);
 
+/* ---- conv2d_separable.c: windows that are a column times a row --------------------------------------------------- */
+
+typedef struct fz__factors {
+    void *memory;           /* NULL: none were found, or looked for */
+    fz__image down, across; /* of each output channel: (o, 1, rows, 1) and (o, 1, 1, columns) */
+} fz__factors;
+
+/* Of the windows of all output channels, where that pays. FZ_ERROR_MEMORY. */
+fz_status fz__factors_create(fz__factors *factors, const fz__conv *conv);
+void fz__factors_free(fz__factors *factors);
+
 /* ---- the ways -------------------------------------------------------------------------------------------------- */
 
-/* One column of the window after the other, on lines of outputs: few channels, or few output channels. */
-fz_status fz__conv_direct(const fz__conv *conv);
+/* One column of the window after the other, on lines of outputs: few channels, or few output channels. Or down the
+   columns, then along the rows, if there are factors. */
+fz_status fz__conv_direct(const fz__conv *conv, const fz__factors *factors);
 /* As a product of matrices: many channels. */
 fz_status fz__conv_matmul(const fz__conv *conv);
 /* A channel in each lane: depthwise layers of small images. */
 bool fz__conv_prefers_depthwise(const fz__conv *conv);
 fz_status fz__conv_depthwise(const fz__conv *conv);
-/* By Fourier transforms of tiles: large windows on one channel. */
-bool fz__conv_prefers_fft(const fz__conv *conv);
+/* By Fourier transforms of tiles: large windows on one channel, that otherwise cost `taps` multiply-adds an output. */
+bool fz__conv_prefers_fft(const fz__conv *conv, double taps);
 fz_status fz__conv_fft(const fz__conv *conv);
 
 /* What the direct way knows of the window, for one output channel after the other. */

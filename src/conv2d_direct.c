@@ -80,18 +80,36 @@ void fz__taps_free(fz__taps *taps) { fz__workspace_release(taps->memory); }
 
 typedef struct job {
     const fz__conv *conv;
-    fz__taps taps;
+    bool separable;
+    fz__taps taps, down; /* separable: taps lie along the lines that the taps down leave */
     bool reads_in_place, writes_in_place;
     ptrdiff_t groups, rows, columns;                /* of an item */
     ptrdiff_t group_items, row_items, column_items; /* of an image */
     fz__band band;
-    char *scratch; /* per participant: a band of x, results */
-    ptrdiff_t x_bytes, scratch_bytes;
+    char *scratch; /* per participant: a band of x, lines, results */
+    ptrdiff_t x_bytes, line_bytes, lines, scratch_bytes;
 } job;
+
+/* A few lines at a time, which stay in L1 from one pass to the next. */
+static void convolve_twice(const job *j, const fz_window *across, ptrdiff_t channel, const char *x,
+                           ptrdiff_t rows, ptrdiff_t columns, char *lines, char *results) {
+    static const double zero = 0;
+    fz_conv2d_direct *convolve = j->conv->kernels->conv2d_direct;
+    fz_window down = j->down.window;
+    down.weights = (const char *)down.weights + channel * j->down.weights_bytes;
+    down.initial = &zero;
+    down.out_stride = j->line_bytes;
+    const size_t seen = (size_t)fz__conv_span(j->conv, 1, columns);
+    for (ptrdiff_t r = 0; r < rows; r += j->lines) {
+        const size_t count = (size_t)fz__min(j->lines, rows - r);
+        convolve(&down, count, seen, x + r * down.x_stride, lines);
+        convolve(across, count, (size_t)columns, lines, results + r * across->out_stride);
+    }
+}
 
 /* Outputs of one channel: a rectangle whose x is at hand. */
 static void convolve_channel(const job *j, const fz__rectangle *at, ptrdiff_t channel, const char *x,
-                             ptrdiff_t rows, ptrdiff_t columns, char *results) {
+                             ptrdiff_t rows, ptrdiff_t columns, char *lines, char *results) {
     const fz__conv *conv = j->conv;
     const fz__image *out = &conv->out;
     _Alignas(8) char bias[8];
@@ -105,7 +123,10 @@ static void convolve_channel(const job *j, const fz__rectangle *at, ptrdiff_t ch
         window.out_stride = out->strides[2];
     }
     fz__conv_bias(conv, channel, 1, bias);
-    conv->kernels->conv2d_direct(&window, (size_t)rows, (size_t)columns, x, results);
+    if (j->separable)
+        convolve_twice(j, &window, channel, x, rows, columns, lines, results);
+    else
+        conv->kernels->conv2d_direct(&window, (size_t)rows, (size_t)columns, x, results);
     fz__conv_store(conv, results, window.out_stride, at->image, channel, at->row, rows, at->column, columns);
 }
 
@@ -132,7 +153,8 @@ static void convolve_item(const job *j, const fz__rectangle *at, char *scratch) 
     for (ptrdiff_t g = 0; g < at->channels; g++) {
         for (ptrdiff_t o = 0; o < outputs; o++)
             convolve_channel(j, at, (at->channel + g) * outputs + o, x + g * channels * plane, at->rows,
-                             at->columns, scratch + j->x_bytes);
+                             at->columns, scratch + j->x_bytes,
+                             scratch + j->x_bytes + j->lines * j->line_bytes);
     }
 }
 
@@ -165,10 +187,16 @@ static double band_bytes(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns
 static void choose_items(job *j) {
     const fz__conv *conv = j->conv;
     const ptrdiff_t h = conv->out.shape[2], w = conv->out.shape[3];
-    const ptrdiff_t taps = conv->weight.shape[1] * conv->weight.shape[2] * conv->weight.shape[3];
+    const ptrdiff_t taps = j->separable
+                               ? conv->weight.shape[2] + conv->weight.shape[3]
+                               : conv->weight.shape[1] * conv->weight.shape[2] * conv->weight.shape[3];
     const ptrdiff_t outputs = fz__max(1, fz__min(BAND_OUTPUTS, BAND_WORK / taps));
     const double room = (double)fz__cpu_caches()->l2 / 2;
     j->columns = j->reads_in_place ? w : fz__min(w, LINE_OUTPUTS);
+    if (j->separable) {
+        const ptrdiff_t most = fz__max(256, (ptrdiff_t)fz__cpu_caches()->l1 / 8 / conv->element);
+        j->columns = fz__ceil_div(w, fz__ceil_div(w, most));
+    }
     while (!j->reads_in_place && j->columns > LEAST_LINE && band_bytes(conv, 1, j->columns) > MOST_BAND_BYTES)
         j->columns = fz__ceil_div(j->columns, 2);
     j->rows = fz__min(h, fz__max(4, outputs / j->columns));
@@ -183,24 +211,42 @@ static void choose_items(job *j) {
     j->group_items = fz__ceil_div(conv->groups, j->groups);
 }
 
-fz_status fz__conv_direct(const fz__conv *conv) {
+static fz_status create_taps(job *j, const fz__factors *factors) {
+    const fz__band *band = j->reads_in_place ? NULL : &j->band;
+    if (!j->separable) return fz__taps_create(&j->taps, j->conv, band);
+    fz__conv down = *j->conv, across = *j->conv;
+    down.weight = factors->down;
+    across.weight = factors->across;
+    j->line_bytes = fz__round_up(fz__conv_span(j->conv, 1, j->columns) * j->conv->element, FZ_CACHE_LINE);
+    j->lines = 4 * fz__max(1, (ptrdiff_t)fz__cpu_caches()->l1 / 8 / j->line_bytes);
+    const fz__band lines = {.row = j->line_bytes};
+    fz_status status = fz__taps_create(&j->taps, &across, &lines);
+    if (status) return status;
+    status = fz__taps_create(&j->down, &down, band);
+    if (status) fz__taps_free(&j->taps);
+    return status;
+}
+
+fz_status fz__conv_direct(const fz__conv *conv, const fz__factors *factors) {
     job j = {.conv = conv,
+             .separable = factors != NULL,
              .reads_in_place = fz__conv_reads_in_place(conv),
              .writes_in_place = fz__conv_writes_in_place(conv)};
     choose_items(&j);
     j.band = fz__band_layout(conv, fz__conv_span(conv, 0, j.rows), fz__conv_span(conv, 1, j.columns), 0);
-    const fz_status status = fz__taps_create(&j.taps, conv, j.reads_in_place ? NULL : &j.band);
+    const fz_status status = create_taps(&j, factors);
     if (status) return status;
     const ptrdiff_t items = conv->out.shape[0] * j.group_items * j.row_items * j.column_items;
     const int participants = fz__participants(items, 1);
     if (!j.reads_in_place)
         j.x_bytes = fz__round_up(j.groups * conv->weight.shape[1] * j.band.plane, FZ_CACHE_LINE);
-    j.scratch_bytes = j.x_bytes;
+    j.scratch_bytes = j.x_bytes + j.lines * j.line_bytes;
     if (!j.writes_in_place)
         j.scratch_bytes += fz__round_up(j.rows * j.columns * conv->element, FZ_CACHE_LINE);
     j.scratch = fz__workspace_acquire(conv->operation, (size_t)(participants * j.scratch_bytes));
     if (j.scratch) fz__parallel_for(participants, items, 1, convolve_items, &j);
     fz__workspace_release(j.scratch);
     fz__taps_free(&j.taps);
+    if (j.separable) fz__taps_free(&j.down);
     return j.scratch ? FZ_OK : FZ_ERROR_MEMORY;
 }

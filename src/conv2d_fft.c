@@ -227,7 +227,7 @@ static int choose_log(const fz__conv *conv) {
     return best;
 }
 
-bool fz__conv_prefers_fft(const fz__conv *conv) {
+bool fz__conv_prefers_fft(const fz__conv *conv, double taps) {
     const fz__image *w = &conv->weight;
     if (conv->x.shape[1] != 1 || w->shape[0] != 1 || conv->bias) return false;
     if (w->shape[2] * w->shape[3] < LEAST_TAPS || conv->integral) return false;
@@ -236,8 +236,7 @@ bool fz__conv_prefers_fft(const fz__conv *conv) {
     }
     const double outputs =
         (double)conv->out.shape[0] * (double)conv->out.shape[2] * (double)conv->out.shape[3];
-    const double direct =
-        outputs * (double)(w->shape[2] * w->shape[3]) * (double)conv->element / FZ_MAX_VECTOR_BYTES;
+    const double direct = outputs * taps * (double)conv->element / FZ_MAX_VECTOR_BYTES;
     return fft_cost(conv, choose_log(conv)) < direct * 0.6;
 }
 

@@ -26,6 +26,19 @@ def window_expected(params: Params, x: Any, weight: Any) -> Any:
     return np.fft.irfft2(spectra[0] * np.conj(spectra[1]), (n, n))[: n - k + 1, : n - k + 1]
 
 
+def gaussian_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
+    """An image of one channel, and the row whose outer product with itself is the window."""
+    x = window_inputs(params, random)["x"]
+    at = np.linspace(-3, 3, params["window"])
+    row = np.exp(-(at**2) / 2)
+    return {"x": x, "row": (row / row.sum()).astype(x.dtype)}
+
+
+def gaussian_expected(params: Params, x: Any, row: Any) -> Any:
+    """As of any window."""
+    return window_expected(params, x, np.outer(row.astype(np.float64), row))
+
+
 def layer_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
     """Images of many channels and the weights of a layer."""
     n, side = params["channels"], params["side"]

@@ -264,6 +264,11 @@ OPERATIONS: dict[str, Operation] = {
         expected=images.window_expected,
         tolerance=lambda params: 64.0 * params["window"],
     ),
+    "gaussian": Operation(
+        inputs=images.gaussian_inputs,
+        expected=images.gaussian_expected,
+        tolerance=lambda params: 64.0,
+    ),
     "layer": Operation(
         inputs=images.layer_inputs,
         expected=images.layer_expected,

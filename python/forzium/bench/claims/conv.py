@@ -12,6 +12,7 @@ from .verdicts import Figure, VerdictTable, verdict
 
 _WHAT = {
     "window": "One channel, beside OpenCV, SciPy and PyTorch",
+    "gaussian": "Windows that are a column times a row, beside OpenCV, SciPy and PyTorch",
     "layer": "Layers of ResNet-50 and MobileNet, beside PyTorch and JAX",
     "pool": "Pooling, beside PyTorch and JAX",
     "transpose": "Transposes, beside JAX, OpenCV and PyTorch",

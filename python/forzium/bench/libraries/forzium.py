@@ -113,6 +113,10 @@ def _window(params: Any, x: Any, weight: Any) -> Timed:
     return Timed("conv2d(x, weight, out=out)", names, result="out")
 
 
+def _gaussian(params: Any, x: Any, row: Any) -> Timed:
+    return _window(params, x, np.outer(row, row))
+
+
 def _layer(params: Any, x: Any, weight: Any) -> Timed:
     options = {name: params[name] for name in ("stride", "padding", "groups")}
     out = forzium.conv2d(x, weight, **options)
@@ -143,6 +147,7 @@ OPERATIONS = {
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
     "window": _window,
+    "gaussian": _gaussian,
     "layer": _layer,
     "pool": _pool,
 }

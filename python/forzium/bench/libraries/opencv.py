@@ -91,8 +91,15 @@ def _window(params: Any, x: Any, weight: Any) -> Timed:
     return Timed(f"filter2D(x, {depth}, weight, dst=out)", {**names, "edge": edge}, result="out[edge, edge]")
 
 
+def _gaussian(params: Any, x: Any, row: Any) -> Timed:
+    edge = slice(params["window"] // 2, params["n"] - params["window"] // 2)
+    names = {"sepFilter2D": cv2.sepFilter2D, "x": x, "row": row, "out": np.empty_like(x), "edge": edge}
+    return Timed("sepFilter2D(x, -1, row, row, dst=out)", names, result="out[edge, edge]")
+
+
 OPERATIONS = {
     "window": _window,
+    "gaussian": _gaussian,
     "scale": _scale,
     "conv2d": _conv2d,
     "elementwise": _elementwise,

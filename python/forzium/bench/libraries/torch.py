@@ -140,6 +140,12 @@ def _window(params: Any, x: Any, weight: Any) -> Timed:
     return _conv2d(params, x.astype(weight.dtype), weight)
 
 
+def _gaussian(params: Any, x: Any, row: Any) -> Timed:
+    names = {"conv2d": torch.nn.functional.conv2d, "x": _tensor(x)[None, None], "row": _tensor(row)}
+    call = "conv2d(conv2d(x, row.view(1, 1, -1, 1)), row.view(1, 1, 1, -1))"
+    return Timed(f"y = {call}", names, result=f"{call}[0, 0]")
+
+
 def _layer(params: Any, x: Any, weight: Any) -> Timed:
     names = {"conv2d": torch.nn.functional.conv2d, "x": _tensor(x), "weight": _tensor(weight)}
     names["options"] = {name: params[name] for name in ("stride", "padding", "groups")}
@@ -155,6 +161,7 @@ def _pool(params: Any, x: Any) -> Timed:
 
 OPERATIONS = {
     "window": _window,
+    "gaussian": _gaussian,
     "layer": _layer,
     "pool": _pool,
     "scale": _scale,

@@ -11,6 +11,8 @@ WINDOWS = (3, 5, 7, 15, 31, 41, 101)
 SIDES = (200, 1000, 4000)
 DTYPES = ("float32", "float64", "uint8")
 
+GAUSSIANS = (5, 15, 31)
+
 LAYERS = {
     "ResNet first 7×7": (3, 64, 7, 2, 3, 1, 224),
     "ResNet 3×3 at 56²": (64, 64, 3, 1, 1, 1, 56),
@@ -56,6 +58,13 @@ def _windows() -> Iterable[Case]:
                 yield Case(key, f"windows, {dtype}", title, "window", params, n, flops=flops, quick=quick)
 
 
+def _gaussians() -> Iterable[Case]:
+    for k in GAUSSIANS:
+        params = {"n": 1000, "window": k, "dtype": "float32"}
+        title, key = f"{k}×{k} Gaussian on 1000×1000 float32", f"gaussian.float32.1000.{k}"
+        yield Case(key, "windows that are products", title, "gaussian", params, k, quick=k == 15)
+
+
 def _layers() -> Iterable[Case]:
     names = ("channels", "outputs", "window", "stride", "padding", "groups", "side")
     for batch in BATCHES:
@@ -93,7 +102,7 @@ def _transposes() -> Iterable[Case]:
 SUITE = Suite(
     name="conv",
     title="Convolution, pooling and transposition",
-    cases=(rows.fma("float32"), *_windows(), *_layers(), *_pools(), *_transposes()),
+    cases=(rows.fma("float32"), *_windows(), *_gaussians(), *_layers(), *_pools(), *_transposes()),
     effort=Effort(rounds=5, seconds=0.01, budget=0.6),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.2),
 )
