@@ -12,7 +12,7 @@ FZ_INLINE void add_row(vec acc[ROWS][VECTORS], const char *x, const T *weights, 
     vec row[VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
-        row[v] = lanes == W ? vload(x + v * (ptrdiff_t)sizeof(vec)) : vload_part(x, lanes, 0);
+        row[v] = vkeep(lanes == W ? vload(x + v * (ptrdiff_t)sizeof(vec)) : vload_part(x, lanes, 0));
 #pragma GCC unroll 4
     for (int i = first; i < last; i++) {
         const vec weight = vsplat(weights[-i]);

@@ -201,6 +201,17 @@ FZ_INLINE vec vload(const void *p) {
     return v;
 }
 
+/* v, in a register: GCC would rather load a vector again for each of its uses, which costs twice where it lies across two
+   lines. */
+FZ_INLINE vec vkeep(vec v) {
+#if defined(__x86_64__)
+    __asm__("" : "+v"(v));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(v));
+#endif
+    return v;
+}
+
 FZ_INLINE void vstore(void *p, vec v) { memcpy(p, &v, sizeof v); }
 
 /* To an aligned p past the caches, which saves reading the lines that are overwritten; vfence() before
