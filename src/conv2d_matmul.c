@@ -97,7 +97,7 @@ static void close_gaps(const job *j, const chunk *c, char *sums) {
     }
 }
 
-/* In blocks of taps whose part of the panel stays in L1 for all pixels. */
+/* In blocks of taps whose part of the panel stays in L2 for all pixels: from there it comes as fast as it is used. */
 static void sum_chunk(const job *j, const chunk *c, const char *panel, const char *bias, char *sums) {
     for (ptrdiff_t t = 0; t < j->taps; t += j->tap_block)
         add_taps(j, c, t, fz__min(j->tap_block, j->taps - t), panel, t ? NULL : bias, sums);
@@ -204,7 +204,7 @@ static void count_items(job *j) {
 static void choose_items(job *j, int threads) {
     const fz__conv *conv = j->conv;
     const ptrdiff_t l2 = (ptrdiff_t)fz__cpu_caches()->l2, panels = fz__ceil_div(j->outputs, j->panel);
-    const ptrdiff_t near = (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (j->panel * conv->element);
+    const ptrdiff_t near = l2 / 2 / (j->panel * conv->element);
     j->tap_block = fz__ceil_div(j->taps, fz__ceil_div(j->taps, fz__max(1, near)));
     j->block = fz__max(1, fz__min(panels, MOST_PANELS_BYTES / (j->taps * j->panel * conv->element)));
     const ptrdiff_t chunks =

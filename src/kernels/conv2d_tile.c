@@ -42,7 +42,8 @@ FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2
 #pragma GCC unroll 2
     for (int g = 0; g < groups; g++) start_group(acc[g], first, out[g], vectors);
     const char *pixels[2] = {x[0], x[groups - 1]};
-    for (size_t p = 0; p < k; p++, panel += vectors * W) {
+    size_t p = 0;
+    do { /* not a loop that may do nothing: compilers keep its sums in memory, too */
         vec row[VECTORS];
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
@@ -51,7 +52,8 @@ FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2
         }
 #pragma GCC unroll 2
         for (int g = 0; g < groups; g++) add_group(acc[g], pixels[g] + offsets[p], row, vectors);
-    }
+        panel += vectors * W;
+    } while (++p < k);
 #pragma GCC unroll 2
     for (int g = 0; g < groups; g++) store_group(acc[g], out[g], vectors);
 }
