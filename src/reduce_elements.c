@@ -14,13 +14,19 @@ static void fill_neutral(const fz__reduction *r, ptrdiff_t n, const unsigned cha
         .n = (size_t)n, .rows = 1, .in = {neutral, splat, block}, .step = {1, 0, 1}, .out = block});
 }
 
-static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned char *out, char *block) {
+static inline __attribute__((always_inline)) ptrdiff_t leave_out_sized(ptrdiff_t n, const unsigned char *out,
+                                                                       char *block, ptrdiff_t size) {
     ptrdiff_t kept = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        memmove(block + kept * r->element, block + i * r->element, (size_t)r->element);
+        memmove(block + kept * size, block + i * size, (size_t)size);
         kept += !out[i];
     }
     return kept;
+}
+
+/* What is averaged has 4 or 8 bytes. */
+static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned char *out, char *block) {
+    return r->element == 4 ? leave_out_sized(n, out, block, 4) : leave_out_sized(n, out, block, 8);
 }
 
 /* Which are NaN. An integer block cannot tell: what was NaN is some number there. */
@@ -41,6 +47,7 @@ static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, fz__elements at, 
         r->where((size_t)n, at.where, step.where, counts, 1);
         for (ptrdiff_t i = 0; i < n; i++) out[i] |= !counts[i];
     }
+    if (!memchr(out, true, (size_t)n)) return n;
     if (r->compacts) return leave_out(r, n, out, block);
     fill_neutral(r, n, out, block);
     return n;
