@@ -56,31 +56,36 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
     return best[0];
 }
 
-/* Any NaN is NaN. */
-FZ_INLINE mask is_value(vec v, vec wanted) { return (v == wanted) | (visnan(v) & visnan(wanted)); }
+/* Any NaN is NaN: where that is looked for, its bits do not matter. */
+FZ_INLINE mask is_value(vec v, vec wanted, bool is_nan) { return is_nan ? visnan(v) : (mask)(v == wanted); }
 
-/* The place of the first of n elements that is `value`, which is there. */
-static size_t find_value(size_t n, const char *x, T value) {
-    const vec wanted = vsplat(value);
+/* The place of the first of n elements that is wanted, which is there. */
+FZ_INLINE size_t find_value(size_t n, const char *x, vec wanted, bool is_nan) {
     size_t i = 0;
-    for (; i + UNROLL * W <= n; i += UNROLL * W) {
-        mask any = is_value(vload(x + i * sizeof(T)), wanted);
+    for (; !is_nan && i + UNROLL * W <= n; i += UNROLL * W) {
+        mask any = is_value(vload(x + i * sizeof(T)), wanted, is_nan);
 #pragma GCC unroll 4
         for (size_t u = 1; u < UNROLL; u++)
-            any |= is_value(vload(x + i * sizeof(T) + u * sizeof(vec)), wanted);
+            any |= is_value(vload(x + i * sizeof(T) + u * sizeof(vec)), wanted, is_nan);
         if (vany(any)) break;
     }
     for (; i < n; i += W) {
-        const mask same = is_value(load_filled(x + i * sizeof(T), n - i), wanted);
+        const mask same = is_value(load_filled(x + i * sizeof(T), n - i), wanted, is_nan);
         if (vany(same)) return i + vfirst(same);
     }
     return 0;
 }
 
-static size_t find_place(size_t n, const char *x, const vec blocks[], T value) {
+FZ_INLINE size_t find_in_its_block(size_t n, const char *x, const vec blocks[], vec wanted, bool is_nan) {
     size_t at = 0;
-    while (!vany(is_value(*blocks, vsplat(value)))) blocks++, at += BLOCK;
-    return at + find_value(n - at < BLOCK ? n - at : BLOCK, x + at * sizeof(T), value);
+    while (!vany(is_value(*blocks, wanted, is_nan))) blocks++, at += BLOCK;
+    return at + find_value(n - at < BLOCK ? n - at : BLOCK, x + at * sizeof(T), wanted, is_nan);
+}
+
+static size_t find_place(size_t n, const char *x, const vec blocks[], T value) {
+    const vec wanted = vsplat(value);
+    return visnan(wanted)[0] ? find_in_its_block(n, x, blocks, wanted, true)
+                             : find_in_its_block(n, x, blocks, wanted, false);
 }
 
 /* Each block's extremes, and the row's. */
