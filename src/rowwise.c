@@ -122,8 +122,7 @@ static void sum_squares(fz__row_group *g, double scale) {
         return;
     }
     fz__row_group same = *g;
-    same.operands.y = g->operands.x;
-    same.operands.y_stride = g->operands.x_stride;
+    same.operands.y = NULL;
     read_rows(&same, &step, FZ_ROW_DOT);
     memcpy(g->results, same.results, (size_t)g->count * sizeof *g->results);
 }

@@ -281,7 +281,7 @@ typedef enum fz_row_pass {
     FZ_ROW_SIZE,    /* sum = the largest |x[i]|; NaN where there is one */
     FZ_ROW_SUM,     /* sum = sum of t[i] */
     FZ_ROW_SQUARES, /* sum = sum of t[i]^2; other = sum of t[i], with more roundings */
-    FZ_ROW_DOT,     /* sum = sum of x[i] * y[i] */
+    FZ_ROW_DOT,     /* sum = sum of x[i] * y[i]; of x[i]^2 where y is NULL */
     /* out[i] = e^(x[i] - shift); sum = their sum. Without out: sum = sum of those that x[i] != shift, other = how many
        others. */
     FZ_ROW_EXP,

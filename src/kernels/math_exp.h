@@ -35,21 +35,21 @@ FZ_INLINE exp_parts exp_split(vec x, vec low) {
 }
 
 /* x where e^x is neither 0 nor infinite, else a number near where it becomes so; NaN stays. */
-FZ_INLINE vec exp_clamp(vec x) {
-    return vsmaller(vsplat(FZ_PER_T(89, 710)), vlarger(vsplat(FZ_PER_T(-104.5, -746)), x));
-}
+FZ_INLINE vec exp_clamp_below(vec x) { return vlarger(vsplat(FZ_PER_T(-104.5, -746)), x); }
+FZ_INLINE vec exp_clamp(vec x) { return vsmaller(vsplat(FZ_PER_T(89, 710)), exp_clamp_below(x)); }
 
 /* e^(x + low) for |low| <= ulp(x): 0.6 ULP. */
-FZ_INLINE vec vexp_sum(vec x, vec low) {
-    const exp_parts e = exp_split(exp_clamp(x), low);
+FZ_INLINE vec vexp_sum_clamped(vec x, vec low) {
+    const exp_parts e = exp_split(x, low);
     const vec sum = 1 + e.r;
     return vscale(sum + (((1 - sum) + e.r) + e.tail), e.k);
 }
+FZ_INLINE vec vexp_sum(vec x, vec low) { return vexp_sum_clamped(exp_clamp(x), low); }
 
-/* e^x: 0.84 ULP; 0.51 by steps. Without them the last FMA, of 1 + r (1 + ...), leaves little but its own rounding. */
+/* e^x: 0.84 ULP; 0.51 by steps. Without them the last FMA, of 1 + r (1 + ...), leaves little but its own rounding. Of
+   what exp_clamp gives, or NaN. */
 #if EXP_STEPS > 1
-FZ_INLINE vec vexp(vec x) {
-    x = exp_clamp(x);
+FZ_INLINE vec vexp_clamped(vec x) {
     const T whole = FZ_WHOLE / EXP_STEPS;
     const vec shifted = vfma(x, vsplat(FZ_LOG2_E), vsplat(whole)), k = shifted - whole;
     const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), x)), z = r * r;
@@ -58,15 +58,15 @@ FZ_INLINE vec vexp(vec x) {
     return vscale(high + vfma(high, less_1, low), k);
 }
 #elif FZ_HAS_FMA
-FZ_INLINE vec vexp(vec x) {
-    x = exp_clamp(x);
+FZ_INLINE vec vexp_clamped(vec x) {
     const vec k = vfma(x, vsplat(FZ_LOG2_E), vsplat(FZ_WHOLE)) - FZ_WHOLE;
     const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), x)), one = vsplat(1);
     return vscale(vfma(r, vfma(r, vfma(r, exp_cubic(r), vsplat((T)0.5)), one), one), k);
 }
 #else
-FZ_INLINE vec vexp(vec x) { return vexp_sum(x, vsplat(0)); }
+FZ_INLINE vec vexp_clamped(vec x) { return vexp_sum_clamped(x, vsplat(0)); }
 #endif
+FZ_INLINE vec vexp(vec x) { return vexp_clamped(exp_clamp(x)); }
 
 /* e^x - 1 is 2^k times the result, for |x| as in exp_split: near 0, where k is 0, as exact as elsewhere. `low` is what
    the tail misses. */

@@ -22,8 +22,8 @@ typedef vec term_function(terms *t, vec sum, size_t at, size_t lanes);
 typedef struct sum_plan {
     term_function *term;
     size_t accumulators, links;
-    bool two;   /* the other one, too */
-    bool reads; /* x and y for the first time, perhaps: they are prefetched */
+    bool two;    /* the other one, too */
+    int streams; /* that are read for the first time, perhaps, and prefetched: x, y */
 } sum_plan;
 
 FZ_INLINE vec load(const char *p, size_t lanes, T fill) {
@@ -73,8 +73,8 @@ FZ_INLINE vec sum_block(sum_plan plan, terms *t, size_t at, size_t links) {
     for (size_t i = 0; i < links; i++, at += plan.accumulators * sizeof(vec)) {
 #pragma GCC unroll 8
         for (size_t u = 0; u < plan.accumulators; u++) {
-            if (plan.reads) prefetch(t->x + at, u);
-            if (plan.reads) prefetch(t->y + at, u);
+            if (plan.streams > 0) prefetch(t->x + at, u);
+            if (plan.streams > 1) prefetch(t->y + at, u);
             sum[u] = plan.term(t, sum[u], at + u * sizeof(vec), W);
         }
     }
@@ -102,24 +102,34 @@ FZ_INLINE vec sum_row(sum_plan plan, size_t n, terms *t) {
     return close_total(add_block(total, last));
 }
 
+FZ_INLINE vec join_rows(size_t rows, vec sums[]) {
+    return rows == 1 ? join_lanes(sums, 1, vadd) : join_lanes(sums, W, vadd);
+}
+
+/* Joins the lanes of the sums of one row, or of as many as a vector has lanes; others may be NULL. */
+static __attribute__((noinline)) void join_sums(size_t rows, vec sums[], vec others[],
+                                                fz_row_result results[]) {
+    T sum[W], other[W] = {0};
+    vstore(sum, join_rows(rows, sums));
+    if (others) vstore(other, join_rows(rows, others));
+    for (size_t i = 0; i < rows; i++) {
+        results[i].sum = sum[i];
+        results[i].other = other[i];
+    }
+}
+
 /* As many rows together as a vector has lanes, where there are that many. */
 FZ_INLINE void sum_rows(sum_plan plan, size_t count, size_t n, const fz_row_operands *o,
                         const fz_row_values values[], fz_row_result results[]) {
     vec sums[W], others[W];
-    T sum[W], other[W];
-    for (size_t row = 0; row < count;) {
-        const size_t rows = count - row < W ? 1 : W;
+    for (size_t row = 0, rows; row < count; row += rows) {
+        rows = count - row < W ? 1 : W;
         for (size_t i = 0; i < rows; i++) {
             terms t = make_terms(o, &values[row + i], row + i);
             sums[i] = sum_row(plan, n, &t);
             others[i] = t.other;
         }
-        vstore(sum, join_lanes(sums, (int)rows, vadd));
-        if (plan.two) vstore(other, join_lanes(others, (int)rows, vadd));
-        for (size_t i = 0; i < rows; i++, row++) {
-            results[row].sum = sum[i];
-            results[row].other = plan.two ? other[i] : 0;
-        }
+        join_sums(rows, sums, plan.two ? others : NULL, results + row);
     }
 }
 
@@ -142,53 +152,60 @@ FZ_INLINE vec add_square(terms *t, vec sum, size_t at, size_t lanes) {
     return vfma(v, v, sum);
 }
 
+FZ_INLINE vec add_own_product(terms *t, vec sum, size_t at, size_t lanes) {
+    const vec v = load(t->x + at, lanes, 0);
+    return vfma(v, v, sum);
+}
+
 FZ_INLINE vec add_product(terms *t, vec sum, size_t at, size_t lanes) {
     return vfma(load(t->x + at, lanes, 0), load(t->y + at, lanes, 0), sum);
 }
 
-/* e^(d + low) is e^d (1 + low), where low is what rounding took from the difference: 1.5 ULP in all. Long before d is
-   infinite, and low no number, the power is 0. */
-FZ_INLINE vec power_of_e(const terms *t, vec x) {
-    const vpair d = vsum(x, -t->shift);
-    const vec power = vexp(d.high), low = vselect(d.high > -1000, d.low, vsplat(0));
+/* e^(d + low) is e^d (1 + low), where low is what rounding took from the difference, which is not above 0: 1.5 ULP in
+   all. Long before d is infinite, and low no number, the power is 0. */
+FZ_INLINE vec power_of_e(vpair d) {
+    const vec power = vexp_clamped(exp_clamp_below(d.high)), low = vselect(d.high > -1000, d.low, vsplat(0));
     return vfma(power, low, power);
 }
 
 FZ_INLINE vec write_power(terms *t, vec sum, size_t at, size_t lanes) {
-    const vec power = power_of_e(t, load(t->x + at, lanes, -(T)INFINITY));
+    const vec power = power_of_e(vsum(load(t->x + at, lanes, -(T)INFINITY), -t->shift));
     store(t->out + at, power, lanes);
     return sum + power;
 }
 
 /* The largest elements' powers are counted, so that what the others add to 1 keeps its digits. */
 FZ_INLINE vec add_power(terms *t, vec sum, size_t at, size_t lanes) {
-    const vec x = load(t->x + at, lanes, -(T)INFINITY), power = power_of_e(t, x);
-    const mask is_largest = x - t->shift == 0; /* infinities are not */
-    t->other = t->other + vselect(is_largest, vsplat(1), vsplat(0));
-    return sum + vselect(is_largest, vsplat(0), power);
+    const vpair d = vsum(load(t->x + at, lanes, -(T)INFINITY), -t->shift);
+    const lane_set largest = vequal(d.high, vsplat(0)); /* infinities are not */
+    t->other = vadd_in(largest, t->other, vsplat(1));
+    return vadd_in((lane_set)~largest, sum, power_of_e(d));
 }
 
 static void sum(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                 fz_row_result results[]) {
-    sum_rows((sum_plan){add_centred, 8, 4, false, false}, count, n, o, values, results);
+    sum_rows((sum_plan){add_centred, 8, 4, false, 0}, count, n, o, values, results);
 }
 
 static void squares(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                     fz_row_result results[]) {
-    sum_rows((sum_plan){add_square, 8, 4, true, false}, count, n, o, values, results);
+    sum_rows((sum_plan){add_square, 8, 4, true, 0}, count, n, o, values, results);
 }
 
 static void dot(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                 fz_row_result results[]) {
-    sum_rows((sum_plan){add_product, 8, 16, false, true}, count, n, o, values, results);
+    if (o->y)
+        sum_rows((sum_plan){add_product, 8, 16, false, 2}, count, n, o, values, results);
+    else
+        sum_rows((sum_plan){add_own_product, 8, 16, false, 1}, count, n, o, values, results);
 }
 
 static void powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                    fz_row_result results[]) {
     if (o->out)
-        sum_rows((sum_plan){write_power, 2, 4, false, false}, count, n, o, values, results);
+        sum_rows((sum_plan){write_power, 2, 4, false, 0}, count, n, o, values, results);
     else
-        sum_rows((sum_plan){add_power, 2, 4, true, false}, count, n, o, values, results);
+        sum_rows((sum_plan){add_power, 2, 4, true, 0}, count, n, o, values, results);
 }
 
 /* ---- extremes -------------------------------------------------------------------------------------------- */

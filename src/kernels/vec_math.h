@@ -100,7 +100,7 @@ FZ_INLINE bool vall_less(vec x, vec y, vec z) { return !vany(~((x < y) & (z == z
 #endif
 
 /* A set of lanes, by which AVX-512 chooses in one instruction: those whose bits are not all 0. And a lane of a where
-   the set has it, else of b. */
+   the set has it, else of b; lanes that are equal; x + y there, else x (which is not -0). */
 #if defined(FZ_SIMD_avx512)
 FZ_INLINE lane_set vlanes(mask m) {
     return sizeof(T) == 4 ? (lane_set)_mm512_test_epi32_mask((__m512i)m, (__m512i)m)
@@ -109,9 +109,15 @@ FZ_INLINE lane_set vlanes(mask m) {
 FZ_INLINE vec vpick(lane_set set, vec a, vec b) {
     return (vec)FZ_X86(mask_blend)(set, (x86_vec)b, (x86_vec)a);
 }
+FZ_INLINE lane_set vequal(vec x, vec y) { return FZ_X86_SET(cmp)((x86_vec)x, (x86_vec)y, _CMP_EQ_OQ); }
+FZ_INLINE vec vadd_in(lane_set set, vec x, vec y) {
+    return (vec)FZ_X86(mask_add)((x86_vec)x, set, (x86_vec)x, (x86_vec)y);
+}
 #else
 typedef mask lane_set;
 FZ_INLINE lane_set vlanes(mask m) { return m != 0; }
+FZ_INLINE lane_set vequal(vec x, vec y) { return x == y; }
+FZ_INLINE vec vadd_in(lane_set set, vec x, vec y) { return x + vselect(set, y, vsplat(0)); }
 FZ_INLINE vec vpick(lane_set set, vec a, vec b) { return vselect(set, a, b); }
 #endif
 
