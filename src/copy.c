@@ -6,7 +6,8 @@
 
 enum {
     GRAIN = 16384, /* elements of a task that copies rows */
-    TILE = 64,     /* side of a transposed tile in elements: both sides fit the L1 cache */
+    TILE = 64,     /* least side of a transposed tile in elements */
+    ROW = 256, /* least bytes of its rows: whole lines, also where strides put them on few sets of a cache */
 };
 
 typedef struct job {
@@ -15,7 +16,7 @@ typedef struct job {
     fz_transpose_tile *transpose;
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
-    ptrdiff_t row_tiles, column_tiles;
+    ptrdiff_t side, row_tiles, column_tiles;
     ptrdiff_t element; /* bytes */
 } job;
 
@@ -30,17 +31,17 @@ static void copy_rows(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     fz__nest_walk(&j->nest, begin, end, copy_row, j);
 }
 
-/* Tiles are counted with the destination's fast axis first, then the plane's other, then the planes. */
+/* Tiles are counted with the source's fast axis first, then the plane's other, then the planes. */
 static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     const job *j = context;
     for (ptrdiff_t tile = begin; tile < end; tile++) {
-        const ptrdiff_t row = tile % j->row_tiles * TILE;
-        const ptrdiff_t column = tile / j->row_tiles % j->column_tiles * TILE;
+        const ptrdiff_t column = tile % j->column_tiles * j->side;
+        const ptrdiff_t row = tile / j->column_tiles % j->row_tiles * j->side;
         char *plane[FZ_MAX_OPERANDS];
         ptrdiff_t coordinates[FZ_MAX_NDIM];
         fz__nest_seek(&j->nest, tile / (j->row_tiles * j->column_tiles), coordinates, plane);
-        j->transpose((size_t)fz__min(TILE, j->rows - row), (size_t)fz__min(TILE, j->columns - column),
+        j->transpose((size_t)fz__min(j->side, j->rows - row), (size_t)fz__min(j->side, j->columns - column),
                      plane[0] + row * j->src_stride + column * j->element, j->src_stride,
                      plane[1] + column * j->dst_stride + row * j->element, j->dst_stride);
     }
@@ -60,8 +61,9 @@ static bool extract_plane(job *j) {
     j->columns = nest->shape[other];
     j->src_stride = nest->strides[0][inner];
     j->dst_stride = nest->strides[1][other];
-    j->row_tiles = fz__ceil_div(j->rows, TILE);
-    j->column_tiles = fz__ceil_div(j->columns, TILE);
+    j->side = fz__max(TILE, ROW / j->element);
+    j->row_tiles = fz__ceil_div(j->rows, j->side);
+    j->column_tiles = fz__ceil_div(j->columns, j->side);
     nest->ndim = inner;
     fz__nest_remove_axis(nest, other);
     return true;
@@ -86,7 +88,7 @@ static void copy(const fz_array *src, const fz_array *dst, int threads) {
     if (size == 0) return;
     if (src->dtype == dst->dtype && extract_plane(&j)) {
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
-        const ptrdiff_t grain = fz__max(1, GRAIN / (TILE * TILE));
+        const ptrdiff_t grain = fz__max(1, GRAIN / (j.side * j.side));
         fz__parallel_for((int)fz__min(threads, fz__participants(tiles, grain)), tiles, grain, copy_tiles, &j);
     } else {
         fz__parallel_for((int)fz__min(threads, fz__participants(size, GRAIN)), size, GRAIN, copy_rows, &j);

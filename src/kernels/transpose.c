@@ -1,10 +1,19 @@
 /* Transposes a tile in blocks of SIDE x SIDE in registers. */
 #include "vec.h"
 
+FZ_INLINE square_row load_row(const char *p) {
+    square_row row;
+    memcpy(&row, p, sizeof row);
+    return row;
+}
+
+/* Unrolled, or rows would go by way of the stack, where halves that were stored do not reach a load of the whole. */
 static void transpose_block(const char *src, ptrdiff_t src_stride, char *dst, ptrdiff_t dst_stride) {
     square_row rows[SIDE];
-    for (int i = 0; i < SIDE; i++) memcpy(&rows[i], src + i * src_stride, sizeof rows[i]);
+#pragma GCC unroll 16
+    for (int i = 0; i < SIDE; i++) rows[i] = load_row(src + i * src_stride);
     vtranspose_square(rows);
+#pragma GCC unroll 16
     for (int i = 0; i < SIDE; i++) memcpy(dst + i * dst_stride, &rows[i], sizeof rows[i]);
 }
 
