@@ -4,17 +4,11 @@
 
 enum {
     MOST_ROWS = 8,
-    STRIP = 4096,           /* sums that stay in L1 while rows of the matrix pass by */
-    MOST_STEPS = 2048,      /* of k at a time: that much of the vector stays in L1 */
+    STRIP = 2048,           /* sums, which stay in L1 while rows of the matrix pass by */
+    MOST_STEPS = 4096,      /* of k at a time: that much of the vector stays in L1 */
     PARALLEL_FROM = 200000, /* elements of the matrix below which waking a thread does not pay */
     ITEM = 64,              /* columns: an item of the loop that is split */
 };
-
-typedef struct job {
-    const fz__product *product;
-    char *sums; /* c's rows, or scratch */
-    ptrdiff_t row_stride;
-} job;
 
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
 
@@ -31,10 +25,7 @@ bool fz__is_vector_product(const fz__product *p) {
     return p->c.rows <= MOST_ROWS && p->b.column_stride == element && bytes > (ptrdiff_t)fz__cpu_caches()->l2;
 }
 
-void fz__vector_plan(fz__product *p) {
-    p->shared = p->through_scratch ? (size_t)(p->c.rows * p->c.columns * element_of(p)) : 0;
-    p->own = 0;
-}
+void fz__vector_plan(fz__product *p) { p->shared = p->own = 0; }
 
 int fz__vector_participants(const fz__product *p) {
     const double elements = (double)p->a.columns * (double)p->c.columns;
@@ -54,12 +45,12 @@ static const char *gather(const fz__product *p, ptrdiff_t at, ptrdiff_t k, ptrdi
 }
 
 /* Columns [j, j + n), for all of k, a part of it at a time. */
-static void multiply_strip(const job *t, ptrdiff_t j, ptrdiff_t n) {
-    const fz__product *p = t->product;
+static void multiply_strip(const fz__product *p, ptrdiff_t j, ptrdiff_t n) {
     const ptrdiff_t element = element_of(p), steps = MOST_STEPS / p->c.rows;
     const fz_matvec_kernels *kernels = p->kernels->matvec;
-    _Alignas(FZ_MAX_VECTOR_BYTES) char gathered[MOST_STEPS * sizeof(double)];
-    char *sums = t->sums + j * element;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char gathered[MOST_STEPS * sizeof(double)], scratch[STRIP * sizeof(double)];
+    char *sums = p->through_scratch ? scratch : p->c.data + j * element;
+    const ptrdiff_t row_stride = p->through_scratch ? n * element : p->c.row_stride;
     for (ptrdiff_t at = 0; at < p->a.columns; at += steps) {
         const ptrdiff_t k = fz__min(steps, p->a.columns - at);
         const char *b = p->b.data + at * p->b.row_stride + j * p->b.column_stride;
@@ -69,22 +60,27 @@ static void multiply_strip(const job *t, ptrdiff_t j, ptrdiff_t n) {
             kernels->columns((size_t)k, (size_t)n, x, b, p->b.column_stride, sums, at > 0);
         else
             kernels->rows((size_t)p->c.rows, (size_t)k, (size_t)n, x, x_stride, b, p->b.row_stride, sums,
-                          t->row_stride, at > 0);
+                          row_stride, at > 0);
     }
-    fz__finish_rows(p, 0, j, p->c.rows, n, sums, t->row_stride);
+    fz__finish_rows(p, 0, j, p->c.rows, n, sums, row_stride);
 }
 
 static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
-    const job *t = context;
-    const ptrdiff_t strip = STRIP / t->product->c.rows;
-    const ptrdiff_t last = fz__min(end * ITEM, t->product->c.columns);
-    for (ptrdiff_t j = begin * ITEM; j < last; j += strip) multiply_strip(t, j, fz__min(strip, last - j));
+    const fz__product *p = context;
+    const ptrdiff_t strip = STRIP / p->c.rows, last = fz__min(end * ITEM, p->c.columns);
+    for (ptrdiff_t j = begin * ITEM; j < last; j += strip) multiply_strip(p, j, fz__min(strip, last - j));
 }
 
-void fz__vector_run(const fz__product *p, char *scratch, int participants) {
-    job t = {.product = p, .sums = p->c.data, .row_stride = p->c.row_stride};
-    if (p->through_scratch) t.sums = scratch, t.row_stride = p->c.columns * element_of(p);
-    const ptrdiff_t items = fz__ceil_div(p->c.columns, ITEM);
-    fz__parallel_for(participants, items, fz__max(8, fz__ceil_div(items, 2 * participants)), multiply, &t);
+/* Each of several participants keeps its sums to itself until they are complete: what one writes again and again
+   beside the other's, prefetching takes away from both. */
+void fz__vector_run(const fz__product *product, int participants) {
+    fz__product p = *product;
+    const ptrdiff_t items = fz__ceil_div(p.c.columns, ITEM);
+    p.through_scratch |= participants > 1;
+    if (participants > 1)
+        fz__parallel_for(participants, items, fz__max(8, fz__ceil_div(items, 2 * participants)), multiply,
+                         &p);
+    else
+        multiply(&p, 0, items, 0);
 }

@@ -2,44 +2,64 @@
 #include "vec.h"
 
 enum {
-    LINES = 8, /* rows or columns of the matrix at a time: streams that the hardware prefetches */
+    LINES =
+        4, /* rows or columns of the matrix at a time. More streams than that reach memory no faster, but slower. */
+    CHAINS = 8,                      /* of sums of columns: as many as hide the latency of additions */
+    GROUP = FZ_VECTOR_REGISTERS / 8, /* rows of x whose factors for all lines lie in half of the registers */
 };
 
 /* ---- rows contiguous: c += x[p] * row p ------------------------------------------------------------------- */
 
-/* A vector's width of `lines` rows, for all of c's. lines is a constant wherever this is inlined. */
-FZ_INLINE void add_lines(int lines, size_t lanes, size_t m, const char *x, ptrdiff_t x_stride, const char *b,
+/* A vector's width of `rows` rows of c. rows and lines are constants wherever this is inlined. */
+FZ_INLINE void add_lines(int rows, int lines, size_t lanes, const vec factors[GROUP][LINES], const char *b,
                          ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
     const bool whole = lanes == W;
-    vec line[LINES];
-#pragma GCC unroll 8
-    for (int p = 0; p < lines; p++, b += row_stride) line[p] = whole ? vload(b) : vload_part(b, lanes, 0);
-    for (; m; m--, x += x_stride, c += c_stride) {
-        vec sum = !accumulate ? vsplat(0) : whole ? vload(c) : vload_part(c, lanes, 0);
-#pragma GCC unroll 8
-        for (int p = 0; p < lines; p++) sum += vsplat(load_one(x + p * sizeof(T))) * line[p];
+    vec sums[GROUP];
+    for (int i = 0; i < rows; i++)
+        sums[i] = !accumulate ? vsplat(0)
+                  : whole     ? vload(c + i * c_stride)
+                              : vload_part(c + i * c_stride, lanes, 0);
+#pragma GCC unroll 4
+    for (int p = 0; p < lines; p++, b += row_stride) {
+        const vec line = whole ? vload(b) : vload_part(b, lanes, 0);
+        for (int i = 0; i < rows; i++) sums[i] += factors[i][p] * line;
+    }
+    for (int i = 0; i < rows; i++) {
         if (whole)
-            vstore(c, sum);
+            vstore(c + i * c_stride, sums[i]);
         else
-            vstore_part(c, sum, lanes);
+            vstore_part(c + i * c_stride, sums[i], lanes);
     }
 }
 
-FZ_INLINE void add_rows(int lines, size_t m, size_t n, const char *x, ptrdiff_t x_stride, const char *b,
-                        ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+FZ_INLINE void add_group(int rows, int lines, size_t n, const char *x, ptrdiff_t x_stride, const char *b,
+                         ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    vec factors[GROUP][LINES];
+    for (int i = 0; i < rows; i++)
+        for (int p = 0; p < lines; p++)
+            factors[i][p] = vsplat(load_one(x + i * x_stride + p * (ptrdiff_t)sizeof(T)));
     size_t j = 0;
     for (; j + W <= n; j += W, b += sizeof(vec), c += sizeof(vec))
-        add_lines(lines, W, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
-    if (j < n) add_lines(lines, n - j, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
+        add_lines(rows, lines, W, factors, b, row_stride, c, c_stride, accumulate);
+    if (j < n) add_lines(rows, lines, n - j, factors, b, row_stride, c, c_stride, accumulate);
+}
+
+/* The first group of rows reads the lines, those that follow find them in the cache. */
+FZ_INLINE void add_rows(int group, int lines, size_t m, size_t n, const char *x, ptrdiff_t x_stride,
+                        const char *b, ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    for (; m >= (size_t)group; m -= (size_t)group, x += group * x_stride, c += group * c_stride)
+        add_group(group, lines, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+    for (; m; m--, x += x_stride, c += c_stride)
+        add_group(1, lines, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
 }
 
 static void rows(size_t m, size_t k, size_t n, const void *vx, ptrdiff_t x_stride, const void *vb,
                  ptrdiff_t row_stride, void *c, ptrdiff_t c_stride, bool accumulate) {
     const char *x = vx, *b = vb;
     for (; k >= LINES; k -= LINES, x += LINES * sizeof(T), b += LINES * row_stride, accumulate = true)
-        add_rows(LINES, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+        add_rows(GROUP, LINES, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
     for (; k; k--, x += sizeof(T), b += row_stride, accumulate = true)
-        add_rows(1, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+        add_rows(1, 1, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
 }
 
 /* ---- columns contiguous: c[j] = x . column j --------------------------------------------------------------- */
@@ -50,10 +70,10 @@ FZ_INLINE T add_up(vec v) {
     return sum;
 }
 
-/* Each of `lines` columns has `parts` chains of sums, so that few columns hide the latency of additions, too. */
+/* Each of `lines` columns has `parts` chains of sums. */
 FZ_INLINE void multiply_columns(int lines, int parts, size_t k, const char *x, const char *b,
                                 ptrdiff_t column_stride, char *c, bool accumulate) {
-    vec sums[LINES];
+    vec sums[CHAINS];
     for (int s = 0; s < lines * parts; s++) sums[s] = (vec){0};
     size_t p = 0;
     for (; p + (size_t)parts * W <= k; p += (size_t)parts * W) {
@@ -88,9 +108,9 @@ static void columns(size_t k, size_t n, const void *x, const void *vb, ptrdiff_t
     const char *b = vb;
     char *c = vc;
     for (; n >= LINES; n -= LINES, b += LINES * column_stride, c += LINES * sizeof(T))
-        multiply_columns(LINES, 1, k, x, b, column_stride, c, accumulate);
+        multiply_columns(LINES, CHAINS / LINES, k, x, b, column_stride, c, accumulate);
     for (; n; n--, b += column_stride, c += sizeof(T))
-        multiply_columns(1, LINES, k, x, b, column_stride, c, accumulate);
+        multiply_columns(1, CHAINS, k, x, b, column_stride, c, accumulate);
 }
 
 extern const fz_matvec_kernels FZ_KERNEL(matvec);
