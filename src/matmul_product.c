@@ -19,8 +19,9 @@ enum {
 typedef struct job {
     const fz__product *product;
     char *packed_b, *sums, *own;
-    ptrdiff_t tile_m, tile_n;
-    ptrdiff_t i, j, p, m, n, k; /* the block at hand */
+    ptrdiff_t tile_m, tile_n;   /* at most */
+    ptrdiff_t i, j, p, m, n, k; /* the block at hand, */
+    ptrdiff_t tile_rows;        /* and how many tiles lie one above the other in it */
 } job;
 
 static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div(n, multiple) * multiple; }
@@ -65,10 +66,16 @@ static fz_panels panels_of_b(const job *t, ptrdiff_t j) {
                        b->row_stride};
 }
 
-static void multiply_tile(const job *t, ptrdiff_t i, ptrdiff_t j, int participant) {
+/* Where a row of tiles begins: all are equally high, to one panel. */
+static ptrdiff_t first_row(const job *t, ptrdiff_t row) {
+    const ptrdiff_t mr = t->product->kernels->matmul->mr, panels = fz__ceil_div(t->m, mr);
+    return fz__min(row * panels / t->tile_rows * mr, t->m);
+}
+
+static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int participant) {
     const fz__product *product = t->product;
-    const ptrdiff_t m = fz__min(t->tile_m, t->m - i), n = fz__min(t->tile_n, t->n - j),
-                    element = element_of(product);
+    const ptrdiff_t i = first_row(t, row), j = column * t->tile_n, m = first_row(t, row + 1) - i,
+                    n = fz__min(t->tile_n, t->n - j), element = element_of(product);
     const fz_panels a = panels_of_a(t, i, m, participant), b = panels_of_b(t, j);
     const fz__matrix *c = &product->c;
     const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
@@ -84,7 +91,7 @@ static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
     const job *t = context;
     const ptrdiff_t columns = fz__ceil_div(t->n, t->tile_n);
     for (ptrdiff_t tile = begin; tile < end; tile++)
-        multiply_tile(t, tile / columns * t->tile_m, tile % columns * t->tile_n, participant);
+        multiply_tile(t, tile / columns, tile % columns, participant);
 }
 
 /* ---- blocks --------------------------------------------------------------------------------------------- */
@@ -140,7 +147,10 @@ static void run_block(job *t, int participants) {
     const fz__product *product = t->product;
     const ptrdiff_t panels = fz__ceil_div(t->n, product->kernels->matmul->nr);
     if (product->pack_b) fz__parallel_for(participants, panels, participants > 1 ? 4 : panels, pack_b, t);
-    const ptrdiff_t tiles = fz__ceil_div(t->m, t->tile_m) * fz__ceil_div(t->n, t->tile_n);
+    t->tile_rows = fz__ceil_div(t->m, t->tile_m);
+    if (t->tile_rows > participants)
+        t->tile_rows = round_up(t->tile_rows, participants); /* all end together */
+    const ptrdiff_t tiles = t->tile_rows * fz__ceil_div(t->n, t->tile_n);
     if (participants > 1)
         fz__parallel_for(participants, tiles, 1, multiply, t);
     else

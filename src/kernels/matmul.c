@@ -25,12 +25,13 @@ FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const 
                     ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate) {
     const ptrdiff_t a_line = pa->line, a_step = pa->step;
     vec acc[MR][NV];
+    char *to = c;
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++, to = vanew(to + row_stride)) {
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++) {
             acc[i][v] = (vec){0};
-            __builtin_prefetch(c + i * row_stride + v * (ptrdiff_t)sizeof(vec), 1);
+            __builtin_prefetch(to + v * (ptrdiff_t)sizeof(vec), 1);
         }
     }
     for (; k; k--, a += a_step, b += b_step) {
@@ -46,11 +47,10 @@ FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const 
         }
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++, c = vanew(c + row_stride)) {
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
-            store_sum(c + i * row_stride + v * (ptrdiff_t)sizeof(vec), acc[i][v], v < vectors - 1 ? W : lanes,
-                      accumulate);
+            store_sum(c + v * (ptrdiff_t)sizeof(vec), acc[i][v], v < vectors - 1 ? W : lanes, accumulate);
     }
 }
 
@@ -75,19 +75,30 @@ typedef void tile_function(size_t k, const fz_panels *pa, const char *a, const c
 FOR_EACH_HEIGHT(TILES)
 static tile_function *const tiles[MR][NV] = {FOR_EACH_HEIGHT(NAMES)};
 
+/* How many of the `n` columns that are left the next tiles have. A B in place is cut where one likes: four vectors are
+   two and two, as a single one has no more chains of sums than hide their latency, and loads twice as much for each. */
+FZ_INLINE size_t next_columns(size_t n, bool is_packed) {
+    if (!is_packed && n > NR && n <= NR + W) return 2 * W;
+    return n < NR ? n : NR;
+}
+
 /* A panel of B stays close while the panels of A pass by. */
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
                      ptrdiff_t row_stride, bool accumulate) {
+    const bool is_packed = b->panel != NR * sizeof(T); /* or of one step, which lies as it would in place */
     const char *b_panel = b->data;
-    for (size_t j = 0; j < n; j += NR, b_panel += b->panel) {
-        const size_t columns = n - j < NR ? n - j : NR, vectors = (columns + W - 1) / W;
-        const size_t lanes = columns - (vectors - 1) * W;
+    char *at_column = c;
+    for (size_t columns; n; n -= columns) {
+        columns = next_columns(n, is_packed);
+        const size_t vectors = (columns + W - 1) / W, lanes = columns - (vectors - 1) * W;
         const char *a_panel = a->data;
-        char *at = (char *)c + j * sizeof(T);
+        char *at = at_column;
         for (size_t i = 0; i < m; i += MR, a_panel += a->panel, at += MR * row_stride) {
             const size_t rows = m - i < MR ? m - i : MR;
             tiles[rows - 1][vectors - 1](k, a, a_panel, b_panel, b->step, at, row_stride, lanes, accumulate);
         }
+        at_column += columns * sizeof(T);
+        b_panel += is_packed ? b->panel : (ptrdiff_t)(columns * sizeof(T));
     }
 }
 

@@ -230,6 +230,13 @@ FZ_INLINE void vstream(void *p, vec v) { vstore(p, v); }
 FZ_INLINE void vfence(void) {}
 #endif
 
+/* p, of which the compiler knows nothing: addresses are then made anew where they are used, and fill no registers from
+   an earlier use on. */
+FZ_INLINE char *vanew(char *p) {
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 FZ_INLINE T load_one(const void *p) {
     T value;
     memcpy(&value, p, sizeof value);

@@ -75,6 +75,7 @@ def test_sides_around_the_tiles(dtype, side):
         (5, 20_000, 5),
         (2000, 3, 400),
         (3, 385, 5000),
+        (6, 1023, 1111),
         (513, 257, 511),
     ],
 )
@@ -316,6 +317,8 @@ def test_out_over_an_input(dtype, m, k, n):
         (20, 60_000, 30),
         (2000, 50, 7),
         (7, 50, 2000),
+        (6, 1023, 1111),
+        (530, 300, 330),
         (300, 700, 1),
     ],
 )
@@ -327,7 +330,7 @@ def test_bits_do_not_depend_on_threads(m, k, n):
         stack = np.stack([a[:, :50]] * 9), b[:50]
         results = set()
         try:
-            for threads in (1, 2, 5):
+            for threads in (1, 2, 3, 7):
                 forzium.set_num_threads(threads)
                 results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(*stack).tobytes()))
         finally:
