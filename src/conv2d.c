@@ -29,6 +29,12 @@ static fz__image as_image(const fz_array *a, int spatial, bool channels_last) {
 
 static const fz_conv2d_options defaults = FZ_CONV2D_DEFAULTS;
 
+/* For messages. */
+static const char *x_shape(request *r) { return fz__format_shape(&r->x_text, r->x->ndim, r->x->shape); }
+static const char *weight_shape(request *r) {
+    return fz__format_shape(&r->weight_text, r->weight->ndim, r->weight->shape);
+}
+
 static fz_status begin(request *r, const char *operation, int spatial, const fz_array *x,
                        const fz_array *weight, const fz_array *bias, const fz_conv2d_options *options) {
     *r = (request){operation, spatial, x, weight, bias, options ? options : &defaults, {""}, {""}};
@@ -37,14 +43,11 @@ static fz_status begin(request *r, const char *operation, int spatial, const fz_
     if (!status) status = fz__check_array(operation, "weight", weight);
     if (!status && bias) status = fz__check_array(operation, "bias", bias);
     if (status) return status;
-    fz__format_shape(&r->x_text, x->ndim, x->shape);
-    fz__format_shape(&r->weight_text, weight->ndim, weight->shape);
     if (x->ndim != weight->ndim || (x->ndim != spatial && x->ndim != spatial + 2))
         return fz__fail(FZ_ERROR_SHAPE, "%s: x is %s and weight is %s; both must have %d axes, or both %d",
-                        operation, r->x_text.text, r->weight_text.text, spatial, spatial + 2);
+                        operation, x_shape(r), weight_shape(r), spatial, spatial + 2);
     if (fz__array_size(weight) == 0)
-        return fz__fail(FZ_ERROR_SHAPE, "%s: weight is %s; it must not be empty", operation,
-                        r->weight_text.text);
+        return fz__fail(FZ_ERROR_SHAPE, "%s: weight is %s; it must not be empty", operation, weight_shape(r));
     return FZ_OK;
 }
 
@@ -73,30 +76,30 @@ static fz_status check_numbers(const request *r) {
     return FZ_OK;
 }
 
-static fz_status check_channels(const request *r, const fz__image *x, const fz__image *weight) {
+static fz_status check_channels(request *r, const fz__image *x, const fz__image *weight) {
     const ptrdiff_t groups = r->options->groups;
     if (groups < 1 || x->shape[1] % groups || weight->shape[0] % groups)
         return fz__fail(
             FZ_ERROR_SHAPE,
             "%s: groups is %td, x has %td channels and weight is %s; groups must divide x's channels "
             "and weight's first axis",
-            r->operation, groups, x->shape[1], r->weight_text.text);
+            r->operation, groups, x->shape[1], weight_shape(r));
     if (weight->shape[1] != x->shape[1] / groups)
         return fz__fail(
             FZ_ERROR_SHAPE,
             "%s: x is %s and weight is %s; weight's second axis must be x's channels by groups (%td)",
-            r->operation, r->x_text.text, r->weight_text.text, x->shape[1] / groups);
+            r->operation, x_shape(r), weight_shape(r), x->shape[1] / groups);
     if (r->bias && (r->bias->ndim != 1 || r->bias->shape[0] != weight->shape[0])) {
         fz__shape_text text;
         return fz__fail(FZ_ERROR_SHAPE, "%s: bias is %s and weight is %s; bias must be (%td,)", r->operation,
-                        fz__format_shape(&text, r->bias->ndim, r->bias->shape), r->weight_text.text,
+                        fz__format_shape(&text, r->bias->ndim, r->bias->shape), weight_shape(r),
                         weight->shape[0]);
     }
     return FZ_OK;
 }
 
 /* Of one axis: the window with its gaps, the padding before x, and how many outputs there are. */
-static fz_status count_outputs(const request *r, int d, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *before,
+static fz_status count_outputs(request *r, int d, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *before,
                                ptrdiff_t *outputs) {
     const fz_conv2d_options *o = r->options;
     ptrdiff_t span, padded = n, after = o->padding[d][1];
@@ -111,7 +114,7 @@ static fz_status count_outputs(const request *r, int d, ptrdiff_t n, ptrdiff_t k
     if (!fits || n == 0 || span >= padded)
         return fz__fail(FZ_ERROR_SHAPE,
                         "%s: weight is %s and x is %s; the window must not be larger than the padded x",
-                        r->operation, r->weight_text.text, r->x_text.text);
+                        r->operation, weight_shape(r), x_shape(r));
     *outputs = (padded - span - 1) / o->stride[d] + 1;
     return FZ_OK;
 }

@@ -23,22 +23,23 @@ static bool contains(const fz_array *a, const fz_array *b) {
     return a->shape[0] >= b->shape[0] && a->shape[1] >= b->shape[1];
 }
 
+static fz_status fail_shapes(const char *name, const fz_array *in1, const fz_array *in2, const char *wanted) {
+    fz__shape_text t1, t2;
+    return fz__fail(FZ_ERROR_SHAPE, "%s: in1 is %s and in2 is %s; %s", name,
+                    fz__format_shape(&t1, in1->ndim, in1->shape),
+                    fz__format_shape(&t2, in2->ndim, in2->shape), wanted);
+}
+
 fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode mode, int flip,
                               fz_dtype *dtype, ptrdiff_t shape[2]) {
     const char *name = name_of(flip);
     fz_status status = fz__check_array(name, "in1", in1);
     if (!status) status = fz__check_array(name, "in2", in2);
     if (status) return status;
-    fz__shape_text t1, t2;
-    fz__format_shape(&t1, in1->ndim, in1->shape);
-    fz__format_shape(&t2, in2->ndim, in2->shape);
     if (in1->ndim != 2 || in2->ndim != 2 || fz__array_size(in1) == 0 || fz__array_size(in2) == 0)
-        return fz__fail(FZ_ERROR_SHAPE, "%s: in1 is %s and in2 is %s; each must have 2 axes and not be empty",
-                        name, t1.text, t2.text);
+        return fail_shapes(name, in1, in2, "each must have 2 axes and not be empty");
     if (mode == FZ_MODE_VALID && !contains(in1, in2) && !contains(in2, in1))
-        return fz__fail(FZ_ERROR_SHAPE,
-                        "%s: in1 is %s and in2 is %s; for mode \"valid\" one must contain the other", name,
-                        t1.text, t2.text);
+        return fail_shapes(name, in1, in2, "for mode \"valid\" one must contain the other");
     for (int d = 0; d < 2; d++) {
         const ptrdiff_t n = fz__max(in1->shape[d], in2->shape[d]), k = fz__min(in1->shape[d], in2->shape[d]);
         shape[d] = mode == FZ_MODE_FULL ? n + k - 1 : mode == FZ_MODE_VALID ? n - k + 1 : in1->shape[d];

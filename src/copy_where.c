@@ -94,9 +94,10 @@ static void copy_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
 
 static void copy_chosen(const fz_array *const arrays[]) {
     const fz_array *x = arrays[NEST_X], *out = arrays[NEST_OUT];
-    job j = {.convert = fz__kernels(out->dtype)->elementwise->cast_from[x->dtype],
-             .read_mask = fz__kernels(FZ_BOOL)->elementwise->cast_from[FZ_BOOL],
-             .size = fz_dtype_size(out->dtype)};
+    job j; /* its nest is large, and most of it never there */
+    j.convert = fz__kernels(out->dtype)->elementwise->cast_from[x->dtype];
+    j.read_mask = fz__kernels(FZ_BOOL)->elementwise->cast_from[FZ_BOOL];
+    j.size = fz_dtype_size(out->dtype);
     fz__nest_init(&j.nest, "copy", NEST_OPERANDS, arrays);
     const ptrdiff_t size = j.nest.size;
     if (size) fz__parallel_for(fz__participants(size, GRAIN), size, GRAIN, copy_range, &j);

@@ -8,13 +8,14 @@ static fz_status check_layer(const fz_array *x, const fz_array *weight, const fz
     if (!status && bias) status = fz__check_array("linear", "bias", bias);
     fz__shape_text tx, tw, tb;
     if (status) return status;
-    fz__format_shape(&tw, weight->ndim, weight->shape);
     if (weight->ndim != 2)
-        return fz__fail(FZ_ERROR_SHAPE, "linear: weight is %s; (out, in) would do", tw.text);
+        return fz__fail(FZ_ERROR_SHAPE, "linear: weight is %s; (out, in) would do",
+                        fz__format_shape(&tw, weight->ndim, weight->shape));
     const ptrdiff_t features = weight->shape[is_packed], inputs = weight->shape[!is_packed];
     if (x->ndim == 0 || x->shape[x->ndim - 1] != inputs)
         return fz__fail(FZ_ERROR_SHAPE, "linear: x is %s and weight is %s%s; x's last axis must be %td long",
-                        fz__format_shape(&tx, x->ndim, x->shape), tw.text, is_packed ? ", packed" : "",
+                        fz__format_shape(&tx, x->ndim, x->shape),
+                        fz__format_shape(&tw, weight->ndim, weight->shape), is_packed ? ", packed" : "",
                         inputs);
     if (bias && (bias->ndim != 1 || bias->shape[0] != features))
         return fz__fail(FZ_ERROR_SHAPE, "linear: bias is %s; (%td,) would do",
