@@ -117,7 +117,8 @@ FZ_API void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, in
    for the inputs' (where()'s first input is a condition and has no say in it), and converted to out's as
    fz_copy does; int64 and uint64 compare as the integers that they are. out may be an input, or overlap inputs
    in any way: the result is the one that copies of the inputs would give. IEEE 754 throughout: NaN, infinities,
-   signed zeros and subnormals as NumPy. Integers wrap. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out overlaps itself), FZ_ERROR_MEMORY. */
+   signed zeros and subnormals as NumPy. Integers wrap. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out
+   overlaps itself), FZ_ERROR_MEMORY. */
 typedef enum fz_op {
 #define FZ_UNARY(name, ...) FZ_OP_##name,
 #define FZ_BINARY(name, ...) FZ_OP_##name,
