@@ -18,7 +18,8 @@
 enum {
     TOLERANCE = 8,
     WHOLE_BITS = 24, /* of weights by a power of two, to be taken for whole numbers */
-    LEAST_TAPS = 12, /* 3 x 3 is no slower as it is, and would not have room for TOLERANCE */
+    LEAST_TAPS =
+        25, /* smaller windows are no slower as they are, as measured, and have less room for TOLERANCE */
 };
 
 /* ---- a column and a row ------------------------------------------------------------------------------------------ */
@@ -84,7 +85,7 @@ static bool pays(const fz__conv *conv) {
     const ptrdiff_t h = conv->weight.shape[2], w = conv->weight.shape[3];
     return conv->weight.shape[1] == 1 && conv->stride[0] == 1 && conv->stride[1] == 1 && h >= 3 && w >= 3 &&
            h * w >= LEAST_TAPS && (w - 1) * (conv->dilation[1] - 1) <= fz__min(conv->out.shape[3], 256) &&
-           !fz__conv_prefers_fft(conv, 0.2 * (double)h + 0.5 * (double)w);
+           !fz__conv_prefers_fft(conv, 0.25 * (double)h + 0.6 * (double)w);
 }
 
 fz_status fz__factors_create(fz__factors *factors, const fz__conv *conv) {
