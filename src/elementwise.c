@@ -20,6 +20,7 @@ typedef struct job {
     bool in_blocks;                  /* some operand must be copied through a block buffer */
     ptrdiff_t together;              /* rows that the loop gets at once, at most; 0: there are no planes */
     bool joins;                      /* it gets them as one */
+    ptrdiff_t unit;                  /* elements that tasks are made of: a row, or 1 */
     bool streams; /* the operands exceed the caches, so that nothing stays in them anyway */
 } job;
 
@@ -144,6 +145,8 @@ static void run_planes(const job *j, ptrdiff_t begin, ptrdiff_t end) {
 static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     job *j = context;
+    begin *= j->unit;
+    end *= j->unit;
     if (j->together) {
         const ptrdiff_t n = j->nest.shape[j->nest.ndim - 1];
         const ptrdiff_t first = fz__min(end, fz__ceil_div(begin, n) * n), last = fz__max(first, end / n * n);
@@ -154,7 +157,7 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     fz__nest_walk(&j->nest, begin, end, run_row, j);
 }
 
-/* Rows are joined to long ones where several fit a tile, and each operand has them without a gap or the same one again
+/* Short rows are joined to long ones that fit a tile, where each operand has them without a gap or the same one again
    and again. */
 static void plan_planes(job *j) {
     const int inner = j->nest.ndim - 1;
@@ -162,7 +165,7 @@ static void plan_planes(job *j) {
     if (inner < 1 || j->in_blocks) return;
     const ptrdiff_t n = j->nest.shape[inner];
     j->together = TILE / sizeof(double);
-    j->joins = 2 * n <= j->together;
+    j->joins = 4 * n <= j->together;
     for (int k = 0; k < j->nest.operands; k++) {
         const ptrdiff_t step = j->nest.strides[k][inner], down = j->nest.strides[k][inner - 1];
         j->joins &= down == 0 || (step && down == n * step);
@@ -170,9 +173,14 @@ static void plan_planes(job *j) {
     if (j->joins) j->together /= n;
 }
 
+/* Tasks are whole rows, as long as those are short: parts of rows are run one by one, which takes longer than all the
+   rows between them. */
 static void run_nest(job *j) {
     const fz__split split = fz__split_elements(j->nest.size);
-    fz__parallel_for(split.participants, j->nest.size, split.grain, run_range, j);
+    const ptrdiff_t n = j->together ? j->nest.shape[j->nest.ndim - 1] : 1;
+    j->unit = n <= split.grain ? n : 1;
+    fz__parallel_for(split.participants, j->nest.size / j->unit, fz__ceil_div(split.grain, j->unit),
+                     run_range, j);
 }
 
 /* Whether out is best written past the caches: then its lines need not be read before they are overwritten. Where out
