@@ -63,8 +63,9 @@ FZ_INLINE doubles log2_of(doubles a) {
     const doubles m = dsignificand(a, &k);
     const doubles_mask j = (doubles_mask)m >> 48;
     const doubles r = dfma(m, dlookup(POWER_RECIPROCALS, j), dsplat(-1));
-    doubles slope = dsplat(c[6]);
-    for (int i = 5; i >= 0; i--) slope = dfma(slope, r, dsplat(c[i]));
+    const doubles square = r * r, first = dfma(r, dsplat(c[1]), dsplat(c[0]));
+    const doubles second = dfma(r, dsplat(c[3]), dsplat(c[2])), third = dfma(r, dsplat(c[5]), dsplat(c[4]));
+    const doubles slope = dfma(square, dfma(square, dfma(square, dsplat(c[6]), third), second), first);
     return dfma(slope, r, k + dlookup(POWER_VALUES, j));
 }
 
@@ -72,8 +73,8 @@ FZ_INLINE doubles log2_of(doubles a) {
 FZ_INLINE doubles exp2_of(doubles x) {
     static const double c[] = {0x1.62e42fece88c7p-1, 0x1.ebff917bc9a6bp-3, 0x1.c6b3f746e5f67p-5};
     const double whole = 0x1.8p48; /* whose last bit is 1/16 */
-    const doubles within = dclamp(x, 200), near = within + whole, k = near - whole, f = within - k;
-    const doubles root = dlookup(DOUBLE_ROOTS, (doubles_mask)near);
+    const doubles k = dnearest_16th(x), f = x - k;
+    const doubles root = dlookup(DOUBLE_ROOTS, (doubles_mask)(k + whole));
     const doubles slope = dfma(dfma(f, dsplat(c[2]), dsplat(c[1])), f, dsplat(c[0]));
     return dscale_floor(dfma(root * f, slope, root), k);
 }
@@ -230,8 +231,7 @@ static __attribute__((noinline, cold, unused)) vec power_of_any(vec x, vec y, ve
 /* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
 FZ_INLINE vec vpower(vec x, vec y) {
     const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
-    const mask usual = (x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest);
-    const bool special = vany(~usual);
+    const bool special = vany_special_power(x, y, largest);
     vec a = x, exponent = y;
     if (special) {
         a = vabsolute(x);

@@ -270,6 +270,19 @@ FZ_INLINE vec varccosh_special(vec more, vec result) {
 }
 #endif
 
+/* Is any lane of x no finite number above 0, or y's so large that powers of x need no computing? AVX-512 tells kinds of
+   numbers apart at once: all but subnormal ones, and those that are not finite. */
+#if defined(FZ_SIMD_avx512)
+FZ_INLINE bool vany_special_power(vec x, vec y, vec largest) {
+    (void)largest;
+    return (FZ_X86_SET(fpclass)((x86_vec)x, 0xdf) | FZ_X86_SET(fpclass)((x86_vec)y, 0x99)) != 0;
+}
+#else
+FZ_INLINE bool vany_special_power(vec x, vec y, vec largest) {
+    return vany(~((x > 0) & (x < vsplat((T)INFINITY)) & (vabsolute(y) <= largest)));
+}
+#endif
+
 /* Half a vector's lanes in double: what float32 computes so where half the lanes with twice the digits are fewer
    instructions. */
 #if defined(FZ_SIMD_avx512) && defined(FZ_T_float32)
@@ -288,9 +301,8 @@ FZ_INLINE doubles dfma(doubles a, doubles b, doubles c) {
 FZ_INLINE doubles dlookup(const double table[16], doubles_mask j) {
     return (doubles)_mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)j, _mm512_loadu_pd(table + 8));
 }
-FZ_INLINE doubles dclamp(doubles x, double limit) {
-    const __m512d above = _mm512_max_pd((__m512d)dsplat(-limit), (__m512d)x);
-    return (doubles)_mm512_min_pd((__m512d)dsplat(limit), above);
+FZ_INLINE doubles dnearest_16th(doubles x) {
+    return (doubles)_mm512_roundscale_pd((__m512d)x, 4 << 4 | _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 FZ_INLINE doubles dscale_floor(doubles x, doubles k) {
     return (doubles)_mm512_scalef_pd((__m512d)x, (__m512d)k);
