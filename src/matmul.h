@@ -42,6 +42,7 @@ typedef struct fz__product {
     bool is_vector;       /* c has one row, and b rows or columns without gaps */
     bool is_in_place;     /* nothing is packed, and k is one block's */
     bool pack_a, pack_b;  /* else read in place */
+    bool is_wide;         /* few rows: participants share columns, and each packs its part of B */
     bool through_scratch; /* c is of another dtype, or has no contiguous rows */
     ptrdiff_t mc, nc, kc; /* of a block */
     size_t packed_bytes;  /* of B's block */

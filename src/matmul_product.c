@@ -10,7 +10,9 @@ enum {
     SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
     LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
     MOST_STEPS = 1024,         /* and at most */
-    LEAST_PANELS = 4,          /* of A's in a tile */
+    LEAST_PANELS = 4,          /* of A's in a tile, */
+    WIDE_PANELS = 8,           /* and of B's in a block that one participant packs for itself, */
+    WIDE_BLOCKS = 8,           /* where there are so many: enough to share out evenly */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
     TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
@@ -157,23 +159,41 @@ static void run_block(job *t, int participants) {
         multiply(t, 0, tiles, 0);
 }
 
+/* All blocks of c's columns from j on. */
+static void run_columns(job *t, ptrdiff_t j, int participants) {
+    const fz__product *product = t->product;
+    const ptrdiff_t m = product->c.rows, k = product->a.columns;
+    t->j = j;
+    t->n = fz__min(product->nc, product->c.columns - j);
+    for (t->i = 0; t->i < m; t->i += product->mc) {
+        t->m = fz__min(product->mc, m - t->i);
+        t->p = 0;
+        do { /* once where k is 0 */
+            t->k = fz__min(product->kc, k - t->p);
+            run_block(t, participants);
+        } while ((t->p += product->kc) < k);
+    }
+}
+
+/* Items are blocks of columns: a participant packs B for itself, and finds it in its own cache. */
+static void run_apart(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    job t = *(const job *)context;
+    const fz__product *product = t.product;
+    t.packed_b = t.own + (size_t)participant * product->own;
+    t.own = t.packed_b + product->packed_bytes;
+    for (; begin < end; begin++) run_columns(&t, begin * product->nc, 1);
+}
+
 static void run_blocks(const fz__product *product, char *scratch, int participants) {
-    const ptrdiff_t m = product->c.rows, n = product->c.columns, k = product->a.columns;
+    const ptrdiff_t n = product->c.columns;
     job t = {.product = product, .packed_b = scratch};
     t.sums = scratch + (product->pack_b ? product->packed_bytes : 0);
     t.own = scratch + product->shared;
-    split_tiles(&t, participants);
-    for (t.j = 0; t.j < n; t.j += product->nc) {
-        for (t.i = 0; t.i < m; t.i += product->mc) {
-            t.m = fz__min(product->mc, m - t.i);
-            t.n = fz__min(product->nc, n - t.j);
-            t.p = 0;
-            do { /* once where k is 0 */
-                t.k = fz__min(product->kc, k - t.p);
-                run_block(&t, participants);
-            } while ((t.p += product->kc) < k);
-        }
-    }
+    split_tiles(&t, product->is_wide ? 1 : participants);
+    if (product->is_wide)
+        fz__parallel_for(participants, fz__ceil_div(n, product->nc), 1, run_apart, &t);
+    else
+        for (ptrdiff_t j = 0; j < n; j += product->nc) run_columns(&t, j, participants);
 }
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
@@ -194,7 +214,18 @@ static bool must_pack_b(const fz__product *p) {
 
 static bool must_pack_a(const fz__product *p) {
     const ptrdiff_t nr = p->kernels->matmul->nr;
-    return !fz__is_direct(p, &p->a) || p->c.columns > 16 * nr;
+    return !fz__is_direct(p, &p->a) || (!p->is_wide && p->c.columns > 16 * nr);
+}
+
+/* Columns of a block of B that lies packed in L2 beside an A of few rows. */
+static ptrdiff_t wide_block(const fz__product *p) {
+    const ptrdiff_t most = (ptrdiff_t)fz__cpu_caches()->l2 * 2 / 5 / (p->kc * element_of(p));
+    return fz__min(most, WIDE_PANELS * p->kernels->matmul->nr);
+}
+
+static bool is_wide(const fz__product *p) {
+    return p->pack_b && !p->through_scratch && p->c.rows <= most_rows(p->compute, p->kc) &&
+           p->c.columns >= WIDE_BLOCKS * wide_block(p);
 }
 
 static void plan_blocks(fz__product *p) {
@@ -202,10 +233,12 @@ static void plan_blocks(fz__product *p) {
     const ptrdiff_t m = p->c.rows, n = p->c.columns;
     p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, p->a.columns);
     p->pack_b = must_pack_b(p);
+    p->is_wide = is_wide(p);
     p->pack_a = must_pack_a(p);
     p->is_in_place = !p->packed && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
     p->nc = even_part(n, p->pack_b ? PACKED_BYTES / (p->kc * element) : n, nr);
     p->mc = round_up(m, mr);
+    if (p->is_wide) p->nc = even_part(n, wide_block(p), nr);
     if (p->through_scratch) {
         p->nc = fz__min(p->nc, even_part(n, SUMS_BYTES / (64 * element), nr));
         p->mc = even_part(m, SUMS_BYTES / (p->nc * element), mr);
@@ -213,7 +246,8 @@ static void plan_blocks(fz__product *p) {
     p->packed_bytes = p->pack_b ? (size_t)round_up(p->nc * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
     p->shared = p->packed_bytes;
     if (p->through_scratch) p->shared += (size_t)round_up(p->mc * p->nc * element, FZ_MAX_VECTOR_BYTES);
-    p->own = p->pack_a ? (size_t)round_up(rows_of_tile(p) * p->kc * element, FZ_CACHE_LINE) : 0;
+    p->own = p->pack_a ? (size_t)round_up(rows_of_tile(p) * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
+    if (p->is_wide) p->own += p->shared, p->shared = 0;
 }
 
 static void transpose_matrix(fz__matrix *x) {
