@@ -33,40 +33,50 @@ static void shift_by_largest(fz__row_group *g, fz__row_step *step) {
     for (int i = 0; i < g->count; i++) step->values[i] = shifted_by(g->results[i].sum);
 }
 
+/* What a pass has written is what the next one reads. */
+static void read_what_was_written(fz__row_group *g) {
+    g->operands.x = g->operands.out;
+    g->operands.x_stride = g->operands.out_stride;
+}
+
 /* e^(x - max) is written once and scaled where it lies; where it would not keep its precision there, it is computed
    again. */
 static void compute_softmax(fz__row_group *g) {
     fz__row_step steps[2];
     shift_by_largest(g, &steps[0]);
+    steps[0].pass = g->whole ? FZ_ROW_EXP : FZ_ROW_COUNTED_EXP;
+    fz__row_run(g, 1, steps, g->whole);
     steps[0].pass = FZ_ROW_EXP;
     steps[1].pass = FZ_ROW_AFFINE;
-    fz__row_run(g, 1, steps, g->whole);
     for (int i = 0; i < g->count; i++)
         steps[1].values[i] = affine_values(1, 0, 1 / (g->results[i].other + g->results[i].sum), 0);
     if (!g->whole) {
         fz__row_run(g, 2, steps, true);
         return;
     }
-    g->operands.x = g->operands.out;
-    g->operands.x_stride = g->operands.out_stride;
+    read_what_was_written(g);
     fz__row_run(g, 1, &steps[1], true);
 }
 
 /* logs[i] = log(sum of e^(x - max)): the largest elements' own terms, which are 1, are not rounded into the sum. */
-static void log_of_sums(fz__row_group *g, fz__row_step *step, double logs[]) {
-    read_rows(g, step, FZ_ROW_EXP);
+static void log_of_sums(fz__row_group *g, fz__row_step *step, bool write, double logs[]) {
+    step->pass = FZ_ROW_COUNTED_EXP;
+    fz__row_run(g, 1, step, write);
     for (int i = 0; i < g->count; i++) logs[i] = (g->results[i].other - 1) + g->results[i].sum;
     const fz_elementwise_kernels *kernels = fz__kernels(FZ_FLOAT64)->elementwise;
     kernels->loops[FZ_OP_log1p](
         &(fz_plane){.n = (size_t)g->count, .rows = 1, .in = {logs}, .step = {1}, .out = logs});
 }
 
+/* x - max is written where the output keeps its precision. */
 static void compute_log_softmax(fz__row_group *g) {
     fz__row_step step;
     double logs[FZ_ROW_GROUP];
     shift_by_largest(g, &step);
-    log_of_sums(g, &step, logs);
-    for (int i = 0; i < g->count; i++) step.values[i].added = -logs[i];
+    log_of_sums(g, &step, g->whole, logs);
+    for (int i = 0; i < g->count; i++)
+        step.values[i] = affine_values(1, g->whole ? 0 : step.values[i].shift, 1, -logs[i]);
+    if (g->whole) read_what_was_written(g);
     write_rows(g, &step);
 }
 
@@ -74,7 +84,7 @@ static void compute_logsumexp(fz__row_group *g) {
     fz__row_step step;
     double logs[FZ_ROW_GROUP];
     shift_by_largest(g, &step);
-    log_of_sums(g, &step, logs);
+    log_of_sums(g, &step, false, logs);
     for (int i = 0; i < g->count; i++) {
         const double max = step.values[i].shift;
         g->results[i].sum = isfinite(max) ? max + logs[i] : max;

@@ -282,9 +282,10 @@ typedef enum fz_row_pass {
     FZ_ROW_SUM,     /* sum = sum of t[i] */
     FZ_ROW_SQUARES, /* sum = sum of t[i]^2; other = sum of t[i], with more roundings */
     FZ_ROW_DOT,     /* sum = sum of x[i] * y[i]; of x[i]^2 where y is NULL */
-    /* out[i] = e^(x[i] - shift); sum = their sum. Without out: sum = sum of those that x[i] != shift, other = how many
-       others. */
-    FZ_ROW_EXP,
+    FZ_ROW_EXP,     /* out[i] = e^(x[i] - shift); sum = their sum */
+    /* sum = sum of the e^(x[i] - shift) where x[i] != shift, other = how many others. out[i] = x[i] - shift, if there is
+       an out. */
+    FZ_ROW_COUNTED_EXP,
     FZ_ROW_AFFINE, /* out[i] = (t[i] * factor + added) [* y[i]] [+ z[i]] */
     FZ_ROW_PASSES,
 } fz_row_pass;
@@ -292,7 +293,7 @@ typedef enum fz_row_pass {
 /* The first row's elements, and how many bytes further on the next row's are. */
 typedef struct fz_row_operands {
     const void *x, *y, *z; /* y and z only where a pass has them; NULL in an affine pass: 1 and 0 */
-    void *out;             /* may be x; of an exponential pass NULL, too: nothing is written then */
+    void *out;             /* may be x; of a counting pass NULL, too: nothing is written then */
     ptrdiff_t x_stride, y_stride, z_stride, out_stride;
 } fz_row_operands;
 

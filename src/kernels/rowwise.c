@@ -174,10 +174,12 @@ FZ_INLINE vec write_power(terms *t, vec sum, size_t at, size_t lanes) {
     return sum + power;
 }
 
-/* The largest elements' powers are counted, so that what the others add to 1 keeps its digits. */
+/* The largest elements' powers are counted, so that what the others add to 1 keeps its digits. Differences are written
+   here rather than in a pass of their own: stores to memory that no cache has wait beside the powers' instructions. */
 FZ_INLINE vec add_power(terms *t, vec sum, size_t at, size_t lanes) {
     const vpair d = vsum(load(t->x + at, lanes, -(T)INFINITY), -t->shift);
     const lane_set largest = vequal(d.high, vsplat(0)); /* infinities are not */
+    if (t->out) store(t->out + at, d.high, lanes);
     t->other = vadd_in(largest, t->other, vsplat(1));
     return vadd_in((lane_set)~largest, sum, power_of_e(d));
 }
@@ -202,10 +204,12 @@ static void dot(size_t count, size_t n, const fz_row_operands *o, const fz_row_v
 
 static void powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                    fz_row_result results[]) {
-    if (o->out)
-        sum_rows((sum_plan){write_power, 2, 4, false, 0}, count, n, o, values, results);
-    else
-        sum_rows((sum_plan){add_power, 2, 4, true, 0}, count, n, o, values, results);
+    sum_rows((sum_plan){write_power, 2, 4, false, 0}, count, n, o, values, results);
+}
+
+static void counted_powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
+                           fz_row_result results[]) {
+    sum_rows((sum_plan){add_power, 2, 4, true, 0}, count, n, o, values, results);
 }
 
 /* ---- extremes -------------------------------------------------------------------------------------------- */
@@ -299,5 +303,6 @@ const fz_rowwise_kernels FZ_KERNEL(rowwise) = {
                [FZ_ROW_SQUARES] = squares,
                [FZ_ROW_DOT] = dot,
                [FZ_ROW_EXP] = powers,
+               [FZ_ROW_COUNTED_EXP] = counted_powers,
                [FZ_ROW_AFFINE] = affine},
 };
