@@ -97,6 +97,22 @@ static void test_conv2d_of_repeated_elements(fz_dtype dtype) {
     }
 }
 
+/* Rows, or columns, that are all the same: a column times a row. */
+static void test_conv2d_products(fz_dtype dtype) {
+    ptrdiff_t s = (ptrdiff_t)fz_dtype_size(dtype), widest = 4 * 64 / s + 3;
+    for (ptrdiff_t w = 1; w <= widest; w++)
+        for (ptrdiff_t k = 3; k <= 9; k++) {
+            ptrdiff_t h = 1 + (w + k) % 9, kh = 12 - k + w % 3;
+            check_case("conv2d %s, out (%td, %td), products (%td, %td)", fz_dtype_name(dtype), h, w, kh, k);
+            place(&x, dtype, h + kh - 1, w + k - 1, NULL, w % 2 ? AT_BEGIN : AT_END);
+            place(&weight, dtype, kh, k, w % 4 < 2 ? (ptrdiff_t[]){0, s} : (ptrdiff_t[]){s, 0}, AT_END);
+            place(&out, dtype, h, w, NULL, w % 2 ? AT_BEGIN : AT_END);
+            fill_unit(&x.view, &state);
+            fill_unit(&weight.view, &state);
+            check_conv2d();
+        }
+}
+
 /* A NaN, or an infinity times a zero weight, reaches the windows that contain it and no other. */
 static void test_conv2d_special_values(fz_dtype dtype) {
     static const double special[] = {NAN, INFINITY, -INFINITY};
@@ -279,6 +295,7 @@ int main(void) {
         test_conv2d_windows_and_widths(dtype);
         test_conv2d_layouts(dtype);
         test_conv2d_of_repeated_elements(dtype);
+        test_conv2d_products(dtype);
         test_conv2d_special_values(dtype);
         test_max_pool2d_windows_and_widths(dtype);
         test_max_pool2d_layouts(dtype);
