@@ -101,17 +101,8 @@ typedef struct batch {
     char *scratch;        /* of each participant */
 } batch;
 
-static void set_entry(const batch *t, ptrdiff_t index, fz__product *product) {
-    ptrdiff_t coordinates[FZ_MAX_NDIM];
-    char *pointers[3];
-    fz__nest_seek(t->nest, index, coordinates, pointers);
-    product->a.data = pointers[product->transposed ? 1 : 0];
-    product->b.data = pointers[product->transposed ? 0 : 1];
-    product->c.data = pointers[2];
-}
-
-/* Asks for a small matrix before its turn: the way in which products read it runs ahead of the hardware. */
-static void prefetch(const fz__matrix *x) {
+/* Asks for the next small matrix before its turn: the way in which products read it runs ahead of the hardware. */
+static void prefetch(const fz__matrix *x, ptrdiff_t distance) {
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
     const bool is_row_major = x->column_stride == element;
     const ptrdiff_t lines = is_row_major ? x->rows : x->columns,
@@ -119,31 +110,40 @@ static void prefetch(const fz__matrix *x) {
     const ptrdiff_t bytes = element * (is_row_major ? x->columns : x->rows);
     if (lines * bytes > PREFETCHED_BYTES) return;
     for (ptrdiff_t i = 0; i < lines; i++)
-        for (ptrdiff_t at = 0; at < bytes; at += FZ_CACHE_LINE) __builtin_prefetch(x->data + i * stride + at);
+        for (ptrdiff_t at = 0; at < bytes; at += FZ_CACHE_LINE)
+            __builtin_prefetch(x->data + distance + i * stride + at);
+}
+
+typedef struct run {
+    const fz__product *product;
+    char *scratch;
+    int participants; /* in each product */
+} run;
+
+static void run_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    const run *r = context;
+    fz__product product = *r->product;
+    const int left = product.transposed, right = !left;
+    product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
+    for (; n; n--) {
+        if (n > 1) {
+            prefetch(&product.a, strides[left]);
+            prefetch(&product.b, strides[right]);
+        }
+        fz__product_run(&product, r->scratch, r->participants);
+        product.a.data += strides[left], product.b.data += strides[right], product.c.data += strides[2];
+    }
 }
 
 static void run_entries(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     const batch *t = context;
-    char *scratch = t->scratch + (size_t)participant * fz__product_scratch(t->product, 1);
-    fz__product product = *t->product, next = product;
-    set_entry(t, begin, &next);
-    for (ptrdiff_t index = begin; index < end; index++) {
-        product.a.data = next.a.data, product.b.data = next.b.data, product.c.data = next.c.data;
-        if (index + 1 < end) {
-            set_entry(t, index + 1, &next);
-            prefetch(&next.a);
-            prefetch(&next.b);
-        }
-        fz__product_run(&product, scratch, 1);
-    }
+    run r = {t->product, t->scratch + (size_t)participant * fz__product_scratch(t->product, 1), 1};
+    fz__nest_walk(t->nest, begin, end, run_row, &r);
 }
 
 static void run_in_turn(const batch *t, int participants) {
-    fz__product product = *t->product;
-    for (ptrdiff_t index = 0; index < t->nest->size; index++) {
-        set_entry(t, index, &product);
-        fz__product_run(&product, t->scratch, participants);
-    }
+    run r = {t->product, t->scratch, participants};
+    fz__nest_walk(t->nest, 0, t->nest->size, run_row, &r);
 }
 
 /* Where there are several for each thread, each is one thread's; else they follow one another, each on all. */
