@@ -100,5 +100,5 @@ def _callers(results: Results, least: float) -> Iterable[Figure]:
     if one is None or many is None:
         yield Figure("rates", None)
         return
-    share = 16 * one / many
+    share = one / many  # seconds of a product, whoever calls
     yield Figure(f"{count_threads(threads)}: {format_percent(share)}", share >= least)
