@@ -270,6 +270,30 @@ def test_fused_comparisons_of_int64_with_uint64():
     np.testing.assert_array_equal(chosen, [[a if a == b else 3 for b in UNSIGNED] for a in SIGNED])
 
 
+@pytest.mark.parametrize(("name", "compare"), COMPARISONS.items())
+def test_fused_comparisons_of_what_was_computed_or_is_a_number(name, compare):
+    arrays = {"s": np.array(SIGNED[:-1])[:, None], "u": np.array(UNSIGNED[:-1], np.uint64)}
+    below, natural, integer = forzium.evaluate(
+        f"({name}(s + 1, u + 1), {name}(s, 18446744073709551615), {name}(-1, u))", arrays
+    )
+    np.testing.assert_array_equal(
+        below, [[compare(a + 1, b + 1) for b in UNSIGNED[:-1]] for a in SIGNED[:-1]]
+    )
+    np.testing.assert_array_equal(natural, [[compare(a, 2**64 - 1)] * 6 for a in SIGNED[:-1]])
+    np.testing.assert_array_equal(integer, [[compare(-1, b) for b in UNSIGNED[:-1]]] * 7)
+
+
+def test_a_mixed_comparison_writes_any_out_also_over_an_input():
+    x, y = np.arange(-8, 100), np.full(108, 5, np.uint64)
+    for dtype in ("float16", "int8", "float64"):
+        out = np.empty(108, dtype)
+        assert forzium.less(x, y, out=out) is out
+        np.testing.assert_array_equal(out, x < 5)
+    memory = x.copy()
+    forzium.greater(y, memory, out=memory.view(bool)[:108])
+    np.testing.assert_array_equal(memory.view(bool)[:108], x < 5)
+
+
 def test_a_mixed_comparison_names_itself_where_shapes_differ():
     with pytest.raises(ValueError, match="less: "):
         forzium.less(np.zeros(3, np.int64), np.zeros(4, np.uint64))
