@@ -18,8 +18,7 @@
 enum {
     TOLERANCE = 8,
     WHOLE_BITS = 24, /* of weights by a power of two, to be taken for whole numbers */
-    LEAST_TAPS =
-        25, /* smaller windows are no slower as they are, as measured, and have less room for TOLERANCE */
+    LEAST_TAPS = 25, /* smaller windows were no slower as they are, and have less room for TOLERANCE */
 };
 
 /* ---- a column and a row ------------------------------------------------------------------------------------------ */

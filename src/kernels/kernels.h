@@ -232,8 +232,8 @@ typedef struct fz_conv2d_tile {
     int lanes; /* W */
     /* out[g][i][c] = initial + sum over p < k of x[g][i] (offsets[p] away) * panel[p][c], for g < groups (1 or 2),
        i < group, k >= 1, and as many channels c as fill one vector (two where channels > W). initial is first[c], the
-       same for every pixel, or out[g][i][c] where first is NULL. Pixels of a group and all but x contiguous; panel, first and
-       out aligned. */
+       same for every pixel, or out[g][i][c] where first is NULL. Pixels of a group and all but x contiguous; panel,
+       first and out aligned. */
     void (*tile)(int groups, size_t channels, size_t k, const void *const x[2], const ptrdiff_t offsets[],
                  const void *panel, const void *first, void *const out[2]);
 } fz_conv2d_tile;

@@ -201,7 +201,7 @@ FZ_INLINE vpair log2_words(vec a, vec shift) {
     return vsum_ordered(sum.high, sum.low + (vlookup(LOG2_LOW, (mask)near) + rest));
 }
 
-/* x^y for x > 0 and finite, |y| at most 2^100 (float64: 2^900). */
+/* x^y for x > 0 and finite, |y| at most 2^100 (float64: 2^900); by FMA any y: exp2_words cuts off what overflows. */
 FZ_INLINE vec power_of_usual(vec x, vec y) {
     const vec least = vsplat(FZ_PER_T(FLT_MIN, DBL_MIN));
     vec shift = vsplat(0);

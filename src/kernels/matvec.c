@@ -2,9 +2,8 @@
 #include "vec.h"
 
 enum {
-    LINES =
-        4, /* rows or columns of the matrix at a time. More streams than that reach memory no faster, but slower. */
-    CHAINS = 8,                      /* of sums of columns: as many as hide the latency of additions */
+    LINES = 4,  /* rows or columns of the matrix at a time: more streams come from memory more slowly */
+    CHAINS = 8, /* of sums of columns: as many as hide the latency of additions */
     GROUP = FZ_VECTOR_REGISTERS / 8, /* rows of x whose factors for all lines lie in half of the registers */
 };
 

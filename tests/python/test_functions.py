@@ -172,3 +172,18 @@ def test_numpys_validation_set_is_met(name):
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
         error = errors(got, want.astype(np.longdouble))
         assert np.all(error <= np.maximum(allowed, 1)), f"{dtype.__name__}: up to {error.max():g} ULP"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_powers_with_exponents_up_to_the_largest(dtype):
+    """Of one kind in a whole array: others beside them would have all computed with care."""
+    limits = np.finfo(dtype)
+    above = np.array([1 + limits.eps, 1.5, 2, 10, limits.max], dtype)
+    below = np.array([1 - limits.epsneg, 0.75, 0.5, limits.tiny, limits.smallest_subnormal], dtype)
+    for exponent in (limits.max, limits.max / 2, np.sqrt(limits.max) * 2**20):
+        for bases, large in ((above, np.inf), (below, 0)):
+            for base in bases:
+                x, y = np.full(40, base), np.full(40, exponent, dtype)
+                np.testing.assert_array_equal(forzium.power(x, y), large)
+                np.testing.assert_array_equal(forzium.power(x, -y), np.inf if large == 0 else 0)
+        np.testing.assert_array_equal(forzium.power(np.ones(40, dtype), y), 1)
