@@ -2,63 +2,83 @@
 #include "vec.h"
 
 enum {
-    LINES = 4,  /* rows or columns of the matrix at a time: more streams come from memory more slowly */
-    CHAINS = 8, /* of sums of columns: as many as hide the latency of additions */
-    GROUP = FZ_VECTOR_REGISTERS / 8, /* rows of x whose factors for all lines lie in half of the registers */
+    LINES = 4,     /* rows or columns of the matrix at a time: more streams come from memory more slowly */
+    CHAINS = 8,    /* of sums of columns: as many as hide the latency of additions */
+    ROW_LINES = 8, /* of the matrix for several rows: sums in memory are read and written once for so many */
 };
 
 /* ---- rows contiguous: c += x[p] * row p ------------------------------------------------------------------- */
 
-/* A vector's width of `rows` rows of c. rows and lines are constants wherever this is inlined. */
-FZ_INLINE void add_lines(int rows, int lines, size_t lanes, const vec factors[GROUP][LINES], const char *b,
-                         ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+/* A vector's width of one row of c. lines is a constant wherever this is inlined. */
+FZ_INLINE void add_part(int lines, size_t lanes, const vec factors[LINES], const char *b,
+                        ptrdiff_t row_stride, char *c, bool accumulate) {
     const bool whole = lanes == W;
-    vec sums[GROUP];
-    for (int i = 0; i < rows; i++)
-        sums[i] = !accumulate ? vsplat(0)
-                  : whole     ? vload(c + i * c_stride)
-                              : vload_part(c + i * c_stride, lanes, 0);
+    vec sum = !accumulate ? vsplat(0) : whole ? vload(c) : vload_part(c, lanes, 0);
 #pragma GCC unroll 4
-    for (int p = 0; p < lines; p++, b += row_stride) {
-        const vec line = whole ? vload(b) : vload_part(b, lanes, 0);
-        for (int i = 0; i < rows; i++) sums[i] += factors[i][p] * line;
-    }
-    for (int i = 0; i < rows; i++) {
-        if (whole)
-            vstore(c + i * c_stride, sums[i]);
-        else
-            vstore_part(c + i * c_stride, sums[i], lanes);
-    }
+    for (int p = 0; p < lines; p++, b += row_stride)
+        sum += factors[p] * (whole ? vload(b) : vload_part(b, lanes, 0));
+    if (whole)
+        vstore(c, sum);
+    else
+        vstore_part(c, sum, lanes);
 }
 
-FZ_INLINE void add_group(int rows, int lines, size_t n, const char *x, ptrdiff_t x_stride, const char *b,
-                         ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
-    vec factors[GROUP][LINES];
-    for (int i = 0; i < rows; i++)
-        for (int p = 0; p < lines; p++)
-            factors[i][p] = vsplat(load_one(x + i * x_stride + p * (ptrdiff_t)sizeof(T)));
+FZ_INLINE void add_row(int lines, size_t n, const char *x, const char *b, ptrdiff_t row_stride, char *c,
+                       bool accumulate) {
+    vec factors[LINES];
+    for (int p = 0; p < lines; p++) factors[p] = vsplat(load_one(x + p * (ptrdiff_t)sizeof(T)));
     size_t j = 0;
     for (; j + W <= n; j += W, b += sizeof(vec), c += sizeof(vec))
-        add_lines(rows, lines, W, factors, b, row_stride, c, c_stride, accumulate);
-    if (j < n) add_lines(rows, lines, n - j, factors, b, row_stride, c, c_stride, accumulate);
+        add_part(lines, W, factors, b, row_stride, c, accumulate);
+    if (j < n) add_part(lines, n - j, factors, b, row_stride, c, accumulate);
 }
 
-/* The first group of rows reads the lines, those that follow find them in the cache. */
-FZ_INLINE void add_rows(int group, int lines, size_t m, size_t n, const char *x, ptrdiff_t x_stride,
-                        const char *b, ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
-    for (; m >= (size_t)group; m -= (size_t)group, x += group * x_stride, c += group * c_stride)
-        add_group(group, lines, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
-    for (; m; m--, x += x_stride, c += c_stride)
-        add_group(1, lines, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+static void one_row(size_t k, size_t n, const char *x, const char *b, ptrdiff_t row_stride, char *c,
+                    bool accumulate) {
+    for (; k >= LINES; k -= LINES, x += LINES * sizeof(T), b += LINES * row_stride, accumulate = true)
+        add_row(LINES, n, x, b, row_stride, c, accumulate);
+    for (; k; k--, x += sizeof(T), b += row_stride, accumulate = true)
+        add_row(1, n, x, b, row_stride, c, accumulate);
+}
+
+/* A vector's width of `lines` rows, for all of c's. lines is a constant wherever this is inlined. */
+FZ_INLINE void add_lines(int lines, size_t lanes, size_t m, const char *x, ptrdiff_t x_stride, const char *b,
+                         ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    const bool whole = lanes == W;
+    vec line[ROW_LINES];
+#pragma GCC unroll 8
+    for (int p = 0; p < lines; p++, b += row_stride) line[p] = whole ? vload(b) : vload_part(b, lanes, 0);
+    for (; m; m--, x += x_stride, c += c_stride) {
+        vec sum = !accumulate ? vsplat(0) : whole ? vload(c) : vload_part(c, lanes, 0);
+#pragma GCC unroll 8
+        for (int p = 0; p < lines; p++) sum += vsplat(load_one(x + p * sizeof(T))) * line[p];
+        if (whole)
+            vstore(c, sum);
+        else
+            vstore_part(c, sum, lanes);
+    }
+}
+
+FZ_INLINE void add_rows(int lines, size_t m, size_t n, const char *x, ptrdiff_t x_stride, const char *b,
+                        ptrdiff_t row_stride, char *c, ptrdiff_t c_stride, bool accumulate) {
+    size_t j = 0;
+    for (; j + W <= n; j += W, b += sizeof(vec), c += sizeof(vec))
+        add_lines(lines, W, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
+    if (j < n) add_lines(lines, n - j, m, x, x_stride, b, row_stride, c, c_stride, accumulate);
 }
 
 static void rows(size_t m, size_t k, size_t n, const void *vx, ptrdiff_t x_stride, const void *vb,
                  ptrdiff_t row_stride, void *c, ptrdiff_t c_stride, bool accumulate) {
     const char *x = vx, *b = vb;
-    for (; k >= LINES; k -= LINES, x += LINES * sizeof(T), b += LINES * row_stride, accumulate = true)
-        add_rows(GROUP, LINES, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+    if (m == 1) {
+        one_row(k, n, x, b, row_stride, c, accumulate);
+        return;
+    }
+    for (; k >= ROW_LINES;
+         k -= ROW_LINES, x += ROW_LINES * sizeof(T), b += ROW_LINES * row_stride, accumulate = true)
+        add_rows(ROW_LINES, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
     for (; k; k--, x += sizeof(T), b += row_stride, accumulate = true)
-        add_rows(1, 1, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
+        add_rows(1, m, n, x, x_stride, b, row_stride, c, c_stride, accumulate);
 }
 
 /* ---- columns contiguous: c[j] = x . column j --------------------------------------------------------------- */
