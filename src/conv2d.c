@@ -10,7 +10,7 @@ typedef struct request {
     int spatial; /* axes: 1 or 2 */
     const fz_array *x, *weight, *bias;
     const fz_conv2d_options *options;
-    fz__shape_text x_text, weight_text;
+    fz__shape_text x_text, weight_text; /* once there is a message */
 } request;
 
 /* Axes that are not there have length 1. */
@@ -37,7 +37,12 @@ static const char *weight_shape(request *r) {
 
 static fz_status begin(request *r, const char *operation, int spatial, const fz_array *x,
                        const fz_array *weight, const fz_array *bias, const fz_conv2d_options *options) {
-    *r = (request){operation, spatial, x, weight, bias, options ? options : &defaults, {""}, {""}};
+    r->operation = operation;
+    r->spatial = spatial;
+    r->x = x;
+    r->weight = weight;
+    r->bias = bias;
+    r->options = options ? options : &defaults;
     fz_status status = fz_init();
     if (!status) status = fz__check_array(operation, "x", x);
     if (!status) status = fz__check_array(operation, "weight", weight);

@@ -353,18 +353,14 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
     "groups : int\n    Channels are convolved in so many groups, each with its part of the weights.\n"
 #define ACTIVATION \
     "activation : str, optional\n    A function of forzium's, such as \"relu\", applied to the result.\n"
-#define CONV_NOTES                                                                                        \
-    "    Of the dtype to which NumPy promotes x and weight; for integers of at most 16 bits int32, "      \
-    "exact.\n" RAISES "\nNotes\n-----\n"                                                                  \
-    "The window is not flipped (cross-correlation). Sums are of fused multiply-adds with an error of at " \
-    "most\n"                                                                                              \
-    "taps * eps * (abs(x) * abs(weight)), also where a window over one channel is a column times a row, " \
-    "as\n"                                                                                                \
-    "a Gaussian one is, and costs as much as the two. Large windows on one channel go by Fourier\n"       \
-    "transforms of tiles, with an error of a few eps times the largest such sum nearby. Large calls "     \
-    "release the GIL; the result does "                                                                   \
-    "not\n"                                                                                               \
-    "depend on the number of threads.\n"
+#define CONV_NOTES                                                                                      \
+    "    Of the dtype to which NumPy promotes x and weight; for integers of at most 16 bits int32,\n"   \
+    "    exact.\n" RAISES "\nNotes\n-----\n"                                                            \
+    "The window is not flipped (cross-correlation). Sums are of fused multiply-adds with an error of\n" \
+    "at most taps * eps * (abs(x) * abs(weight)), also where a window over one channel is a column\n"   \
+    "times a row, as a Gaussian one is, and costs as much as the two. Large windows on one channel\n"   \
+    "go by Fourier transforms of tiles, with an error of a few eps times the largest such sum\n"        \
+    "nearby. Large calls release the GIL; the result does not depend on the number of threads.\n"
 
 static const char conv2d_doc[] =
     PARAMETERS "x : array_like, (n, c, h, w) or (h, w)\n    Images of several channels, or one of one.\n"
