@@ -110,6 +110,8 @@ fz_dtype fz__op_compute(fz_dtype dtype) {
     return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : dtype;
 }
 
+_Static_assert(FZ_OP_greater_equal - FZ_OP_equal == 5, "in ops.def the comparisons follow one another");
+
 bool fz__is_mixed_comparison(fz_op op, const fz_dtype inputs[]) {
     return op >= FZ_OP_equal && op <= FZ_OP_greater_equal &&
            ((inputs[0] == FZ_INT64 && inputs[1] == FZ_UINT64) ||
