@@ -17,6 +17,7 @@
 #include "thread_metrics.h"
 
 enum {
+    LEAST_STACK = 1 << 20,  /* bytes of a worker's */
     SLOTS = 64,             /* jobs announced at once; further callers work alone */
     WORKER_SPIN_NS = 20000, /* how long a worker looks for the next job before it sleeps */
     BURST_NS = 10000, /* calls that follow each other faster than this will find awake who is woken now */
@@ -276,15 +277,22 @@ static void *run_worker(void *number) {
     return NULL;
 }
 
-/* Workers take no signals: those are for the threads that the program knows of. */
+/* Workers take no signals: those are for the threads that the program knows of. Their stacks have room for the blocks
+   of any operation, whatever a C library or `ulimit -s` would give them. */
 static bool create_worker(int number) {
     sigset_t all, before;
     pthread_t thread;
+    pthread_attr_t attributes;
+    size_t stack;
+    if (pthread_attr_init(&attributes)) return false;
+    if (!pthread_attr_getstacksize(&attributes, &stack) && stack < LEAST_STACK)
+        pthread_attr_setstacksize(&attributes, LEAST_STACK);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread, NULL, run_worker, (void *)(intptr_t)number);
+    const int error = pthread_create(&thread, &attributes, run_worker, (void *)(intptr_t)number);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!error) pthread_detach(thread);
+    pthread_attr_destroy(&attributes);
     return !error;
 }
 

@@ -285,6 +285,42 @@ def test_fewer_threads_than_asked_for_will_do(run_python):
     )
 
 
+def test_workers_have_room_where_stacks_are_small(run_python, under_sanitizer):
+    """Threads get the program's limit of stacks by default; a caller may have asked for more."""
+    if under_sanitizer:
+        pytest.skip("a sanitizer's own frames do not fit such a stack")
+    run_python(
+        """
+        import os, resource, sys
+        code = '''if True:
+            import threading
+            import numpy as np
+            import forzium
+
+            def compute():
+                x = np.ones((2000, 1000))
+                for _ in range(5):
+                    assert (forzium.sum(x, axis=0) == 2000).all()
+                    assert (forzium.evaluate("sum(x * 2, axis=1)", {"x": x}) == 2000).all()
+                    assert (forzium.var(x, axis=0) == 0).all()
+                    assert (forzium.matmul(x[:4], x.T) == 1000).all()
+                done.append(True)
+
+            done = []
+            threading.stack_size(16 << 20)
+            caller = threading.Thread(target=compute)
+            caller.start()
+            caller.join()
+            assert done
+        '''
+        hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+        resource.setrlimit(resource.RLIMIT_STACK, (128 << 10, hard))
+        os.execv(sys.executable, [sys.executable, "-c", code])
+        """,
+        FORZIUM_NUM_THREADS="4",
+    )
+
+
 @pytest.mark.parametrize("number", [0, -5, -1, 257, 2**31, 2**32 + 2, 2**40, -(2**40)])
 def test_a_bad_number_of_threads_is_told(threads, number):
     before = forzium.get_num_threads()
