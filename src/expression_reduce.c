@@ -6,26 +6,54 @@
 #include "expression.h"
 #include "float_environment.h"
 
+enum { MOST_PARTS = 64 };
+
+/* Memory for one thread at a time in each of several parts. */
+typedef struct parts {
+    char *memory;          /* NULL: there are none */
+    size_t bytes;          /* of a part */
+    _Atomic uint64_t free; /* a bit each */
+} parts;
+
 /* What computes the elements that a reduction asks for. */
 typedef struct source {
     fz__job job;
-    _Atomic uint64_t free; /* parts of job.scratch that nobody uses, a bit each */
+    parts scratch; /* where a stack has no room for it */
+    parts blocks;
 } source;
 
-/* ---- to blocks ---------------------------------------------------------------------------------------------- */
+/* ---- parts -------------------------------------------------------------------------------------------------- */
 
-static int take_part(source *s) {
+static fz_status create_parts(parts *p, int count, size_t bytes) {
+    p->bytes = bytes;
+    atomic_init(&p->free, UINT64_MAX >> (MOST_PARTS - count));
+    p->memory = fz__workspace_acquire("expression", (size_t)count * bytes);
+    return p->memory ? FZ_OK : FZ_ERROR_MEMORY;
+}
+
+/* Waits where all are taken: no more threads than there are parts compute at once, but for pools of more than
+   MOST_PARTS. */
+static char *take_part(parts *p) {
     for (;;) {
-        uint64_t free = atomic_load_explicit(&s->free, memory_order_relaxed);
-        if (free && atomic_compare_exchange_weak_explicit(&s->free, &free, free & (free - 1),
+        uint64_t free = atomic_load_explicit(&p->free, memory_order_relaxed);
+        if (free && atomic_compare_exchange_weak_explicit(&p->free, &free, free & (free - 1),
                                                           memory_order_acquire, memory_order_relaxed))
-            return __builtin_ctzll(free);
+            return p->memory + (size_t)__builtin_ctzll(free) * p->bytes;
     }
 }
 
-static void give_part(source *s, int part) {
-    atomic_fetch_or_explicit(&s->free, (uint64_t)1 << part, memory_order_release);
+static void give_part(parts *p, const char *part) {
+    const size_t index = (size_t)(part - p->memory) / p->bytes;
+    atomic_fetch_or_explicit(&p->free, (uint64_t)1 << index, memory_order_release);
 }
+
+static void free_parts(parts *p) { fz__workspace_release(p->memory); }
+
+/* ---- to blocks ---------------------------------------------------------------------------------------------- */
+
+static char *take_block(void *context) { return take_part(&((source *)context)->blocks); }
+
+static void give_block(void *context, char *block) { give_part(&((source *)context)->blocks, block); }
 
 static __attribute__((noinline)) void compute_rows_on_stack(const fz__job *j, ptrdiff_t rows, ptrdiff_t n,
                                                             ptrdiff_t first, ptrdiff_t step, char *block) {
@@ -36,13 +64,13 @@ static __attribute__((noinline)) void compute_rows_on_stack(const fz__job *j, pt
 static void compute_rows(void *context, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
                          char *block) {
     source *s = context;
-    if (!s->job.scratch) {
+    if (!s->scratch.memory) {
         compute_rows_on_stack(&s->job, rows, n, first, step, block);
         return;
     }
-    const int part = take_part(s);
-    fz__compute_rows(&s->job, rows, n, first, step, block, s->job.scratch + (size_t)part * s->job.e->scratch);
-    give_part(s, part);
+    char *scratch = take_part(&s->scratch);
+    fz__compute_rows(&s->job, rows, n, first, step, block, scratch);
+    give_part(&s->scratch, scratch);
 }
 
 /* ---- in registers ------------------------------------------------------------------------------------------- */
@@ -111,19 +139,23 @@ static bool join_rows(void *context, fz_join join, ptrdiff_t rows, ptrdiff_t n, 
 
 /* arrays: the inputs, then the elements. */
 static fz_status plan_source(source *s, const fz_expression *e, const fz_array *const arrays[]) {
-    enum { MOST_PARTS = 64 };
     fz__job *j = &s->job;
-    const fz_status status = fz__nest_init(&j->nest, "expression", e->inputs + 1, arrays);
+    fz_status status = fz__nest_init(&j->nest, "expression", e->inputs + 1, arrays);
     j->e = e;
     j->scratch = NULL;
+    s->scratch.memory = s->blocks.memory = NULL;
     if (status || j->nest.size == 0) return status;
     fz__plan_job(j, arrays);
     j->output_in_place[0] = false;
-    if (e->scratch <= FZ_SMALL_SCRATCH) return FZ_OK;
-    const int parts = (int)fz__min(MOST_PARTS, fz__participants(j->nest.size, FZ_BLOCK));
-    atomic_init(&s->free, UINT64_MAX >> (MOST_PARTS - parts));
-    j->scratch = fz__workspace_acquire("expression", (size_t)parts * e->scratch);
-    return j->scratch ? FZ_OK : FZ_ERROR_MEMORY;
+    const int count = (int)fz__min(MOST_PARTS, fz__participants(j->nest.size, FZ_BLOCK));
+    status = create_parts(&s->blocks, count, FZ_COMPUTED_BYTES);
+    if (!status && e->scratch > FZ_SMALL_SCRATCH) status = create_parts(&s->scratch, count, e->scratch);
+    return status;
+}
+
+static void free_source(source *s) {
+    free_parts(&s->blocks);
+    free_parts(&s->scratch);
 }
 
 static fz_status find_elements(const fz_expression *e, const fz_array *const inputs[], fz_array *elements,
@@ -155,11 +187,16 @@ static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz
     if (status) return status;
     elements.data = out->data;
     arrays[e->inputs] = &elements;
-    if ((status = plan_source(&s, e, arrays))) return status;
-    const fz__computed computed = {compute_rows, join_rows, &s, elements.data,
+    const fz__computed computed = {take_block,
+                                   give_block,
+                                   compute_rows,
+                                   join_rows,
+                                   &s,
+                                   elements.data,
                                    (ptrdiff_t)fz_dtype_size(elements.dtype)};
-    status = fz__reduce_computed(reduction, &elements, &computed, naxes, axes, out);
-    if (s.job.scratch) fz__workspace_release(s.job.scratch);
+    status = plan_source(&s, e, arrays);
+    if (!status) status = fz__reduce_computed(reduction, &elements, &computed, naxes, axes, out);
+    free_source(&s);
     return status;
 }
 

@@ -202,8 +202,11 @@ static inline fz__elements fz__advance(fz__elements at, fz__step step, ptrdiff_t
 }
 
 /* An array without memory: rows of n of its elements, counted in C order from `first` and `step` on each time, are
-   computed into a block without gaps. */
+   computed into a block without gaps. Blocks too large for a stack are taken, FZ_COMPUTED_BYTES each, and given back. */
+#define FZ_COMPUTED_BYTES (FZ_LONGEST_RUN * sizeof(double))
 typedef struct fz__computed {
+    char *(*take_block)(void *context);
+    void (*give_block)(void *context, char *block);
     void (*compute)(void *context, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step, char *block);
     /* The same rows, joined to a partial result each without a block, with the bits of fz_reduce_kernels.join_rows;
        false where that cannot be done. */

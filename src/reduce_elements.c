@@ -58,7 +58,7 @@ static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, fz__elements at, 
 enum {
     NEAR_BYTES =
         8192, /* of rows that are computed at once: the L1 cache holds them beside what they come from */
-    STACK_BYTES = 131072, /* of a stack of them: the L2 cache does */
+    STACK_BYTES = 131072, /* of a stack of them, at most FZ_COMPUTED_BYTES: the L2 cache does */
 };
 
 static void compute(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
@@ -78,10 +78,11 @@ static void reduce_computed_rows(const fz__reduction *r, ptrdiff_t count, ptrdif
     }
 }
 
-static __attribute__((noinline)) void reduce_long_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n,
-                                                       const char *x, ptrdiff_t row_stride, char *partials) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char block[FZ_LONGEST_RUN * sizeof(double)];
+static void reduce_long_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                             ptrdiff_t row_stride, char *partials) {
+    char *block = r->computed->take_block(r->computed->context);
     reduce_computed_rows(r, count, n, x, row_stride, 0, block, partials);
+    r->computed->give_block(r->computed->context, block);
 }
 
 static __attribute__((noinline)) void reduce_near_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n,
@@ -91,16 +92,16 @@ static __attribute__((noinline)) void reduce_near_rows(const fz__reduction *r, p
 }
 
 /* Columns join by themselves: a strip of all rows at a time. */
-static __attribute__((noinline)) void reduce_computed_stack(const fz__reduction *r, ptrdiff_t rows,
-                                                            ptrdiff_t n, const char *x, ptrdiff_t row_stride,
-                                                            char *partials) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char block[STACK_BYTES];
+static void reduce_computed_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                                  ptrdiff_t row_stride, char *partials) {
     const ptrdiff_t held = STACK_BYTES / (rows * r->element);
+    char *block = r->computed->take_block(r->computed->context);
     for (ptrdiff_t j = 0; j < n; j += held) {
         const ptrdiff_t taken = fz__min(held, n - j);
         compute(r, rows, taken, x + j * r->element, row_stride, block);
         r->reducer->columns(r, rows, taken, block, taken * r->element, partials + j * r->partial);
     }
+    r->computed->give_block(r->computed->context, block);
 }
 
 void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
