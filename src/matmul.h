@@ -85,7 +85,7 @@ void fz__product_block(fz_dtype compute, ptrdiff_t block[2]);
 bool fz__is_vector_product(const fz__product *product);
 void fz__vector_plan(fz__product *product);
 int fz__vector_participants(const fz__product *product);
-void fz__vector_run(const fz__product *product, char *scratch, int participants);
+void fz__vector_run(const fz__product *product, int participants);
 
 /* ---- matmul_pack.c: operands as panels ------------------------------------------------------------------- */
 

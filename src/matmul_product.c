@@ -308,7 +308,7 @@ static void run_in_place(const fz__product *p) {
 
 void fz__product_run(const fz__product *product, char *scratch, int participants) {
     if (product->is_vector)
-        fz__vector_run(product, scratch, participants);
+        fz__vector_run(product, participants);
     else if (participants == 1 && product->is_in_place)
         run_in_place(product);
     else

@@ -9,7 +9,6 @@ enum {
     MOST_STEPS = 4096,      /* of k at a time: that much of the vector stays in L1 */
     PARALLEL_FROM = 200000, /* elements of the matrix below which waking a thread does not pay */
     ITEM = 64,              /* columns: an item of the loop that is split */
-    APART = 4096,           /* bytes between participants' sums: no prefetching goes beyond a page */
 };
 
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
@@ -35,16 +34,10 @@ int fz__vector_participants(const fz__product *p) {
 
 static ptrdiff_t strip_of(const fz__product *p) { return p->c.rows == 1 ? STRIP : ROWS_STRIP; }
 
-/* From row to row of sums in scratch: rows that lay pages apart would meet in one set of L1. */
+/* From row to row of sums on the stack: rows that lay pages apart would meet in one set of L1. */
 static ptrdiff_t row_bytes(const fz__product *p) { return strip_of(p) * element_of(p) + FZ_CACHE_LINE; }
 
-/* Each of several participants keeps its sums to itself until they are complete: what one writes again and again
-   beside the other's, prefetching takes away from both. Several rows' are kept close to one another. */
-void fz__vector_plan(fz__product *p) {
-    const bool apart = p->through_scratch || p->c.rows > 1 || fz__vector_participants(p) > 1;
-    p->shared = 0;
-    p->own = apart ? (size_t)(p->c.rows * row_bytes(p) + APART) : 0;
-}
+void fz__vector_plan(fz__product *p) { p->shared = p->own = 0; }
 
 /* x's rows from step `at` on, gathered where they have gaps. */
 static const char *gather(const fz__product *p, ptrdiff_t at, ptrdiff_t k, ptrdiff_t steps, char *gathered) {
@@ -58,12 +51,13 @@ static const char *gather(const fz__product *p, ptrdiff_t at, ptrdiff_t k, ptrdi
 }
 
 /* Columns [j, j + n), for all of k, a part of it at a time. */
-static void multiply_strip(const fz__product *p, ptrdiff_t j, ptrdiff_t n, char *scratch) {
+static void multiply_strip(const fz__product *p, ptrdiff_t j, ptrdiff_t n) {
     const ptrdiff_t element = element_of(p), steps = MOST_STEPS / p->c.rows;
     const fz_matvec_kernels *kernels = p->kernels->matvec;
     _Alignas(FZ_MAX_VECTOR_BYTES) char gathered[MOST_STEPS * sizeof(double)];
-    char *sums = scratch ? scratch : p->c.data + j * element;
-    const ptrdiff_t row_stride = scratch ? row_bytes(p) : p->c.row_stride;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char apart[MOST_ROWS * (ROWS_STRIP * sizeof(double) + FZ_CACHE_LINE)];
+    char *sums = p->through_scratch ? apart : p->c.data + j * element;
+    const ptrdiff_t row_stride = p->through_scratch ? row_bytes(p) : p->c.row_stride;
     for (ptrdiff_t at = 0; at < p->a.columns; at += steps) {
         const ptrdiff_t k = fz__min(steps, p->a.columns - at);
         const char *b = p->b.data + at * p->b.row_stride + j * p->b.column_stride;
@@ -78,28 +72,22 @@ static void multiply_strip(const fz__product *p, ptrdiff_t j, ptrdiff_t n, char 
     fz__finish_rows(p, 0, j, p->c.rows, n, sums, row_stride);
 }
 
-typedef struct job {
-    const fz__product *product;
-    char *scratch; /* per participant, or NULL: sums are in C from the start */
-} job;
-
 static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
-    const job *t = context;
-    const fz__product *p = t->product;
-    char *own = t->scratch ? t->scratch + (size_t)participant * p->own : NULL;
+    (void)participant;
+    const fz__product *p = context;
     const ptrdiff_t strip = strip_of(p), last = fz__min(end * ITEM, p->c.columns);
-    for (ptrdiff_t j = begin * ITEM; j < last; j += strip)
-        multiply_strip(p, j, fz__min(strip, last - j), own);
+    for (ptrdiff_t j = begin * ITEM; j < last; j += strip) multiply_strip(p, j, fz__min(strip, last - j));
 }
 
-void fz__vector_run(const fz__product *product, char *scratch, int participants) {
+/* Each of several participants keeps its sums to itself until they are complete: what one writes again and again
+   beside the other's, prefetching takes away from both. Several rows' are kept close to one another. */
+void fz__vector_run(const fz__product *product, int participants) {
     fz__product p = *product;
-    job t = {&p, p.own ? scratch : NULL};
     const ptrdiff_t items = fz__ceil_div(p.c.columns, ITEM);
-    p.through_scratch = p.own != 0;
+    p.through_scratch |= participants > 1 || p.c.rows > 1;
     if (participants > 1)
         fz__parallel_for(participants, items, fz__max(8, fz__ceil_div(items, 2 * participants)), multiply,
-                         &t);
+                         &p);
     else
-        multiply(&t, 0, items, 0);
+        multiply(&p, 0, items, 0);
 }
