@@ -305,12 +305,25 @@ def test_targets_on_elementwise_work_are_judged_by_the_figures() -> None:
     assert met["Memory-bound rows"] is None
 
 
-def test_the_elementwise_suite_draws_curves(tmp_path: Path) -> None:
-    arguments = ("--only", "add.float64.contiguous.1000", "--only", "add.float64.contiguous.8")
+@pytest.mark.parametrize(
+    ("suite", "cases", "charts", "target"),
+    [
+        (
+            "elementwise",
+            ("add.float64.contiguous.1000", "add.float64.contiguous.8"),
+            ("families", "curve-add"),
+            "Every row",
+        ),
+        ("matmul", ("product.float64.8x8x8", "product.float64.16x16x16"), ("products",), "Square products"),
+        ("conv", ("layer.1.16",), ("layers",), "Layers of ResNet-50"),
+    ],
+)
+def test_suites_draw_their_charts(tmp_path, suite, cases, charts, target) -> None:
+    arguments = [word for case in cases for word in ("--only", case)]
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "forzium", "bench", "elementwise", "--rounds", "1"),
-            *(*arguments, "--libraries", "forzium", "numpy", "--output", str(tmp_path)),
+            *(sys.executable, "-m", "forzium", "bench", suite, "--rounds", "1", *arguments),
+            *("--libraries", "forzium", "numpy", "--output", str(tmp_path)),
         ],
         cwd=ROOT,
         env=environment(),
@@ -319,10 +332,9 @@ def test_the_elementwise_suite_draws_curves(tmp_path: Path) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "geometric mean" in done.stdout
-    for chart in ("families", "curve-add"):
+    for chart in charts:
         assert (tmp_path / f"{chart}.png").read_bytes().startswith(b"\x89PNG")
-    assert "Every row" in (tmp_path / "report.html").read_text()
+    assert target in (tmp_path / "report.html").read_text()
 
 
 def made_up_results(forzium_seconds: float) -> Results:
@@ -340,6 +352,17 @@ def test_targets_are_judged_by_the_figures(seconds: float, met: bool) -> None:
     targets = tables(made_up_results(seconds))[1].verdicts
     assert targets[0].met is met
     assert all(verdict.met is None for verdict in targets[1:])
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(1.0e-4, True), (1.1e-4, False)])
+def test_many_callers_are_held_against_one_by_the_time_of_a_call(seconds: float, met: bool) -> None:
+    """A row's seconds are those of one product, however many threads call."""
+    cases = {case.key: case for case in SUITES["matmul"].cases if case.callers}
+    rows = [
+        Row(key, "forzium", 2, rounds=[1e-4 if case.callers == 1 else seconds]) for key, case in cases.items()
+    ]
+    (table,) = tables(Results({}, {}, "", ["matmul"], cases, (1, 2), rows=rows))
+    assert {verdict.what: verdict.met for verdict in table.verdicts}["16 Python threads at once"] is met
 
 
 def test_claims_and_targets_ask_for_what_the_suite_measures() -> None:

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 
 from ..libraries import LIBRARIES
 from ..results import Results
-from . import curves, guide, matmul
+from . import conv, curves, guide, matmul
 from .style import STYLE, Chart
 
 SUITE_CHARTS: dict[str, tuple[Chart, ...]] = {
     "guide": guide.CHARTS,
     "elementwise": curves.CHARTS,
     "matmul": matmul.CHARTS,
+    "conv": conv.CHARTS,
 }
 
 

@@ -67,6 +67,10 @@ STYLE: dict[str, Any] = {
 }
 
 
+SECONDS = FuncFormatter(lambda value, _: re.sub(r"\.0+ ", " ", format_seconds(value)))
+"""Names the marks of an axis of seconds."""
+
+
 def new_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, list[Any]]:
@@ -114,9 +118,11 @@ def legend_below(panels: Sequence[Any]) -> None:
 
 def log_sizes(axes: Any, sizes: Iterable[float]) -> None:
     """A logarithmic axis of sizes, the measured ones named."""
-    ticks: list[float] = []
-    for size in sorted(set(sizes)):
-        if not ticks or size > 1.1 * ticks[-1]:  # names of closer ones would overlap
+    found = sorted(set(sizes))
+    apart = (found[-1] / found[0]) ** 0.1  # names of closer ones would overlap
+    ticks = found[:1]
+    for size in found:
+        if size > apart * ticks[-1]:
             ticks.append(size)
     axes.set_xscale("log")
     axes.set_xticks(ticks, [format_count(tick) for tick in ticks])
@@ -129,9 +135,7 @@ def log_times(axes: Any) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high / low > 100 else (1, 2, 5)))
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: re.sub(r"\.0+ ", " ", format_seconds(value)))
-    )
+    axes.yaxis.set_major_formatter(SECONDS)
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
