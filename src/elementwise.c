@@ -1,6 +1,5 @@
 /* Element-wise operations: plan (converted and overlapping operands), then ranges of the loop nest on
    the scheduler, each a sequence of runs of the kernel. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "float_environment.h"
@@ -300,34 +299,6 @@ static bool is_mixed_comparison(fz_op op, const fz_array *const inputs[]) {
     return fz__is_mixed_comparison(op, (const fz_dtype[]){inputs[0]->dtype, inputs[1]->dtype});
 }
 
-/* The comparison as an expression, which knows what to make of it: made where it is first needed, and kept. */
-static fz_status find_mixed_comparison(fz_op op, bool is_signed_first, const fz_expression **found) {
-    enum { COMPARISONS = FZ_OP_greater_equal - FZ_OP_equal + 1 };
-    static _Atomic(const fz_expression *) all[COMPARISONS][2];
-    static const char *const names[] = {"x", "y"};
-    static const fz_kind kinds[2][2] = {{{FZ_UINT64, 0}, {FZ_INT64, 0}}, {{FZ_INT64, 0}, {FZ_UINT64, 0}}};
-    _Atomic(const fz_expression *) *kept = &all[op - FZ_OP_equal][is_signed_first];
-    const fz_instruction compare = {op, FZ_BOOL, {0, 1}};
-    const int output = 2;
-    const fz_program program = {2, 0, 1, 1, names, NULL, &compare, &output};
-    fz_expression *made;
-    *found = atomic_load(kept);
-    if (*found) return FZ_OK;
-    const fz_status status = fz_expression_create(&program, kinds[is_signed_first], &made);
-    if (status) return status;
-    if (atomic_compare_exchange_strong(kept, found, made))
-        *found = made;
-    else
-        fz_expression_free(made); /* another thread was faster */
-    return FZ_OK;
-}
-
-static fz_status compare_mixed(fz_op op, const fz_array *const inputs[], fz_array *out) {
-    const fz_expression *e;
-    const fz_status status = find_mixed_comparison(op, inputs[0]->dtype == FZ_INT64, &e);
-    return status ? status : fz_expression_run(e, inputs, &out);
-}
-
 /* The dtype of the loop: the arrays' own where they are all float16, and it has one. */
 static fz_dtype narrowest(fz_op op, fz_dtype dtype, const fz_array *const inputs[], const fz_array *out) {
     bool is_half = dtype == FZ_FLOAT32 && out && out->dtype == FZ_FLOAT16;
@@ -357,7 +328,7 @@ static fz_status compute(fz_op op, fz_dtype wanted, const fz_array *const inputs
     status = check_operands(name, arity, arrays);
     if (!status) status = fz__nest_init(&j.nest, name, arity + 1, arrays);
     if (status || j.nest.size == 0) return status;
-    if (is_mixed) return compare_mixed(op, inputs, out);
+    if (is_mixed) return fz__compare_mixed(op, inputs, out);
     status = fz__shadow_inputs(name, arity, 1, arrays, shadows, &shadowed);
     if (!status) {
         if (shadowed) fz__nest_init(&j.nest, name, arity + 1, arrays);

@@ -121,6 +121,11 @@ void fz__release_shadows(int count, const fz__shadow shadows[]);
 /* FZ_ERROR_VALUE where exponents of integers are below 0: an integer to a negative power is no integer. */
 fz_status fz__check_exponents(const char *argument, const fz_array *y);
 
+/* ---- compare_mixed.c ---------------------------------------------------------------------------------------- */
+
+/* One of fz__is_mixed_comparison; the arrays have been checked. */
+fz_status fz__compare_mixed(fz_op op, const fz_array *const inputs[], fz_array *out);
+
 /* ---- scheduler.c: the work-stealing pool ----------------------------------------------------------- */
 
 /* Runs items [begin, end). `participant` is below the number given to fz__parallel_for, and no two
