@@ -157,7 +157,7 @@ static fz_instruction without_bounds(const typing *t, const fz_instruction *in) 
 }
 
 /* The bits of the signed number s are what it is from 0 up: as uint64 it compares as it should. Below 0 it is less than
-   any unsigned, whatever its bits say:  less(s, u) is  less(bits(s), u) | s < 0,  equal(s, u)  equal(bits(s), u) & s >= 0. */
+   any unsigned, whatever its bits say:  s < u  is  bits(s) < u | s < 0,  and  s == u  is  bits(s) == u & s >= 0. */
 static void settle_mixed_comparison(typing *t, const fz_instruction *in, bool is_signed_first) {
     const int s = in->operands[is_signed_first ? 0 : 1];
     const bool is_less = in->op == FZ_OP_less || in->op == FZ_OP_less_equal;
