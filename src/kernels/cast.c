@@ -71,14 +71,16 @@ static inline __attribute__((always_inline)) void copy_elements(size_t n, const 
         memcpy(dst, src, n * size);
         return;
     }
-    if (narrow && n > CHUNK && src_stride == 2 * (ptrdiff_t)size && dst_stride == (ptrdiff_t)size) {
-        for (size_t head = pairs_to_line(src, size); head; head--, n--, src += src_stride, dst += dst_stride)
-            memcpy(dst, src, size);
-        const size_t chunks = (n - 1) / CHUNK;
-        narrow(chunks, src, dst);
-        src += chunks * CHUNK * 2 * size;
-        dst += chunks * CHUNK * size;
-        n -= chunks * CHUNK;
+    const bool halves = narrow && src_stride == 2 * (ptrdiff_t)size && dst_stride == (ptrdiff_t)size;
+    const size_t head = halves ? pairs_to_line(src, size) : 0;
+    if (halves && n > head + CHUNK) {
+        for (size_t i = 0; i < head; i++) memcpy(dst + i * size, src + i * 2 * size, size);
+        const size_t pairs = n - 1, last = pairs - CHUNK;
+        narrow((pairs - head) / CHUNK, src + head * 2 * size, dst + head * size);
+        narrow(1, src + last * 2 * size, dst + last * size); /* may do some of them again */
+        src += pairs * 2 * size;
+        dst += pairs * size;
+        n = 1;
     }
     for (; n; n--, src += src_stride, dst += dst_stride) memcpy(dst, src, size);
 }
