@@ -41,6 +41,11 @@ static bool has_neon(void) { return true; }
 static bool has_generic(void) { return true; }
 #endif
 
+#if defined(__x86_64__)
+static bool has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
+static bool has_avx512vnni(void) { return __builtin_cpu_supports("avx512vnni"); }
+#endif
+
 #define DECLARE_DTYPE(simd, CONSTANT, name, type) extern const fz_kernels fz__kernels_##simd##_##name;
 #define DECLARE(simd) FZ_FOR_EACH_DTYPE(DECLARE_DTYPE, simd)
 FOR_EACH_SIMD(DECLARE)
@@ -55,6 +60,30 @@ typedef struct instruction_set {
 #define ROW(simd) {#simd, has_##simd, {FZ_FOR_EACH_DTYPE(ENTRY, simd)}},
 static const instruction_set sets[] = {FOR_EACH_SIMD(ROW)};
 enum { SETS = sizeof sets / sizeof sets[0] };
+
+/* What some CPUs of an instruction set have beyond it. */
+typedef struct extension {
+    const char *simd;
+    bool (*has)(void);
+    const fz_matmul_kernels *kernels;
+    fz_dtype dtypes[2];
+} extension;
+
+#if defined(__x86_64__)
+extern const fz_matmul_kernels fz__matmul_groups_avx512_int8, fz__matmul_groups_avx512_int16,
+    fz__matmul_groups_avx512_bfloat16;
+static const extension extensions[] = {
+    {"avx512", has_avx512vnni, &fz__matmul_groups_avx512_int8, {FZ_INT8, FZ_UINT8}},
+    {"avx512", has_avx512vnni, &fz__matmul_groups_avx512_int16, {FZ_INT16, FZ_UINT16}},
+    {"avx512", has_avx512bf16, &fz__matmul_groups_avx512_bfloat16, {FZ_BFLOAT16, FZ_BFLOAT16}},
+};
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+#else
+static const extension extensions[1];
+enum { EXTENSIONS = 0 };
+#endif
+
+static const fz_matmul_kernels *grouped[FZ_DTYPE_COUNT]; /* of the instruction set chosen */
 
 static _Atomic(const instruction_set *) chosen;
 static fz_status init_status;
@@ -123,10 +152,19 @@ static void read_caches(void) {
     }
 }
 
+static void find_extensions(const instruction_set *set) {
+    for (int i = 0; i < EXTENSIONS; i++) {
+        const extension *e = &extensions[i];
+        if (strcmp(e->simd, set->name) == 0 && e->has())
+            grouped[e->dtypes[0]] = grouped[e->dtypes[1]] = e->kernels;
+    }
+}
+
 static void init_once(void) {
     const instruction_set *set;
     read_caches();
     init_status = choose_simd(&set);
+    if (!init_status) find_extensions(set);
     if (!init_status) init_status = fz__scheduler_init();
     if (!init_status) fz__memory_init();
     if (init_status)
@@ -147,6 +185,8 @@ fz_status fz_init(void) {
 const fz_kernels *fz__kernels(fz_dtype dtype) {
     return atomic_load_explicit(&chosen, memory_order_acquire)->kernels[dtype];
 }
+
+const fz_matmul_kernels *fz__grouped_matmul(fz_dtype dtype) { return grouped[dtype]; }
 
 const fz__caches *fz__cpu_caches(void) { return &caches; }
 

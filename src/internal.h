@@ -381,6 +381,8 @@ void fz__workspace_release(void *workspace);
 
 /* Never NULL after fz_init() has succeeded. */
 const fz_kernels *fz__kernels(fz_dtype dtype);
+/* For operands that are both of this dtype, where this CPU multiplies groups of their elements; else NULL. */
+const fz_matmul_kernels *fz__grouped_matmul(fz_dtype dtype);
 
 typedef struct fz__caches {
     size_t l1, l2, l3; /* data bytes; never 0 */

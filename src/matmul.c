@@ -189,6 +189,11 @@ fz_dtype fz__matmul_compute(fz_dtype result) {
     return fz_dtype_size(result) == 8 ? FZ_INT64 : FZ_INT32;
 }
 
+const fz_matmul_kernels *fz__matmul_kernels(fz_dtype dtype, ptrdiff_t k) {
+    const fz_matmul_kernels *grouped = fz__grouped_matmul(dtype);
+    return grouped && k ? grouped : fz__kernels(fz__matmul_compute(dtype))->matmul;
+}
+
 /* The last two axes; a vector is a row on the left and a column on the right. */
 static fz__matrix as_matrix(const fz_array *x, bool is_right) {
     const ptrdiff_t *shape = x->shape + x->ndim, *strides = x->strides + x->ndim;
@@ -279,6 +284,16 @@ fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, int *ndim, ptrdi
     return find_shape("matmul", (const char *const[]){"a", "b"}, a, b, ndim, shape);
 }
 
+/* Are elements of this dtype packed in groups? The same on every CPU, though not all have kernels for them. */
+static bool is_grouped(fz_dtype dtype) {
+    return fz_dtype_size(dtype) <= 2 && dtype != FZ_BOOL && dtype != FZ_FLOAT16;
+}
+
+static bool fits_packed(const fz_packed *packed, fz_dtype a, fz_dtype result) {
+    return packed->compute == fz__matmul_compute(result) &&
+           (a == packed->array.dtype || !is_grouped(packed->array.dtype));
+}
+
 /* c beside its inputs: its shape, the dtype to which theirs promote, no memory in common. */
 static fz_status check_result(const fz__matmul_call *r, int ndim, const ptrdiff_t shape[]) {
     const fz_array *const inputs[] = {r->a, r->packed ? NULL : r->b, r->bias};
@@ -289,7 +304,7 @@ static fz_status check_result(const fz__matmul_call *r, int ndim, const ptrdiff_
         return fz__fail(FZ_ERROR_DTYPE, "%s: out is %s; it must be %s, to which %s and %s promote",
                         r->operation, fz_dtype_name(r->c->dtype), fz_dtype_name(dtype),
                         fz_dtype_name(r->a->dtype), fz_dtype_name(r->b->dtype));
-    if (r->packed && r->packed->compute != fz__matmul_compute(dtype))
+    if (r->packed && !fits_packed(r->packed, r->a->dtype, dtype))
         return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s and %s was packed from %s; %s of its dtype would do",
                         r->operation, r->names[0], fz_dtype_name(r->a->dtype), r->names[1],
                         fz_dtype_name(r->b->dtype), r->names[0]);

@@ -2,6 +2,7 @@
 
    glossary  a matrix   two axes of an array, with strides in bytes
              a panel    mr rows of A, or nr columns of B: see kernels.h
+             a step     one of k; where the kernel takes groups of elements, a group
              a block    the part of the product for which B's panels lie packed at one moment
              a tile     what one task computes of a block
              a finish   what is done once the sum is complete: bias, activation, conversion */
@@ -21,6 +22,7 @@ struct fz_packed {
     fz_array array; /* b's shape and dtype */
     ptrdiff_t shape[2], strides[2];
     fz_dtype compute;
+    const fz_matmul_kernels *matmul; /* for which they are packed */
     ptrdiff_t kc;
     char *panels;
 };
@@ -38,6 +40,7 @@ typedef struct fz__product {
     fz__finish finish;
     /* chosen by fz__product_plan, which may transpose all of it: c^T = b^T a^T */
     const fz_kernels *kernels;
+    const fz_matmul_kernels *matmul; /* kernels' own, or the one for groups */
     bool transposed;
     bool is_vector;       /* c has one row, and b rows or columns without gaps */
     bool is_in_place;     /* nothing is packed, and k is one block's */
@@ -64,6 +67,8 @@ typedef struct fz__matmul_call {
 fz_status fz__matmul(const fz__matmul_call *call);
 /* What products of this dtype are summed in. */
 fz_dtype fz__matmul_compute(fz_dtype result);
+/* What multiplies two matrices that are both of this dtype, along k elements. */
+const fz_matmul_kernels *fz__matmul_kernels(fz_dtype dtype, ptrdiff_t k);
 
 /* ---- matmul_product.c: planning a product and running it ------------------------------------------------ */
 
@@ -75,8 +80,10 @@ int fz__product_participants(const fz__product *product);
 size_t fz__product_scratch(const fz__product *product, int participants);
 /* participants is 1 inside of a task. */
 void fz__product_run(const fz__product *product, char *scratch, int participants);
-/* kc: steps of k in a block. */
-ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t k);
+/* How many steps k elements are. */
+ptrdiff_t fz__count_steps(const fz_matmul_kernels *matmul, ptrdiff_t k);
+/* kc: steps of a block where there are so many. */
+ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps);
 /* The most steps, and the most rows of A in a tile, of this machine's caches. */
 void fz__product_block(fz_dtype compute, ptrdiff_t block[2]);
 

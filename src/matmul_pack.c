@@ -6,7 +6,7 @@
 
 enum { CONVERTED_BYTES = 8 << 10 /* part of a panel on its way from another dtype */ };
 
-/* n lines (rows of A, columns of B) of k steps each. */
+/* n lines (rows of A, columns of B) of k elements each. */
 typedef struct lines {
     const char *data;
     fz_dtype dtype;
@@ -32,21 +32,39 @@ static void convert_part(const fz__product *product, const lines *x, fz_pack *pa
          along_steps ? element : length * element, panel);
 }
 
+/* The same in groups: those of contiguous steps are in memory already, but for a last one that is not full. */
+static void group_part(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
+                       char *panel) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char part[CONVERTED_BYTES];
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
+    const bool along_steps = x->step * group == element;
+    const ptrdiff_t full = along_steps ? x->k / group : 0, rest = x->k - full * group;
+    if (full) pack((size_t)x->n, (size_t)full, x->data, x->line, element, panel);
+    if (!rest) return;
+    product->matmul->gather((size_t)x->n, (size_t)rest, x->data + full * element, x->line, x->step, part);
+    pack((size_t)x->n, (size_t)fz__ceil_div(rest, group), part, element, x->n * element,
+         panel + full * width * element);
+}
+
 static void pack_lines(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
                        bool is_direct, char *panels) {
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute);
-    const ptrdiff_t most = CONVERTED_BYTES / (width * element);
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
+    const ptrdiff_t most = CONVERTED_BYTES / (width * element) * group;
     if (is_direct) {
         pack((size_t)x->n, (size_t)x->k, x->data, x->line, x->step, panels);
         return;
     }
-    for (ptrdiff_t i = 0; i < x->n; i += width, panels += x->k * width * element) {
+    for (ptrdiff_t i = 0; i < x->n; i += width) {
         for (ptrdiff_t p = 0; p < x->k; p += most) {
             lines part = *x;
             part.data += i * x->line + p * x->step;
             part.n = fz__min(width, x->n - i);
             part.k = fz__min(most, x->k - p);
-            convert_part(product, &part, pack, panels + p * width * element);
+            if (group > 1)
+                group_part(product, &part, pack, width, panels);
+            else
+                convert_part(product, &part, pack, panels);
+            panels += fz__count_steps(product->matmul, part.k) * width * element;
         }
     }
 }
@@ -57,25 +75,24 @@ static const fz_pack_kernels *pack_kernels(const fz__product *p) {
 
 void fz__pack_a(const fz__product *p, ptrdiff_t row, ptrdiff_t m, ptrdiff_t step, ptrdiff_t k, char *panels) {
     const fz__matrix *a = &p->a;
-    const lines x = {a->data + row * a->row_stride + step * a->column_stride,
-                     a->dtype,
-                     m,
-                     k,
-                     a->row_stride,
-                     a->column_stride};
-    pack_lines(p, &x, pack_kernels(p)->a, p->kernels->matmul->mr, fz__is_direct(p, a), panels);
+    const ptrdiff_t first = step * p->matmul->group;
+    const lines x = {
+        a->data + row * a->row_stride + first * a->column_stride, a->dtype,      m,
+        fz__min(k * p->matmul->group, a->columns - first),        a->row_stride, a->column_stride};
+    pack_lines(p, &x, pack_kernels(p)->a, p->matmul->mr, fz__is_direct(p, a), panels);
 }
 
 void fz__pack_b(const fz__product *p, ptrdiff_t column, ptrdiff_t n, ptrdiff_t step, ptrdiff_t k,
                 char *panels) {
     const fz__matrix *b = &p->b;
-    const lines x = {b->data + step * b->row_stride + column * b->column_stride,
+    const ptrdiff_t first = step * p->matmul->group;
+    const lines x = {b->data + first * b->row_stride + column * b->column_stride,
                      b->dtype,
                      n,
-                     k,
+                     fz__min(k * p->matmul->group, b->rows - first),
                      b->column_stride,
                      b->row_stride};
-    pack_lines(p, &x, pack_kernels(p)->b, p->kernels->matmul->nr, fz__is_direct(p, b), panels);
+    pack_lines(p, &x, pack_kernels(p)->b, p->matmul->nr, fz__is_direct(p, b), panels);
 }
 
 /* ---- packed once -------------------------------------------------------------------------------------------- */
@@ -90,7 +107,8 @@ static void pack_all(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
     (void)participant;
     const job *t = context;
     const fz_packed *packed = t->packed;
-    const ptrdiff_t nr = t->product->kernels->matmul->nr, k = packed->shape[0], n = packed->shape[1];
+    const ptrdiff_t nr = packed->matmul->nr, k = fz__count_steps(packed->matmul, packed->shape[0]),
+                    n = packed->shape[1];
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(packed->compute), column = begin * nr,
                     padded = fz__ceil_div(n, nr) * nr;
     for (ptrdiff_t p = 0; p < k; p += packed->kc) {
@@ -100,9 +118,10 @@ static void pack_all(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
     }
 }
 
-static fz_status allocate_panels(fz_packed *packed, ptrdiff_t nr) {
+static fz_status allocate_panels(fz_packed *packed) {
+    const ptrdiff_t nr = packed->matmul->nr;
     ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(packed->compute);
-    if (!__builtin_mul_overflow(bytes, packed->shape[0], &bytes) &&
+    if (!__builtin_mul_overflow(bytes, fz__count_steps(packed->matmul, packed->shape[0]), &bytes) &&
         !__builtin_mul_overflow(bytes, fz__ceil_div(packed->shape[1], nr) * nr, &bytes) &&
         bytes <= PTRDIFF_MAX - FZ_MAX_VECTOR_BYTES) {
         const size_t size = (size_t)fz__ceil_div(bytes + 1, FZ_MAX_VECTOR_BYTES) * FZ_MAX_VECTOR_BYTES;
@@ -122,18 +141,20 @@ fz_status fz_pack_matrix(const fz_array *b, fz_packed **result) {
     const fz_dtype compute = fz__matmul_compute(b->dtype);
     fz__product product = {.compute = compute,
                            .kernels = fz__kernels(compute),
+                           .matmul = fz__matmul_kernels(b->dtype, b->shape[0]),
                            .b = {b->data, b->dtype, b->shape[0], b->shape[1], b->strides[0], b->strides[1]}};
     fz_packed *packed = calloc(1, sizeof *packed);
     if (!packed) return fz__fail(FZ_ERROR_MEMORY, "pack: no memory");
     *packed = (fz_packed){.shape = {b->shape[0], b->shape[1]},
                           .compute = compute,
-                          .kc = fz__product_steps(compute, b->shape[0])};
+                          .matmul = product.matmul,
+                          .kc = fz__product_steps(compute, fz__count_steps(product.matmul, b->shape[0]))};
     packed->array = (fz_array){NULL, b->dtype, 2, packed->shape, packed->strides};
-    status = allocate_panels(packed, product.kernels->matmul->nr);
+    status = allocate_panels(packed);
     if (status) return free(packed), status;
     packed->array.data = packed->panels;
     job t = {&product, packed};
-    const ptrdiff_t panels = fz__ceil_div(b->shape[1], product.kernels->matmul->nr);
+    const ptrdiff_t panels = fz__ceil_div(b->shape[1], packed->matmul->nr);
     fz__parallel_for(fz__participants(panels, 4), panels, 4, pack_all, &t);
     *result = packed;
     return FZ_OK;

@@ -30,11 +30,17 @@ static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div
 
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
 
+ptrdiff_t fz__count_steps(const fz_matmul_kernels *matmul, ptrdiff_t k) {
+    return fz__ceil_div(k, matmul->group);
+}
+
+static ptrdiff_t steps_of(const fz__product *p) { return fz__count_steps(p->matmul, p->a.columns); }
+
 /* Items are panels of B. */
 static void pack_b(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     const job *t = context;
-    const ptrdiff_t nr = t->product->kernels->matmul->nr, column = begin * nr;
+    const ptrdiff_t nr = t->product->matmul->nr, column = begin * nr;
     fz__pack_b(t->product, t->j + column, fz__min(end * nr, t->n) - column, t->p, t->k,
                t->packed_b + column * t->k * element_of(t->product));
 }
@@ -45,7 +51,7 @@ static void pack_b(void *context, ptrdiff_t begin, ptrdiff_t end, int participan
 static fz_panels panels_of_a(const job *t, ptrdiff_t i, ptrdiff_t m, int participant) {
     const fz__product *product = t->product;
     const fz__matrix *a = &product->a;
-    const ptrdiff_t mr = product->kernels->matmul->mr, element = element_of(product);
+    const ptrdiff_t mr = product->matmul->mr, element = element_of(product);
     const char *data = a->data + (t->i + i) * a->row_stride + t->p * a->column_stride;
     if (!product->pack_a) return (fz_panels){data, mr * a->row_stride, a->row_stride, a->column_stride};
     char *own = t->own + (size_t)participant * product->own;
@@ -57,7 +63,7 @@ static fz_panels panels_of_a(const job *t, ptrdiff_t i, ptrdiff_t m, int partici
 static fz_panels panels_of_b(const job *t, ptrdiff_t j) {
     const fz__product *product = t->product;
     const fz__matrix *b = &product->b;
-    const ptrdiff_t nr = product->kernels->matmul->nr, element = element_of(product);
+    const ptrdiff_t nr = product->matmul->nr, element = element_of(product);
     if (product->packed)
         return (fz_panels){product->packed->panels +
                                (t->p * round_up(product->c.columns, nr) + (t->j + j) * t->k) * element,
@@ -70,7 +76,7 @@ static fz_panels panels_of_b(const job *t, ptrdiff_t j) {
 
 /* Where a row of tiles begins: all are equally high, to one panel. */
 static ptrdiff_t first_row(const job *t, ptrdiff_t row) {
-    const ptrdiff_t mr = t->product->kernels->matmul->mr, panels = fz__ceil_div(t->m, mr);
+    const ptrdiff_t mr = t->product->matmul->mr, panels = fz__ceil_div(t->m, mr);
     return fz__min(row * panels / t->tile_rows * mr, t->m);
 }
 
@@ -83,9 +89,8 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int par
     const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
     char *sums = product->through_scratch ? t->sums + i * row_stride + j * element
                                           : c->data + (t->i + i) * row_stride + (t->j + j) * element;
-    product->kernels->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride,
-                                       t->p > 0);
-    if (t->p + t->k == product->a.columns)
+    product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0);
+    if (t->p + t->k == steps_of(product))
         fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
 }
 
@@ -117,7 +122,7 @@ static ptrdiff_t most_rows(fz_dtype compute, ptrdiff_t steps) {
 }
 
 static ptrdiff_t rows_of_tile(const fz__product *p) {
-    return p->pack_a ? even_part(p->mc, most_rows(p->compute, p->kc), p->kernels->matmul->mr) : p->mc;
+    return p->pack_a ? even_part(p->mc, most_rows(p->compute, p->kc), p->matmul->mr) : p->mc;
 }
 
 void fz__product_block(fz_dtype compute, ptrdiff_t block[2]) {
@@ -129,7 +134,7 @@ void fz__product_block(fz_dtype compute, ptrdiff_t block[2]) {
    rows of A are packed once. */
 static void split_tiles(job *t, int participants) {
     const fz__product *p = t->product;
-    const ptrdiff_t mr = p->kernels->matmul->mr, nr = p->kernels->matmul->nr;
+    const ptrdiff_t mr = p->matmul->mr, nr = p->matmul->nr;
     t->tile_m = rows_of_tile(p);
     t->tile_n = p->nc;
     if (participants == 1) return;
@@ -147,7 +152,7 @@ static void split_tiles(job *t, int participants) {
 
 static void run_block(job *t, int participants) {
     const fz__product *product = t->product;
-    const ptrdiff_t panels = fz__ceil_div(t->n, product->kernels->matmul->nr);
+    const ptrdiff_t panels = fz__ceil_div(t->n, product->matmul->nr);
     if (product->pack_b) fz__parallel_for(participants, panels, participants > 1 ? 4 : panels, pack_b, t);
     t->tile_rows = fz__ceil_div(t->m, t->tile_m);
     if (t->tile_rows > participants)
@@ -162,7 +167,7 @@ static void run_block(job *t, int participants) {
 /* All blocks of c's columns from j on. */
 static void run_columns(job *t, ptrdiff_t j, int participants) {
     const fz__product *product = t->product;
-    const ptrdiff_t m = product->c.rows, k = product->a.columns;
+    const ptrdiff_t m = product->c.rows, k = steps_of(product);
     t->j = j;
     t->n = fz__min(product->nc, product->c.columns - j);
     for (t->i = 0; t->i < m; t->i += product->mc) {
@@ -198,8 +203,8 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
 
-ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t k) {
-    return even_part(fz__max(k, 1), most_steps(compute), 1);
+ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps) {
+    return even_part(fz__max(steps, 1), most_steps(compute), 1);
 }
 
 /* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of it. */
@@ -207,20 +212,20 @@ static bool must_pack_b(const fz__product *p) {
     const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
     if (p->packed) return false;
     if (!fz__is_direct(p, &p->b) || p->b.column_stride != element ||
-        p->c.columns % p->kernels->matmul->unpacked_columns != 0)
+        p->c.columns % p->matmul->unpacked_columns != 0)
         return true;
     return p->kc * p->c.columns * element > l2 / 2;
 }
 
 static bool must_pack_a(const fz__product *p) {
-    const ptrdiff_t nr = p->kernels->matmul->nr;
+    const ptrdiff_t nr = p->matmul->nr;
     return !fz__is_direct(p, &p->a) || (!p->is_wide && p->c.columns > 16 * nr);
 }
 
 /* Columns of a block of B that lies packed in L2 beside an A of few rows. */
 static ptrdiff_t wide_block(const fz__product *p) {
     const ptrdiff_t most = (ptrdiff_t)fz__cpu_caches()->l2 * 2 / 5 / (p->kc * element_of(p));
-    return fz__min(most, WIDE_PANELS * p->kernels->matmul->nr);
+    return fz__min(most, WIDE_PANELS * p->matmul->nr);
 }
 
 static bool is_wide(const fz__product *p) {
@@ -229,9 +234,9 @@ static bool is_wide(const fz__product *p) {
 }
 
 static void plan_blocks(fz__product *p) {
-    const ptrdiff_t mr = p->kernels->matmul->mr, nr = p->kernels->matmul->nr, element = element_of(p);
+    const ptrdiff_t mr = p->matmul->mr, nr = p->matmul->nr, element = element_of(p);
     const ptrdiff_t m = p->c.rows, n = p->c.columns;
-    p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, p->a.columns);
+    p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, steps_of(p));
     p->pack_b = must_pack_b(p);
     p->is_wide = is_wide(p);
     p->pack_a = must_pack_a(p);
@@ -270,8 +275,14 @@ static bool has_contiguous_rows(const fz__product *p) {
     return fz__is_direct(p, &p->c) && (p->c.column_stride == element_of(p) || p->c.columns == 1);
 }
 
+static const fz_matmul_kernels *find_kernels(const fz__product *p) {
+    if (p->packed) return p->packed->matmul;
+    return p->a.dtype == p->b.dtype ? fz__matmul_kernels(p->a.dtype, p->a.columns) : p->kernels->matmul;
+}
+
 void fz__product_plan(fz__product *p) {
     p->kernels = fz__kernels(p->compute);
+    p->matmul = find_kernels(p);
     if (!p->packed && (p->c.columns == 1 || (p->c.row_stride == element_of(p) && p->c.rows > 1 &&
                                              p->c.column_stride != element_of(p))))
         transpose_product(p);
@@ -298,11 +309,11 @@ int fz__product_participants(const fz__product *p) {
 /* Small products: one call of the kernel. */
 static void run_in_place(const fz__product *p) {
     const fz__matrix *a = &p->a, *b = &p->b;
-    const ptrdiff_t mr = p->kernels->matmul->mr, element = element_of(p);
+    const ptrdiff_t mr = p->matmul->mr, element = element_of(p);
     const fz_panels pa = {a->data, mr * a->row_stride, a->row_stride, a->column_stride};
-    const fz_panels pb = {b->data, p->kernels->matmul->nr * element, element, b->row_stride};
-    p->kernels->matmul->multiply((size_t)p->c.rows, (size_t)p->c.columns, (size_t)a->columns, &pa, &pb,
-                                 p->c.data, p->c.row_stride, false);
+    const fz_panels pb = {b->data, p->matmul->nr * element, element, b->row_stride};
+    p->matmul->multiply((size_t)p->c.rows, (size_t)p->c.columns, (size_t)a->columns, &pa, &pb, p->c.data,
+                        p->c.row_stride, false);
     fz__finish_rows(p, 0, 0, p->c.rows, p->c.columns, p->c.data, p->c.row_stride);
 }
 

@@ -166,9 +166,16 @@ typedef struct fz_panels {
     ptrdiff_t panel, line, step;
 } fz_panels;
 
+/* Puts `steps` steps of n lines into groups: of all lines for the first steps, of all lines for the next ones, zeros
+   behind the last step. */
+typedef void fz_gather_groups(size_t n, size_t steps, const void *x, ptrdiff_t line_stride,
+                              ptrdiff_t step_stride, void *groups);
+
 typedef struct fz_matmul_kernels {
     int mr, nr;
     int unpacked_columns; /* an unpacked B has a multiple of so many */
+    int group; /* steps of k in an element of a panel, which is one step for multiply; 1: no groups */
+    fz_gather_groups *gather; /* NULL: no groups */
     /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n; row_stride in bytes, columns contiguous. Adds
        to c where accumulate, else overwrites it. */
     void (*multiply)(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,

@@ -104,4 +104,4 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
 
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
 const fz_matmul_kernels FZ_KERNEL(matmul) = {
-    .mr = MR, .nr = NR, .unpacked_columns = FZ_CHEAP_PARTS ? 1 : W, .multiply = multiply};
+    .mr = MR, .nr = NR, .unpacked_columns = FZ_CHEAP_PARTS ? 1 : W, .group = 1, .multiply = multiply};

@@ -85,7 +85,8 @@ def _factors(params: Params, random: np.random.Generator) -> Any:
 
 
 def _multiply(params: Params, a: Any, b: Any) -> Any:
-    return np.matmul(a.astype(np.float64), b.astype(np.float64))
+    exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    return exact.astype(np.int64).astype(a.dtype) if a.dtype.kind == "i" else exact
 
 
 def _correlate(x: Any, weight: Any) -> Any:

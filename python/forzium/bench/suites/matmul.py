@@ -24,7 +24,7 @@ SHAPES = {
 """m, k and n of single products."""
 
 BATCHES = ((1_000, 8), (1_000, 16), (200, 64), (20, 256))
-INTEGERS = ("int32", "int64")
+INTEGERS = ("int8", "int16", "int32", "int64")
 QUICK = (8, 100, 256, 1000)
 
 
