@@ -32,40 +32,43 @@ static void convert_part(const fz__product *product, const lines *x, fz_pack *pa
          along_steps ? element : length * element, panel);
 }
 
-/* The same in groups: those of contiguous steps are in memory already, but for a last one that is not full. */
-static void group_part(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
-                       char *panel) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char part[CONVERTED_BYTES];
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
-    const bool along_steps = x->step * group == element;
-    const ptrdiff_t full = along_steps ? x->k / group : 0, rest = x->k - full * group;
-    if (full) pack((size_t)x->n, (size_t)full, x->data, x->line, element, panel);
-    if (!rest) return;
-    product->matmul->gather((size_t)x->n, (size_t)rest, x->data + full * element, x->line, x->step, part);
-    pack((size_t)x->n, (size_t)fz__ceil_div(rest, group), part, element, x->n * element,
-         panel + full * width * element);
+/* A panel of groups. Where elements along k are contiguous, their groups are in memory already, but for a last one that
+   is not full. */
+static void pack_groups(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
+                        char *panel) {
+    const ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
+    const ptrdiff_t full = x->step * group == bytes ? x->k / group : 0, rest = x->k - full * group;
+    if (full) pack((size_t)x->n, (size_t)full, x->data, x->line, bytes, panel);
+    if (rest)
+        product->matmul->gather((size_t)x->n, (size_t)rest, x->data + full * bytes, x->line, x->step,
+                                (size_t)width, panel + full * width * bytes);
+}
+
+static void convert_panel(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
+                          char *panel) {
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute);
+    const ptrdiff_t most = CONVERTED_BYTES / (width * element);
+    for (ptrdiff_t p = 0; p < x->k; p += most) {
+        lines part = *x;
+        part.data += p * x->step;
+        part.k = fz__min(most, x->k - p);
+        convert_part(product, &part, pack, panel + p * width * element);
+    }
 }
 
 static void pack_lines(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
                        bool is_direct, char *panels) {
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
-    const ptrdiff_t most = CONVERTED_BYTES / (width * element) * group;
+    const ptrdiff_t steps = fz__count_steps(product->matmul, x->k);
     if (is_direct) {
         pack((size_t)x->n, (size_t)x->k, x->data, x->line, x->step, panels);
         return;
     }
     for (ptrdiff_t i = 0; i < x->n; i += width) {
-        for (ptrdiff_t p = 0; p < x->k; p += most) {
-            lines part = *x;
-            part.data += i * x->line + p * x->step;
-            part.n = fz__min(width, x->n - i);
-            part.k = fz__min(most, x->k - p);
-            if (group > 1)
-                group_part(product, &part, pack, width, panels);
-            else
-                convert_part(product, &part, pack, panels);
-            panels += fz__count_steps(product->matmul, part.k) * width * element;
-        }
+        lines panel = *x;
+        panel.data += i * x->line;
+        panel.n = fz__min(width, x->n - i);
+        (product->matmul->gather ? pack_groups : convert_panel)(product, &panel, pack, width, panels);
+        panels += steps * width * (ptrdiff_t)fz_dtype_size(product->compute);
     }
 }
 

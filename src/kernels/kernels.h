@@ -166,10 +166,9 @@ typedef struct fz_panels {
     ptrdiff_t panel, line, step;
 } fz_panels;
 
-/* Puts `steps` steps of n lines into groups: of all lines for the first steps, of all lines for the next ones, zeros
-   behind the last step. */
-typedef void fz_gather_groups(size_t n, size_t steps, const void *x, ptrdiff_t line_stride,
-                              ptrdiff_t step_stride, void *groups);
+/* Packs one panel of groups, `width` lines wide, of n lines of k elements; zeros fill the last group up, too. */
+typedef void fz_gather_groups(size_t n, size_t k, const void *x, ptrdiff_t line_stride,
+                              ptrdiff_t element_stride, size_t width, void *panel);
 
 typedef struct fz_matmul_kernels {
     int mr, nr;

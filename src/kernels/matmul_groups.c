@@ -7,25 +7,33 @@
 
 /* ---- packing ------------------------------------------------------------------------------------------------ */
 
-FZ_INLINE void gather_group(size_t n, size_t steps, const char *x, ptrdiff_t line, ptrdiff_t step,
-                            T *groups) {
-    for (size_t i = 0; i < n; i++, x += line) {
-        narrow together[GROUP] = {0};
-        for (size_t j = 0; j < steps; j++) memcpy(together + j, x + (ptrdiff_t)j * step, sizeof(narrow));
-        memcpy(groups + i, together, sizeof together);
+/* One step's groups of a panel: `elements` of k of n lines. */
+FZ_INLINE void gather_step(size_t n, size_t elements, const char *x, ptrdiff_t line, ptrdiff_t element,
+                           T *panel) {
+    for (size_t i = 0; i < n; i++) {
+        uint32_t group = 0;
+        for (size_t j = 0; j < elements; j++) {
+            narrow value;
+            memcpy(&value, x + (ptrdiff_t)i * line + (ptrdiff_t)j * element, sizeof value);
+            group |= (uint32_t)value << (j * 8 * sizeof value);
+        }
+        memcpy(panel + i, &group, sizeof group);
     }
 }
 
-static void gather(size_t n, size_t steps, const void *x, ptrdiff_t line, ptrdiff_t step, void *groups) {
+static void gather(size_t n, size_t k, const void *x, ptrdiff_t line, ptrdiff_t element, size_t width,
+                   void *panel) {
     const char *from = x;
-    T *to = groups;
-    for (; steps >= GROUP; steps -= GROUP, from += GROUP * step, to += n) {
-        if (line == sizeof(narrow))
-            gather_group(n, GROUP, from, sizeof(narrow), step, to);
+    T *to = panel;
+    for (size_t p = 0; p < k; p += GROUP, from += GROUP * element, to += width) {
+        if (k - p < GROUP)
+            gather_step(n, k - p, from, line, element, to);
+        else if (line == sizeof(narrow))
+            gather_step(n, GROUP, from, sizeof(narrow), element, to);
         else
-            gather_group(n, GROUP, from, line, step, to);
+            gather_step(n, GROUP, from, line, element, to);
+        memset(to + n, 0, (width - n) * sizeof(T));
     }
-    if (steps) gather_group(n, steps, from, line, step, to);
 }
 
 /* ---- multiplying -------------------------------------------------------------------------------------------- */
