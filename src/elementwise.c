@@ -80,7 +80,7 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
 /* ---- planes: what two axes span, where every row is read and written where it is ------------------------------ */
 
 typedef struct tiles {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char tile[FZ_MAX_OPERANDS - 1][TILE];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char tile[FZ_MAX_OPERANDS - 1][TILE + FZ_MAX_VECTOR_BYTES];
 } tiles;
 
 /* A row that is the same for all others, so many times after one another. */
@@ -88,10 +88,21 @@ static void repeat_row(size_t bytes, const char *row, ptrdiff_t times, char *til
     for (ptrdiff_t r = 0; r < times; r++, tile += bytes) memcpy(tile, row, bytes);
 }
 
+/* How far into a line of the cache the elements lie that input k's meet: where both lie alike, vectors of both are
+   aligned at once. */
+static ptrdiff_t find_offset(const job *j, int k, char *const pointers[]) {
+    const int inner = j->nest.ndim - 1;
+    for (int i = j->nest.operands - 1; i >= 0; i--)
+        if (j->size[i] == j->size[k] && j->nest.strides[i][inner - 1])
+            return (ptrdiff_t)((uintptr_t)pointers[i] % FZ_MAX_VECTOR_BYTES);
+    return 0;
+}
+
 /* Says in `plane` where some rows of input k are: in place, or made in the tile; what stays has been made before the
    first of them. */
-static void place_input(const job *j, int k, ptrdiff_t rows, const char *x, bool is_first, char *tile,
-                        fz_plane *plane) {
+static void place_input(const job *j, int k, ptrdiff_t rows, char *const pointers[], bool is_first,
+                        char *tile, fz_plane *plane) {
+    const char *x = pointers[k];
     const int inner = j->nest.ndim - 1;
     const ptrdiff_t n = j->nest.shape[inner], down = j->nest.strides[k][inner - 1];
     const bool moves = j->nest.strides[k][inner] != 0;
@@ -105,6 +116,8 @@ static void place_input(const job *j, int k, ptrdiff_t rows, const char *x, bool
     } else if (!moves && !down) {
         fill_splat(j, k, x, tile);
     } else if (!down && j->joins) {
+        tile += find_offset(j, k, pointers);
+        plane->in[k] = tile;
         repeat_row((size_t)(n * j->size[k]), x, rows, tile);
     } else {
         plane->in[k] = x;
@@ -120,7 +133,7 @@ static void run_plane(const job *j, ptrdiff_t rows, char *pointers[]) {
     for (ptrdiff_t done = 0, count; done < rows; done += count) {
         count = fz__min(j->together, rows - done);
         for (int k = 0; k < inputs; k++)
-            place_input(j, k, count, pointers[k], done == 0, scratch.tile[k], &plane);
+            place_input(j, k, count, pointers, done == 0, scratch.tile[k], &plane);
         plane.out = pointers[inputs];
         plane.n = (size_t)(j->joins ? count * n : n);
         plane.rows = j->joins ? 1 : (size_t)count;
@@ -164,8 +177,8 @@ static void plan_planes(job *j) {
     j->together = 0;
     if (inner < 1 || j->in_blocks) return;
     const ptrdiff_t n = j->nest.shape[inner];
-    j->together = TILE / sizeof(double);
-    j->joins = 4 * n <= j->together;
+    j->together = TILE / j->widest;
+    j->joins = 2 * n <= j->together;
     for (int k = 0; k < j->nest.operands; k++) {
         const ptrdiff_t step = j->nest.strides[k][inner], down = j->nest.strides[k][inner - 1];
         j->joins &= down == 0 || (step && down == n * step);
