@@ -9,7 +9,6 @@
 static void compute_dot(fz__row_group *group) {
     fz__row_step step;
     step.pass = FZ_ROW_DOT;
-    for (int i = 0; i < group->count; i++) step.values[i] = (fz_row_values){.scale = 1};
     fz__row_run(group, 1, &step, false);
 }
 
@@ -50,6 +49,7 @@ static fz_status run(const char *name, const fz_array *const arrays[3]) {
     r.compute = compute_dot;
     r.nothing = 0;
     r.full = false;
+    r.once = true;
     const fz__float_environment environment = fz__save_float_environment();
     const fz_status status = fz__rows_run(&r, 2, arrays, reduced);
     fz__restore_float_environment(environment);
@@ -64,10 +64,9 @@ static bool run_plain(const fz_array *a, const fz_array *b, const fz_array *out)
         return false;
     const fz_kernels *kernels = fz__kernels(a->dtype);
     const fz_row_operands operands = {.x = a->data, .y = b->data};
-    const fz_row_values values = {.scale = 1};
     fz_row_result result;
     const fz__float_environment environment = fz__save_float_environment();
-    kernels->rowwise->passes[FZ_ROW_DOT](1, (size_t)n, &operands, &values, &result);
+    kernels->rowwise->passes[FZ_ROW_DOT](1, (size_t)n, &operands, NULL, &result);
     kernels->elementwise->cast_from[FZ_FLOAT64](1, &result.sum, 0, out->data, 0);
     fz__restore_float_environment(environment);
     return true;

@@ -323,6 +323,7 @@ typedef struct fz__rows {
     double parameter; /* compute's own */
     double nothing;   /* the number that a row of no elements gives */
     bool full;        /* the results are rows, too; else numbers, group->results */
+    bool once;        /* one pass mostly does: no row has to stay in the L1 cache for the next */
     /* Set by it: */
     int inputs;
     ptrdiff_t n;     /* elements of a row, >= 1 */

@@ -5,6 +5,7 @@
    cache, else block by block and again in each pass. Rows are independent; the passes over a long row are split into
    segments whose length n alone fixes. */
 #include <math.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -89,13 +90,15 @@ fz_row_operands fz__skip_rows(const fz_row_operands *o, ptrdiff_t count) {
 
 double fz__row_first(const fz__row_group *group, int row) {
     const fz__rows *r = group->rows;
-    const fz_row_operands first = fz__skip_rows(&group->operands, row);
-    char value[sizeof(double)];
-    double number;
-    fz_cast *load = group->whole ? fz__kernels(r->dtype)->elementwise->cast_from[r->dtype] : r->cast[0];
-    load(1, first.x, 0, value, 0);
-    fz__kernels(FZ_FLOAT64)->elementwise->cast_from[r->dtype](1, value, 0, &number, 0);
-    return number;
+    const char *first = (const char *)group->operands.x + row * group->operands.x_stride;
+    double wide;
+    float narrow;
+    void *value = r->dtype == FZ_FLOAT64 ? (void *)&wide : &narrow;
+    if (group->whole)
+        memcpy(value, first, (size_t)r->size);
+    else
+        r->cast[0](1, first, 0, value, 0);
+    return r->dtype == FZ_FLOAT64 ? wide : (double)narrow;
 }
 
 /* ---- a pass over rows ------------------------------------------------------------------------------------- */
@@ -273,6 +276,7 @@ static void store_tile(const fz__rows *r, ptrdiff_t count, const fz_row_operands
 /* The rows of a tile, as they lie now, in groups; `out` is where their numbers go, if these are the results. */
 static void compute_groups(const fz__rows *r, ptrdiff_t count, const fz_row_operands *tile, char *out,
                            ptrdiff_t out_stride) {
+    uint64_t numbers[MOST_TILED]; /* or doubles */
     fz__row_group group;
     group.rows = r;
     group.whole = r->in_tiles;
@@ -280,10 +284,10 @@ static void compute_groups(const fz__rows *r, ptrdiff_t count, const fz_row_oper
         group.count = (int)fz__min(r->group, count - i);
         group.operands = fz__skip_rows(tile, i);
         r->compute(&group);
-        if (!r->full)
-            r->cast[r->inputs]((size_t)group.count, group.results, sizeof group.results[0],
-                               out + i * out_stride, out_stride);
+        for (int k = 0; !r->full && k < group.count; k++)
+            memcpy(&numbers[i + k], &group.results[k].sum, sizeof *numbers);
     }
+    if (!r->full) r->cast[r->inputs]((size_t)count, numbers, sizeof *numbers, out, out_stride);
 }
 
 /* Up to rows->tile rows: what is not read in place is loaded, computed on in scratch, and stored. */
@@ -374,7 +378,9 @@ static void plan_tiles(fz__rows *r) {
     const ptrdiff_t bytes = copied * r->n * r->size, room = (ptrdiff_t)fz__cpu_caches()->l2 / 2;
     r->in_tiles = bytes <= room;
     r->tile = copied == 0 ? MOST_TILED : 1;
-    r->group = fz__max(1, fz__min(FZ_ROW_GROUP, (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (r->n * r->size)));
+    r->group = FZ_ROW_GROUP;
+    if (!r->once)
+        r->group = fz__max(1, fz__min(r->group, (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (r->n * r->size)));
     if (!r->in_tiles || r->n > SEGMENT) r->group = 1;
     if (r->in_tiles && together) r->tile = fz__min(MOST_TILED, fz__max(1, room / bytes));
 }

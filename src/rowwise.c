@@ -1,7 +1,6 @@
 /* Row-wise operations: what each does with a row, in passes that rows.c runs. */
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "float_environment.h"
 #include "internal.h"
@@ -93,12 +92,17 @@ static void compute_logsumexp(fz__row_group *g) {
 
 /* ---- squares --------------------------------------------------------------------------------------------- */
 
-/* Is a mean of squares neither infinite by overflow nor inexact by underflow? */
-static bool is_in_range(fz_dtype dtype, double mean) {
-    const double largest = dtype == FZ_FLOAT32 ? FLT_MAX : DBL_MAX;
+/* Sums of n squares whose mean is not infinite by overflow, nor by underflow so inexact that it shows in mean + added. */
+typedef struct range {
+    double least, most;
+} range;
+
+static range range_of_sums(fz_dtype dtype, double n, double added) {
     const double least = dtype == FZ_FLOAT32 ? FLT_MIN / FLT_EPSILON : DBL_MIN / DBL_EPSILON;
-    return mean >= least && mean <= largest;
+    return (range){(least - added) * n, dtype == FZ_FLOAT32 ? FLT_MAX * n : DBL_MAX};
 }
+
+static bool is_in_range(range r, double sum) { return sum >= r.least && sum <= r.most; }
 
 /* The rows one by one. */
 static void compute_each(fz__row_group *g) {
@@ -126,24 +130,24 @@ static double find_scale(fz__row_group *g) {
 
 static void sum_squares(fz__row_group *g, double scale) {
     fz__row_step step;
-    for (int i = 0; i < g->count; i++) step.values[i] = scaled_by(scale);
-    if (scale != 1 || !g->whole) {
-        read_rows(g, &step, FZ_ROW_SQUARES);
+    const void *weights = g->operands.y;
+    if (scale == 1 && g->whole) {
+        g->operands.y = NULL;
+        read_rows(g, &step, FZ_ROW_DOT);
+        g->operands.y = weights;
         return;
     }
-    fz__row_group same = *g;
-    same.operands.y = NULL;
-    read_rows(&same, &step, FZ_ROW_DOT);
-    memcpy(g->results, same.results, (size_t)g->count * sizeof *g->results);
+    for (int i = 0; i < g->count; i++) step.values[i] = scaled_by(scale);
+    read_rows(g, &step, FZ_ROW_SQUARES);
 }
 
 /* The sums of squares of x * scale, which is 1 unless overflow or underflow asks for another, and underflow does so
    only if what is added to the mean square does not hide it. 0 where rows ask for scales of their own. */
 static double sum_squares_in_range(fz__row_group *g, double added) {
-    const double n = (double)g->rows->n;
+    const range r = range_of_sums(g->rows->dtype, (double)g->rows->n, added);
     bool fits = true;
     sum_squares(g, 1);
-    for (int i = 0; i < g->count; i++) fits &= is_in_range(g->rows->dtype, g->results[i].sum / n + added);
+    for (int i = 0; i < g->count; i++) fits &= is_in_range(r, g->results[i].sum);
     if (fits) return 1;
     if (g->count > 1) return 0;
     const double scale = find_scale(g);
@@ -200,11 +204,12 @@ static void find_moments(fz__row_group *g, double scale, fz__row_step *step) {
 
 static void compute_layer_norm(fz__row_group *g) {
     const double eps = g->rows->parameter;
+    const range r = range_of_sums(g->rows->dtype, 1, eps);
     double scale = 1;
     bool fits = true;
     fz__row_step step;
     find_moments(g, 1, &step);
-    for (int i = 0; i < g->count; i++) fits &= is_in_range(g->rows->dtype, step.values[i].factor + eps);
+    for (int i = 0; i < g->count; i++) fits &= is_in_range(r, step.values[i].factor);
     if (!fits && g->count > 1) {
         compute_each(g);
         return;
@@ -247,6 +252,7 @@ static fz_status map_rows(const char *name, void (*compute)(fz__row_group *), co
     r.operation = name;
     r.compute = compute;
     r.full = true;
+    r.once = false;
     return run(&r, 1, (const fz_array *const[]){x, out}, reduced);
 }
 
@@ -270,7 +276,7 @@ static fz_status shape_of_numbers(const char *name, const fz_array *x, int naxes
     return status;
 }
 
-static fz_status reduce_rows(const char *name, void (*compute)(fz__row_group *), double nothing,
+static fz_status reduce_rows(const char *name, void (*compute)(fz__row_group *), double nothing, bool once,
                              const fz_array *x, int naxes, const int axes[], fz_array *out) {
     bool reduced[FZ_MAX_NDIM];
     ptrdiff_t shape[FZ_MAX_NDIM];
@@ -287,6 +293,7 @@ static fz_status reduce_rows(const char *name, void (*compute)(fz__row_group *),
     r.compute = compute;
     r.nothing = nothing;
     r.full = false;
+    r.once = once;
     return run(&r, 1, (const fz_array *const[]){x, out}, reduced);
 }
 
@@ -296,7 +303,7 @@ fz_status fz_logsumexp_shape(const fz_array *x, int naxes, const int axes[], int
 }
 
 fz_status fz_logsumexp(const fz_array *x, int naxes, const int axes[], fz_array *out) {
-    return reduce_rows("logsumexp", compute_logsumexp, -INFINITY, x, naxes, axes, out);
+    return reduce_rows("logsumexp", compute_logsumexp, -INFINITY, false, x, naxes, axes, out);
 }
 
 fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], int keepdims, int *ndim,
@@ -305,7 +312,7 @@ fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], int keep
 }
 
 fz_status fz_norm(const fz_array *x, int naxes, const int axes[], fz_array *out) {
-    return reduce_rows("norm", compute_norm, 0, x, naxes, axes, out);
+    return reduce_rows("norm", compute_norm, 0, true, x, naxes, axes, out);
 }
 
 /* ---- weighted rows ---------------------------------------------------------------------------------------- */
@@ -385,6 +392,7 @@ static fz_status map_weighted(const char *name, void (*compute)(fz__row_group *)
         r.compute = compute;
         r.parameter = eps;
         r.full = true;
+        r.once = false;
         arrays[parameters + 1] = out;
         status = run(&r, parameters + 1, arrays, reduced);
     }

@@ -315,7 +315,8 @@ typedef struct fz_row_result {
     double other;
 } fz_row_result;
 
-/* `count` rows, each with values and a result of its own. */
+/* `count` rows, each with values and a result of its own. Only passes above whose line has t or one of the values by
+   name read them. */
 typedef void fz_row_function(size_t count, size_t n, const fz_row_operands *operands,
                              const fz_row_values values[], fz_row_result results[]);
 

@@ -43,8 +43,8 @@ FZ_INLINE terms make_terms(const fz_row_operands *o, const fz_row_values *v, siz
         .x = (const char *)o->x + i * o->x_stride,
         .y = o->y ? (const char *)o->y + i * o->y_stride : NULL,
         .out = o->out ? (char *)o->out + i * o->out_stride : NULL,
-        .scale = vsplat((T)v->scale),
-        .shift = vsplat((T)v->shift),
+        .scale = vsplat(v ? (T)v->scale : 1),
+        .shift = vsplat(v ? (T)v->shift : 0),
         .other = vsplat(0),
     };
 }
@@ -87,6 +87,7 @@ FZ_INLINE vec sum_block(sum_plan plan, terms *t, size_t at, size_t links) {
 }
 
 FZ_INLINE vec sum_row(sum_plan plan, size_t n, terms *t) {
+    const bool is_short = n < plan.accumulators * W; /* then there are no blocks to join */
     vpair total = {vsplat(0), vsplat(0)};
     vec last = vsplat(0);
     size_t at = 0;
@@ -99,7 +100,7 @@ FZ_INLINE vec sum_row(sum_plan plan, size_t n, terms *t) {
     }
     for (n -= at / sizeof(T); n >= W; n -= W, at += sizeof(vec)) last = plan.term(t, last, at, W);
     if (n) last = plan.term(t, last, at, n);
-    return close_total(add_block(total, last));
+    return is_short ? last : close_total(add_block(total, last));
 }
 
 FZ_INLINE vec join_rows(size_t rows, vec sums[]) {
@@ -107,8 +108,7 @@ FZ_INLINE vec join_rows(size_t rows, vec sums[]) {
 }
 
 /* Joins the lanes of the sums of one row, or of as many as a vector has lanes; others may be NULL. */
-static __attribute__((noinline)) void join_sums(size_t rows, vec sums[], vec others[],
-                                                fz_row_result results[]) {
+FZ_SHARED void join_sums(size_t rows, vec sums[], vec others[], fz_row_result results[]) {
     T sum[W], other[W] = {0};
     vstore(sum, join_rows(rows, sums));
     if (others) vstore(other, join_rows(rows, others));
@@ -125,7 +125,7 @@ FZ_INLINE void sum_rows(sum_plan plan, size_t count, size_t n, const fz_row_oper
     for (size_t row = 0, rows; row < count; row += rows) {
         rows = count - row < W ? 1 : W;
         for (size_t i = 0; i < rows; i++) {
-            terms t = make_terms(o, &values[row + i], row + i);
+            terms t = make_terms(o, values ? &values[row + i] : NULL, row + i);
             sums[i] = sum_row(plan, n, &t);
             others[i] = t.other;
         }
@@ -196,10 +196,11 @@ static void squares(size_t count, size_t n, const fz_row_operands *o, const fz_r
 
 static void dot(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
                 fz_row_result results[]) {
+    (void)values;
     if (o->y)
-        sum_rows((sum_plan){add_product, 8, 16, false, 2}, count, n, o, values, results);
+        sum_rows((sum_plan){add_product, 8, 16, false, 2}, count, n, o, NULL, results);
     else
-        sum_rows((sum_plan){add_own_product, 8, 16, false, 1}, count, n, o, values, results);
+        sum_rows((sum_plan){add_own_product, 8, 16, false, 1}, count, n, o, NULL, results);
 }
 
 static void powers(size_t count, size_t n, const fz_row_operands *o, const fz_row_values values[],
@@ -229,7 +230,7 @@ FZ_INLINE vec find_largest(size_t n, const char *x, vec sign_bit) {
     return vmaximum(vmaximum(largest[0], largest[1]), vmaximum(largest[2], largest[3]));
 }
 
-FZ_INLINE void find_largest_of_rows(size_t count, size_t n, const fz_row_operands *o, vec sign_bit,
+FZ_SHARED void find_largest_of_rows(size_t count, size_t n, const fz_row_operands *o, vec sign_bit,
                                     fz_row_result results[]) {
     vec largest[W];
     T joined[W];

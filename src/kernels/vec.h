@@ -186,6 +186,12 @@ typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #define FZ_WHERE_FZ_WIDEST(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__)
 #endif
 #define FZ_INLINE static inline __attribute__((always_inline, unused))
+/* One copy for all callers, whatever constants they pass. */
+#if defined(__clang__)
+#define FZ_SHARED static __attribute__((noinline))
+#else
+#define FZ_SHARED static __attribute__((noinline, noclone))
+#endif
 
 enum { W = FZ_VECTOR_BYTES / sizeof(T) };
 
