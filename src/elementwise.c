@@ -19,7 +19,7 @@ typedef struct job {
     bool in_place[FZ_MAX_OPERANDS];  /* rows may be read and written where they are */
     bool in_blocks;                  /* some operand must be copied through a block buffer */
     ptrdiff_t together;              /* rows that the loop gets at once, at most; 0: there are no planes */
-    bool joins;                      /* it gets them as one */
+    ptrdiff_t joined;                /* rows that it may get as one */
     ptrdiff_t unit;                  /* elements that tasks are made of: a row, or 1 */
     bool streams; /* the operands exceed the caches, so that nothing stays in them anyway */
 } job;
@@ -115,7 +115,7 @@ static void place_input(const job *j, int k, ptrdiff_t rows, char *const pointer
         plane->down[k] = j->size[k];
     } else if (!moves && !down) {
         fill_splat(j, k, x, tile);
-    } else if (!down && j->joins) {
+    } else if (!down && plane->n != (size_t)n) {
         tile += find_offset(j, k, pointers);
         plane->in[k] = tile;
         repeat_row((size_t)(n * j->size[k]), x, rows, tile);
@@ -124,19 +124,26 @@ static void place_input(const job *j, int k, ptrdiff_t rows, char *const pointer
     }
 }
 
+/* How many of so many rows are joined at once: all that fill no tile, of more an eighth, since what is repeated must be
+   read often enough to be worth it. */
+static ptrdiff_t count_joined(const job *j, ptrdiff_t rows) {
+    return rows <= j->joined ? rows : fz__min(j->joined, rows / 8);
+}
+
 /* pointers: to the first of `rows` rows; they are moved past the last. */
 static void run_plane(const job *j, ptrdiff_t rows, char *pointers[]) {
     const int operands = j->nest.operands, inputs = operands - 1, inner = j->nest.ndim - 1;
     const ptrdiff_t n = j->nest.shape[inner];
     tiles scratch;
     fz_plane plane = {.streams = j->streams, .out_down = j->nest.strides[inputs][inner - 1]};
+    const ptrdiff_t joined = count_joined(j, rows), most = joined > 1 ? joined : j->together;
     for (ptrdiff_t done = 0, count; done < rows; done += count) {
-        count = fz__min(j->together, rows - done);
+        count = fz__min(most, rows - done);
+        plane.n = (size_t)(joined > 1 ? count * n : n);
+        plane.rows = joined > 1 ? 1 : (size_t)count;
         for (int k = 0; k < inputs; k++)
             place_input(j, k, count, pointers, done == 0, scratch.tile[k], &plane);
         plane.out = pointers[inputs];
-        plane.n = (size_t)(j->joins ? count * n : n);
-        plane.rows = j->joins ? 1 : (size_t)count;
         j->loop(&plane);
         for (int k = 0; k < operands; k++) pointers[k] += count * j->nest.strides[k][inner - 1];
     }
@@ -178,12 +185,11 @@ static void plan_planes(job *j) {
     if (inner < 1 || j->in_blocks) return;
     const ptrdiff_t n = j->nest.shape[inner];
     j->together = TILE / j->widest;
-    j->joins = 2 * n <= j->together;
+    j->joined = j->together / n;
     for (int k = 0; k < j->nest.operands; k++) {
         const ptrdiff_t step = j->nest.strides[k][inner], down = j->nest.strides[k][inner - 1];
-        j->joins &= down == 0 || (step && down == n * step);
+        if (down && !(step && down == n * step)) j->joined = 0;
     }
-    if (j->joins) j->together /= n;
 }
 
 /* Tasks are whole rows, as long as those are short: parts of rows are run one by one, which takes longer than all the
