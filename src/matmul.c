@@ -5,11 +5,11 @@
 
 enum {
     PREFETCHED_BYTES = 64 << 10,
-    ITEM_WORK = 50000,    /* multiply-adds that a task of a batch has at least */
-    SPLIT_RESULTS = 4096, /* a result of at most so many elements is made of parts of the inner axis, */
-    SPLIT_FROM = 8192,    /* where that has so many steps, */
-    SPLIT_STEPS = 2048,   /* and a part so many at least: */
-    SPLIT_PARTS = 16,     /* the shape alone decides into how many */
+    ITEM_WORK = 50000,     /* multiply-adds that a task of a batch has at least */
+    SPLIT_RESULTS = 16384, /* a result of at most so many elements is made of parts of the inner axis, */
+    SPLIT_FROM = 8192,     /* where that has so many steps, */
+    SPLIT_STEPS = 2048,    /* and a part so many at least: */
+    SPLIT_PARTS = 16,      /* the shape alone decides into how many, an even number */
 };
 
 static double work_of(const fz__product *p) {
@@ -70,15 +70,15 @@ static bool is_split(const fz__product *p) {
 static fz_status run_split(const char *operation, const fz__product *whole) {
     const ptrdiff_t k = whole->a.columns, element = (ptrdiff_t)fz_dtype_size(whole->compute);
     split t = {.whole = whole};
-    t.parts = fz__min(k / SPLIT_STEPS, SPLIT_PARTS);
+    t.parts = fz__min(k / SPLIT_STEPS / 2 * 2, SPLIT_PARTS);
     t.steps = fz__ceil_div(fz__ceil_div(k, t.parts), 64) * 64;
     t.parts = fz__ceil_div(k, t.steps);
     fz__product part = *whole;
     part.finish = (fz__finish){0};
-    part.a.columns = part.b.rows = t.steps;
     part.c.dtype = whole->compute;
     part.c.row_stride = whole->c.columns * element;
     part.c.column_stride = element;
+    part.asks = true;
     fz__product_plan(&part);
     t.part = &part;
     t.sums_bytes = fz__ceil_div(whole->c.rows * whole->c.columns * element, FZ_CACHE_LINE) * FZ_CACHE_LINE;

@@ -45,7 +45,8 @@ typedef struct fz__product {
     bool is_vector;       /* c has one row, and b rows or columns without gaps */
     bool is_in_place;     /* nothing is packed, and k is one block's */
     bool pack_a, pack_b;  /* else read in place */
-    bool is_wide;         /* few rows: participants share columns, and each packs its part of B */
+    bool is_wide;         /* few rows: participants share columns, and each packs its part of B, if any */
+    bool asks;            /* for B's next block meanwhile: what a single participant runs may wish so */
     bool through_scratch; /* c is of another dtype, or has no contiguous rows */
     ptrdiff_t mc, nc, kc; /* of a block */
     size_t packed_bytes;  /* of B's block */
@@ -103,6 +104,22 @@ void fz__pack_a(const fz__product *product, ptrdiff_t row, ptrdiff_t m, ptrdiff_
                 char *panels);
 void fz__pack_b(const fz__product *product, ptrdiff_t column, ptrdiff_t n, ptrdiff_t step, ptrdiff_t k,
                 char *panels);
+
+/* ---- matmul_ahead.c: asking for memory before its turn ---------------------------------------------------- */
+
+/* Rows of bytes. */
+typedef struct fz__ahead {
+    const char *data;
+    ptrdiff_t rows, bytes, stride;
+    ptrdiff_t at; /* of the first row, asked for so far */
+} fz__ahead;
+
+fz__ahead fz__ahead_of(const fz__matrix *x, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
+                       ptrdiff_t columns);
+/* How many cache lines that is. */
+ptrdiff_t fz__ahead_lines(const fz__ahead *ahead);
+/* Asks for so many more, or for what is left. */
+void fz__ask(fz__ahead *ahead, ptrdiff_t lines);
 
 /* ---- matmul_finish.c: bias, activation and conversion ----------------------------------------------------- */
 

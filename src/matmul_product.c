@@ -8,11 +8,13 @@
 enum {
     PACKED_BYTES = 8 << 20,    /* most that the packed block of B may take */
     SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
+    ASKED_LINES = 64,          /* of B, asked for with a panel of A */
     LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
     MOST_STEPS = 1024,         /* and at most */
     LEAST_PANELS = 4,          /* of A's in a tile, */
-    WIDE_PANELS = 8,           /* and of B's in a block that one participant packs for itself, */
-    WIDE_BLOCKS = 8,           /* where there are so many: enough to share out evenly */
+    WIDE_PANELS = 4,           /* and of B's that one participant takes at a time, */
+    WIDE_BLOCKS = 8,           /* where there are so many times as many: enough to share out evenly */
+    COLLIDING_BYTES = 4096,    /* from row to row of B: rows meet in the same few sets of the caches */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
     TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
@@ -24,6 +26,8 @@ typedef struct job {
     ptrdiff_t tile_m, tile_n;   /* at most */
     ptrdiff_t i, j, p, m, n, k; /* the block at hand, */
     ptrdiff_t tile_rows;        /* and how many tiles lie one above the other in it */
+    fz__ahead *ahead;           /* B's next block, or NULL */
+    ptrdiff_t ahead_lines;      /* of it, asked for with each panel */
 } job;
 
 static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div(n, multiple) * multiple; }
@@ -80,6 +84,20 @@ static ptrdiff_t first_row(const job *t, ptrdiff_t row) {
     return fz__min(row * panels / t->tile_rows * mr, t->m);
 }
 
+/* One panel of A after the other, and before each a part of B's next block is asked for. */
+static void multiply_asking(const job *t, ptrdiff_t m, ptrdiff_t n, const fz_panels *a, const fz_panels *b,
+                            char *sums, ptrdiff_t row_stride) {
+    const fz_matmul_kernels *kernels = t->product->matmul;
+    const ptrdiff_t mr = kernels->mr;
+    fz_panels panel = *a;
+    for (ptrdiff_t i = 0; i < m; i += mr, sums += mr * row_stride) {
+        fz__ask(t->ahead, t->ahead_lines);
+        kernels->multiply((size_t)fz__min(mr, m - i), (size_t)n, (size_t)t->k, &panel, b, sums, row_stride,
+                          t->p > 0);
+        panel.data = (const char *)panel.data + panel.panel;
+    }
+}
+
 static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int participant) {
     const fz__product *product = t->product;
     const ptrdiff_t i = first_row(t, row), j = column * t->tile_n, m = first_row(t, row + 1) - i,
@@ -89,7 +107,10 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int par
     const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
     char *sums = product->through_scratch ? t->sums + i * row_stride + j * element
                                           : c->data + (t->i + i) * row_stride + (t->j + j) * element;
-    product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0);
+    if (t->ahead)
+        multiply_asking(t, m, n, &a, &b, sums, row_stride);
+    else
+        product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0);
     if (t->p + t->k == steps_of(product))
         fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
 }
@@ -164,6 +185,16 @@ static void run_block(job *t, int participants) {
         multiply(t, 0, tiles, 0);
 }
 
+static void run_block_asking(job *t) {
+    const fz__product *product = t->product;
+    const ptrdiff_t p = t->p + t->k, k = fz__min(product->kc, product->a.columns - p);
+    fz__ahead ahead = fz__ahead_of(&product->b, p, k, t->j, t->n);
+    t->ahead = &ahead;
+    t->ahead_lines = fz__ceil_div(fz__ahead_lines(&ahead), fz__ceil_div(t->m, product->matmul->mr));
+    run_block(t, 1);
+    t->ahead = NULL;
+}
+
 /* All blocks of c's columns from j on. */
 static void run_columns(job *t, ptrdiff_t j, int participants) {
     const fz__product *product = t->product;
@@ -175,7 +206,10 @@ static void run_columns(job *t, ptrdiff_t j, int participants) {
         t->p = 0;
         do { /* once where k is 0 */
             t->k = fz__min(product->kc, k - t->p);
-            run_block(t, participants);
+            if (product->asks)
+                run_block_asking(t);
+            else
+                run_block(t, participants);
         } while ((t->p += product->kc) < k);
     }
 }
@@ -196,7 +230,7 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
     t.own = scratch + product->shared;
     split_tiles(&t, product->is_wide ? 1 : participants);
     if (product->is_wide)
-        fz__parallel_for(participants, fz__ceil_div(n, product->nc), 1, run_apart, &t);
+        fz__parallel_for(participants, fz__ceil_div(n, product->nc), WIDE_PANELS, run_apart, &t);
     else
         for (ptrdiff_t j = 0; j < n; j += product->nc) run_columns(&t, j, participants);
 }
@@ -207,14 +241,39 @@ ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps) {
     return even_part(fz__max(steps, 1), most_steps(compute), 1);
 }
 
-/* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of it. */
-static bool must_pack_b(const fz__product *p) {
+static bool can_stay_in_place(const fz__product *p) {
+    return fz__is_direct(p, &p->b) && p->b.column_stride == element_of(p) &&
+           p->c.columns % p->matmul->unpacked_columns == 0;
+}
+
+static bool has_few_rows(const fz__product *p) {
+    return !p->packed && !p->through_scratch && fz__is_direct(p, &p->a) &&
+           p->c.rows <= most_rows(p->compute, p->kc) &&
+           p->c.columns >= WIDE_BLOCKS * WIDE_PANELS * p->matmul->nr;
+}
+
+/* Does L1 hold a panel of B as it lies? Not where its rows meet in the same few sets. */
+static bool has_close_panels(const fz__product *p) {
+    const ptrdiff_t panel = p->a.columns * p->matmul->nr * element_of(p);
+    return panel <= (ptrdiff_t)fz__cpu_caches()->l1 && p->b.row_stride % COLLIDING_BYTES != 0;
+}
+
+/* Steps of k for which no more of B is asked for with each panel of A than can be on its way at once. */
+static ptrdiff_t asking_steps(const fz__product *p) {
+    const ptrdiff_t lines = fz__ceil_div(p->c.rows, p->matmul->mr) * ASKED_LINES;
+    const ptrdiff_t steps = lines * FZ_CACHE_LINE / (p->c.columns * element_of(p));
+    return even_part(p->a.columns, fz__min(p->kc, fz__max(LEAST_STEPS, steps)), 1);
+}
+
+/* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of panels that L1
+   holds. */
+static void plan_b(fz__product *p) {
     const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
-    if (p->packed) return false;
-    if (!fz__is_direct(p, &p->b) || p->b.column_stride != element ||
-        p->c.columns % p->matmul->unpacked_columns != 0)
-        return true;
-    return p->kc * p->c.columns * element > l2 / 2;
+    const bool is_large = p->kc * p->c.columns * element > l2 / 2;
+    p->is_wide = is_large && has_few_rows(p);
+    p->pack_b = !p->packed && (!can_stay_in_place(p) || (p->is_wide ? !has_close_panels(p) : is_large));
+    p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
+    if (p->asks) p->kc = asking_steps(p);
 }
 
 static bool must_pack_a(const fz__product *p) {
@@ -222,28 +281,16 @@ static bool must_pack_a(const fz__product *p) {
     return !fz__is_direct(p, &p->a) || (!p->is_wide && p->c.columns > 16 * nr);
 }
 
-/* Columns of a block of B that lies packed in L2 beside an A of few rows. */
-static ptrdiff_t wide_block(const fz__product *p) {
-    const ptrdiff_t most = (ptrdiff_t)fz__cpu_caches()->l2 * 2 / 5 / (p->kc * element_of(p));
-    return fz__min(most, WIDE_PANELS * p->matmul->nr);
-}
-
-static bool is_wide(const fz__product *p) {
-    return p->pack_b && !p->through_scratch && p->c.rows <= most_rows(p->compute, p->kc) &&
-           p->c.columns >= WIDE_BLOCKS * wide_block(p);
-}
-
 static void plan_blocks(fz__product *p) {
     const ptrdiff_t mr = p->matmul->mr, nr = p->matmul->nr, element = element_of(p);
     const ptrdiff_t m = p->c.rows, n = p->c.columns;
     p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, steps_of(p));
-    p->pack_b = must_pack_b(p);
-    p->is_wide = is_wide(p);
+    plan_b(p);
     p->pack_a = must_pack_a(p);
     p->is_in_place = !p->packed && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
-    p->nc = even_part(n, p->pack_b ? PACKED_BYTES / (p->kc * element) : n, nr);
+    p->nc = p->pack_b ? even_part(n, PACKED_BYTES / (p->kc * element), nr) : n;
     p->mc = round_up(m, mr);
-    if (p->is_wide) p->nc = even_part(n, wide_block(p), nr);
+    if (p->is_wide) p->nc = nr;
     if (p->through_scratch) {
         p->nc = fz__min(p->nc, even_part(n, SUMS_BYTES / (64 * element), nr));
         p->mc = even_part(m, SUMS_BYTES / (p->nc * element), mr);

@@ -135,6 +135,10 @@ static void test_several_blocks(fz_dtype dtype) {
     test_product(dtype, 1, 1, 5000, rows, AT_END);
     test_product(dtype, 1, 1, 50000, rows, AT_END);
     test_product(dtype, 7, 30, 9001, columns, AT_END);
+    test_product(dtype, 33, 31, 20001, rows, AT_END);
+    test_product(dtype, 100, 90, 8200, rows, AT_END);
+    test_product(dtype, 37, 4203, 130, rows, AT_END);
+    test_product(dtype, 9, 4096, 160, rows, AT_END);
     test_product(dtype, 1, 300, 2500, columns, AT_END);
     test_product(dtype, 300, 1, 2500, (const layout[]){COLUMNS, SPREAD, SPREAD}, AT_END);
 }
