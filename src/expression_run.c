@@ -8,6 +8,7 @@
 
 enum {
     ALIGN_FROM = 4096, /* elements of a row from which on its stores should not straddle cache lines */
+    AHEAD = 4,         /* rows */
 };
 
 /* One thread's view of a job. */
@@ -184,14 +185,28 @@ static __attribute__((noinline)) void run_range_on_stack(const fz__job *j, ptrdi
     run_range_in(j, begin, end, scratch);
 }
 
+/* Of rows that are not whole the caches' own prefetchers see the beginning only, again and again. */
+static void prefetch_row(const fz__job *j, ptrdiff_t n, ptrdiff_t first) {
+    enum { LINE = 64, LONGEST = 2048 };
+    ptrdiff_t coordinates[FZ_MAX_NDIM];
+    char *at[FZ_MAX_EXPRESSION_ARRAYS];
+    fz__nest_seek(&j->nest, first, coordinates, at);
+    for (int k = 0; k < j->e->inputs; k++) {
+        const ptrdiff_t bytes = fz__min(LONGEST, n * inner_stride(&j->nest, k));
+        for (ptrdiff_t b = 0; b < bytes; b += LINE) __builtin_prefetch(at[k] + b);
+    }
+}
+
 void fz__compute_rows(const fz__job *j, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t first, ptrdiff_t step,
                       char *block, char *scratch) {
     worker w;
     start_worker(&w, j, scratch);
     w.next = block;
     if (step == n) n *= rows, rows = 1;
-    for (ptrdiff_t i = 0; i < rows; i++, first += step)
+    for (ptrdiff_t i = 0; i < rows; i++, first += step) {
+        if (i + AHEAD < rows) prefetch_row(j, n, first + AHEAD * step);
         fz__nest_walk(&j->nest, first, first + n, j->is_direct ? run_row_directly : run_row, &w);
+    }
 }
 
 static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {

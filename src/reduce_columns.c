@@ -18,6 +18,7 @@ enum {
     SEGMENT = 131072,      /* elements */
     JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
     ROW_BYTES = JOINED_BYTES / 4, /* of a row of them at most */
+    PARTIALS_BYTES = 524288,      /* of what segments give at most: as much as keeps dozens of threads busy */
 };
 
 typedef struct job {
@@ -184,7 +185,9 @@ static void plan_strips(job *j) {
         reads_in_place(r) ? fz__min(STRIP_BYTES / r->element, ROW_BYTES / r->partial) : COLLECTED_STRIP;
     j->strip = fz__ceil_div(columns, fz__ceil_div(columns, widest));
     j->strips = fz__ceil_div(columns, j->strip);
-    j->segment_rows = fz__max(COLLECTED, SEGMENT / (j->strip * r->run));
+    const ptrdiff_t most = fz__max(1, PARTIALS_BYTES / (kept->size * r->partial));
+    j->segment_rows =
+        fz__max(fz__max(COLLECTED, SEGMENT / (j->strip * r->run)), fz__ceil_div(r->reduced.size, most));
     j->segments = fz__ceil_div(r->reduced.size, j->segment_rows);
 }
 

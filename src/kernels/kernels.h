@@ -88,6 +88,9 @@ typedef enum fz_join {
     FZ_JOIN_COUNT,
 } fz_join;
 
+/* Elements that join from left to right, before they join with what came before. */
+enum { FZ_CHAIN = 16 };
+
 /* A row of elements of T that are computed when they are asked for; `first` counts them. */
 typedef struct fz_computed_row fz_computed_row;
 struct fz_computed_row {

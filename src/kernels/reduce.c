@@ -5,7 +5,7 @@
 #include "vec.h"
 
 enum {
-    CHAIN = 16,
+    CHAIN = FZ_CHAIN,
     BLOCK = 8 * CHAIN * W, /* elements */
     SHORT = 8 * W,         /* up to here one chain does */
     LEVELS = 48,           /* of the tree over blocks: more than addresses allow */

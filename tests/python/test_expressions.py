@@ -398,6 +398,24 @@ def test_no_arrays_in_between(run_python):
     assert int(process.stdout) < 1000  # KB; an array would be 31250
 
 
+def test_memory_does_not_grow_with_the_rows_of_a_reduction(run_python):
+    process = run_python("""
+        import resource
+        import numpy as np, forzium
+        forzium.set_num_threads(2)
+        texts = "sum(x*y, 0)", "max(x*y, 0)", "var(x*y, 0)", "sum(x*y, 1)", "std(x*y)"
+        def grow(text, rows):
+            values = {"x": np.ones(1000), "y": np.ones((rows, 1))}
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            assert np.all(forzium.evaluate(text, values) >= 0)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        for text in texts:
+            grow(text, 400)
+        print(max(grow(text, 60_000) for text in texts))
+    """)
+    assert int(process.stdout) < 1500  # KB, of which 938 are y and the result; all elements would be 469000
+
+
 @pytest.mark.parametrize("first", ["?", "b", "i", "q", "B", "Q", "e", "f", "d"])
 @pytest.mark.parametrize("second", ["?", "b", "i", "q", "B", "Q", "e", "f", "d"])
 def test_dtypes_are_numpys(first, second):
