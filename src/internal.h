@@ -181,7 +181,7 @@ typedef struct fz__reducer {
     /* What remains to be done to n of them; then they go to out at a stride. */
     void (*store)(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride);
 } fz__reducer;
-extern const fz__reducer fz__joins, fz__totals, fz__moments;
+extern const fz__reducer fz__joins, fz__half_joins, fz__totals, fz__moments;
 
 typedef enum fz__family {
     FZ_TOTAL,
@@ -230,6 +230,7 @@ struct fz__reduction {
     const fz_kernels *kernels;      /* of the dtype computed in: that of elements as the reducer takes them */
     const fz_kernels *joiner;       /* of partial results that are numbers, one each */
     const fz_total_kernels *totals; /* where those are sums of bools or of narrow integers */
+    const fz_half_sums *half_sums;  /* where those are sums of float16, which is read as it is */
     fz_total_kind total;            /* what these are */
     fz__family family;
     fz_join join;

@@ -107,6 +107,19 @@ static void choose_totals(fz__reduction *r) {
                                       : FZ_TOTAL_SIGNED;
 }
 
+/* Sums of float16 need no conversion where kernels take it as it is. */
+static void choose_halves(fz__reduction *r, fz_dtype own) {
+    const fz_half_sums *sums = fz__kernels(FZ_FLOAT16)->half_sums;
+    if (own != FZ_FLOAT16 || r->reducer != &fz__joins || r->join != FZ_JOIN_add || r->dtype != FZ_FLOAT32 ||
+        r->where || r->skips_nan || !sums)
+        return;
+    r->half_sums = sums;
+    r->reducer = &fz__half_joins;
+    r->element = (ptrdiff_t)fz_dtype_size(own);
+    r->copy = fz__kernels(own)->elementwise->cast_from[own];
+    r->in_place = true;
+}
+
 /* How elements become partial results, and of which dtype these are. */
 static void choose_reducer(fz__reduction *r) {
     const bool totals = adds_up(r), averages_totals = totals && r->family == FZ_AVERAGE;
@@ -136,6 +149,7 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
     r->compacts = (r->where || r->skips_nan) && averages(reduction);
     r->decisive = r->family != FZ_TRUTH ? -1 : r->join == FZ_JOIN_maximum;
     choose_reducer(r);
+    choose_halves(r, x->dtype);
 }
 
 /* ---- axes ------------------------------------------------------------------------------------------------- */

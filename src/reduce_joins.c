@@ -1,5 +1,5 @@
 /* Reductions whose partial results are numbers, joined by a binary operation: sums, products, extremes, truths of
-   elements, and sums of bools and narrow integers in 64 bits. */
+   elements, and sums of float16 in float32, of bools and narrow integers in 64 bits. */
 #include <string.h>
 
 #include "internal.h"
@@ -22,6 +22,16 @@ static void add_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const
 static void add_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                         ptrdiff_t row_stride, char *partials) {
     r->totals->columns((size_t)rows, (size_t)n, x, row_stride, r->total, (int64_t *)(void *)partials);
+}
+
+static void add_half_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                          ptrdiff_t row_stride, char *partials) {
+    r->half_sums->rows((size_t)count, (size_t)n, x, row_stride, (float *)(void *)partials);
+}
+
+static void add_half_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                             ptrdiff_t row_stride, char *partials) {
+    r->half_sums->columns((size_t)rows, (size_t)n, x, row_stride, (float *)(void *)partials);
 }
 
 static void join(const fz__reduction *r, ptrdiff_t n, const char *partials, char *partial) {
@@ -84,4 +94,5 @@ static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, ch
 }
 
 const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
+const fz__reducer fz__half_joins = {add_half_rows, add_half_columns, join, join_columns, nothing, store};
 const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

@@ -136,6 +136,12 @@ typedef struct fz_total_kernels {
                     int64_t *results);
 } fz_total_kernels;
 
+/* Sums in float32 of float16: of each of count rows of n >= 1 contiguous elements, and of each of n columns of rows. */
+typedef struct fz_half_sums {
+    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, float *results);
+    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, float *results);
+} fz_half_sums;
+
 /* Rows of a call of fz_extreme_kernels.columns: an index among them fits any T. */
 #define FZ_EXTREME_ROWS 64
 
@@ -351,6 +357,7 @@ typedef struct fz_kernels {
     const fz_extreme_kernels *extreme; /* so, too */
     const fz_matmul_kernels *matmul;   /* NULL but for float32, float64, int32 and int64 */
     const fz_total_kernels *total;     /* of uint8, uint16 and uint32: for all integers of the size */
+    const fz_half_sums *half_sums;     /* of float16; NULL where no instructions convert it */
     const fz_pool_kernels *pool; /* of float32, float64 and int8, for all bytes; NULL of short vectors */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;

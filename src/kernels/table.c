@@ -1,5 +1,6 @@
 /* The table of one dtype and instruction set. */
 #include "vec.h"
+#include "vec_half.h"
 
 extern const fz_elementwise_kernels FZ_KERNEL(elementwise);
 extern const fz_chain_kernels FZ_KERNEL(chain);
@@ -15,6 +16,9 @@ extern const fz_pool_kernels FZ_KERNEL(pool);
 #endif
 #if FZ_T_IS_TOTALED
 extern const fz_total_kernels FZ_KERNEL(total);
+#endif
+#if defined(FZ_T_float16) && defined(FZ_HAS_HALF)
+extern const fz_half_sums FZ_KERNEL(half_sums);
 #endif
 #if defined(FZ_T_IS_FLOAT)
 extern const fz_moment_kernels FZ_KERNEL(moment);
@@ -49,6 +53,9 @@ const fz_kernels FZ_KERNEL(kernels) = {
 #endif
 #if FZ_T_IS_TOTALED
     .total = &FZ_KERNEL(total),
+#endif
+#if defined(FZ_T_float16) && defined(FZ_HAS_HALF)
+    .half_sums = &FZ_KERNEL(half_sums),
 #endif
 #if defined(FZ_T_IS_FLOAT)
     .moment = &FZ_KERNEL(moment),

@@ -482,6 +482,42 @@ static void test_long_sums(fz_dtype dtype) {
     }
 }
 
+/* Sums of float16 have kernels of their own. Small whole numbers, whose sums are exact. */
+static void check_halves(ptrdiff_t rows, ptrdiff_t n, int axis, placement where) {
+    enum { MOST = 40000 };
+    static double from[MOST];
+    static float sums[MOST];
+    const ptrdiff_t shape[2] = {rows, n}, stride = sizeof *from, one = sizeof *sums, count = rows * n;
+    const ptrdiff_t results = axis ? rows : n;
+    check_case("float16, %td x %td, axis %d, unmapped %s", rows, n, axis, where ? "after" : "before");
+    for (ptrdiff_t i = 0; i < count; i++) from[i] = (double)(i * 7 % 17 - 5);
+    operand_line(&x, FZ_FLOAT16, count, where, 0);
+    CHECK(fz_copy(&(fz_array){from, FZ_FLOAT64, 1, &count, &stride}, &x.view) == FZ_OK);
+    operand_place(&x, FZ_FLOAT16, 2, shape, NULL, where, 0);
+    CHECK(fz_sum(&x.view, 1, &axis, &(fz_array){sums, FZ_FLOAT32, 1, &results, &one}) == FZ_OK, "%s",
+          fz_error_message());
+    for (ptrdiff_t i = 0; i < results; i++) {
+        double sum = 0;
+        for (ptrdiff_t k = 0; k < count / results; k++) sum += axis ? from[i * n + k] : from[k * n + i];
+        CHECK(sums[i] == sum, "sum %td is %g, not %g", i, sums[i], sum);
+    }
+}
+
+static void test_halves(void) {
+    for (placement where = AT_BEGIN; where <= AT_END; where++) {
+        for (ptrdiff_t n = 1; n <= 150; n++) {
+            for (int axis = 0; axis < 2; axis++) {
+                check_halves(1, n, axis, where);
+                check_halves(19, n, axis, where);
+                check_halves(n, 3, axis, where);
+            }
+        }
+        check_halves(1, 39999, 1, where);
+        check_halves(3, 5001, 1, where);
+        check_halves(300, 131, 0, where);
+    }
+}
+
 /* One NaN or infinity anywhere decides, whatever vector lane it stands in. */
 static void test_special_values_everywhere(fz_dtype dtype) {
     static const double specials[] = {NAN, -NAN, INFINITY, -INFINITY};
@@ -660,6 +696,7 @@ int main(void) {
         test_refused_options(r);
     }
     test_averages_in_integers();
+    test_halves();
     for (fz_dtype dtype = 0; dtype <= FZ_UINT64; dtype++) {
         if (!is_float(dtype)) test_integers(dtype);
         test_first_extremes(dtype);

@@ -54,6 +54,20 @@ def test_reductions_of_many_elements(name, axis):
     assert results == {np.asarray(getattr(forzium, name)(a * b + a, axis=axis)).tobytes()}
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_sums_of_float16_are_the_same_on_any_number_of_threads(axis):
+    a = np.random.default_rng(4).uniform(-1, 1, (700, 900)).astype(np.float16)
+    before, elements, results = forzium.get_num_threads(), a * a, set()
+    for threads in (1, 2, 3, 7):
+        forzium.set_num_threads(threads)
+        results.add(np.asarray(forzium.evaluate(f"sum(a*a, {axis})")).tobytes())
+        results.add(np.asarray(forzium.sum(elements, axis=axis)).tobytes())
+    forzium.set_num_threads(before)
+    assert len(results) == 1
+    exact = elements.astype(np.float64).sum(axis)
+    np.testing.assert_allclose(forzium.sum(elements, axis=axis, dtype=np.float32), exact, rtol=1e-6)
+
+
 def test_reductions_write_to_out():
     a = np.arange(12.0).reshape(3, 4)
     out, narrow = np.empty(4), np.empty(4, np.float32)
