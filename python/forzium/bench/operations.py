@@ -285,4 +285,9 @@ OPERATIONS: dict[str, Operation] = {
         expected=lambda params, x: x.T,
         tolerance=lambda params: 0.0,
     ),
+    "permute": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: x.transpose(params["axes"]),
+        tolerance=lambda params: 0.0,
+    ),
 }

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from .cases import Case
 from .claims import tables
 from .claims.guide import pool_work
 from .libraries import LIBRARIES
 from .machine import busy
 from .results import Results, Row
 from .runner import count_threads
-from .standings import group_standings, standings
+from .standings import group_standings, lost_rows, standings
 from .units import format_bytes, format_percent, format_ratio, format_seconds
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def write_report(results: Results, charts: Sequence[Chart], folder: Path) -> Non
         "percent": format_percent,
         "ratio": format_ratio,
         "threads": count_threads,
+        "rate": _rate,
     }
     page = environment.get_template("report.html.j2").render(
         results=results,
@@ -45,6 +47,7 @@ def write_report(results: Results, charts: Sequence[Chart], folder: Path) -> Non
         charts=[(chart, _inlined(folder / f"{chart.name}.svg")) for chart in charts],
         groups=_groups(results),
         standings=standings(results),
+        lost=lost_rows(standings(results)),
         group_standings=group_standings(standings(results)),
         libraries=LIBRARIES,
         pool_work=pool_work,
@@ -67,14 +70,16 @@ def _groups(results: Results) -> list[tuple[str, list[Any]]]:
     return list(groups.items())
 
 
+def _rate(case: Case, seconds: float) -> str:
+    """Of arithmetic, but for windows, which go by fewer operations; else of memory traffic."""
+    if case.flops and case.operation != "window":
+        return f"{case.flops / seconds / 1e9:.3g} GFLOP/s"
+    return f"{case.bytes / seconds / 1e9:.3g} GB/s" if case.bytes else ""
+
+
 def _told(results: Results, row: Row) -> dict[str, Any]:
     """A row as the reader sees it."""
     case, seconds = results.cases[row.case], row.seconds
-    rate = ""
-    if seconds and case.flops and case.operation in ("matmul", "product", "fma", "conv2d"):
-        rate = f"{case.flops / seconds / 1e9:.3g} GFLOP/s"
-    elif seconds and case.bytes:
-        rate = f"{case.bytes / seconds / 1e9:.3g} GB/s"
     ours = results.seconds(row.case, "forzium", row.threads)
     share = results.share_of_ceiling(row)
     return {
@@ -82,7 +87,7 @@ def _told(results: Results, row: Row) -> dict[str, Any]:
         "ours": row.library == "forzium",
         "threads": row.threads,
         "seconds": format_seconds(seconds) if seconds else "",
-        "rate": rate,
+        "rate": _rate(case, seconds) if seconds else "",
         "share": format_percent(share) if share else "",
         "speed": format_ratio(seconds / ours) if seconds and ours and row.library != "forzium" else "",
         "statement": row.statement,

@@ -21,7 +21,9 @@ class Standing:
     best: str
     best_seconds: float
     share: float | None
-    """Of the streaming rate, where the case is bound by memory."""
+    """Of the rate of a plain loop, where the case has such a limit."""
+    errors: tuple[float | None, float | None]
+    """forzium's largest error and the other's, in units of rounding."""
 
     @property
     def speed(self) -> float:
@@ -55,10 +57,15 @@ def standings(results: Results) -> list[Standing]:
         for threads in results.threads:
             row, best = results.row(case.key, "forzium", threads), results.best_peer(case.key, threads)
             if row and row.seconds and best:
-                share = results.share_of_ceiling(row)
-                label = LIBRARIES[best[0]].label
-                found.append(Standing(case, threads, row.seconds, label, best[1], share))
+                share, other = results.share_of_ceiling(row), results.row(case.key, best[0], threads)
+                label, errors = LIBRARIES[best[0]].label, (row.error, other.error if other else None)
+                found.append(Standing(case, threads, row.seconds, label, best[1], share, errors))
     return found
+
+
+def lost_rows(found: list[Standing]) -> list[Standing]:
+    """Those on which another library is ahead, the worst first."""
+    return sorted((standing for standing in found if standing.lost), key=lambda standing: standing.speed)
 
 
 def geometric_mean(values: Iterable[float]) -> float:

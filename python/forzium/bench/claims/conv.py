@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..results import Results
-from ..runner import count_threads
-from ..standings import Standing, standings
-from ..units import format_ratio
-from .verdicts import Figure, VerdictTable, verdict
+from ..standings import standings
+from .figures import every, shares
+from .verdicts import VerdictTable, verdict
 
 _WHAT = {
     "window": "One channel, beside OpenCV, SciPy and PyTorch",
@@ -16,27 +13,23 @@ _WHAT = {
     "layer": "Layers of ResNet-50 and MobileNet, beside PyTorch and JAX",
     "pool": "Pooling, beside PyTorch and JAX",
     "transpose": "Transposes, beside JAX, OpenCV and PyTorch",
+    "permute": "Axes in another order, beside JAX and PyTorch",
 }
+_STREAMING = ("pool", "transpose", "permute")
 
 
 def tables(results: Results) -> list[VerdictTable]:
     """This project's targets."""
-    found = standings(results)
-    verdicts = tuple(
-        verdict(what, "at least as fast as the best on every row", _worst(found, operation))
-        for operation, what in _WHAT.items()
-    )
-    return [VerdictTable("The targets on convolution and pooling, and what was reached here", verdicts)]
-
-
-def _worst(found: list[Standing], operation: str) -> Iterable[Figure]:
-    rows = [standing for standing in found if standing.case.operation == operation]
-    for threads in sorted({standing.threads for standing in rows}):
-        speeds = {s.case.title: s.speed for s in rows if s.threads == threads}
-        good = sum(speed >= 1 for speed in speeds.values())
-        title = min(speeds, key=speeds.__getitem__)
-        worst = f"the worst {format_ratio(speeds[title])} ({title})"
-        text = f"{count_threads(threads)}: {good} of {len(speeds)} rows, {worst}"
-        yield Figure(text, good == len(speeds))
-    if not rows:
-        yield Figure("rows", None)
+    found = {name: [s for s in standings(results) if s.case.operation == name] for name in _WHAT}
+    verdicts = [
+        verdict(what, "at least as fast as the best on every row", every(found[name], 1.0))
+        for name, what in _WHAT.items()
+    ]
+    for name in _STREAMING:
+        what = _WHAT[name].split(",")[0]
+        verdicts.append(
+            verdict(f"{what}: bandwidth", "at least 90 % of a plain copy's", shares(found[name], 0.9))
+        )
+    return [
+        VerdictTable("The targets on convolution and pooling, and what was reached here", tuple(verdicts))
+    ]

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from ..results import Results
 from ..runner import count_threads
-from ..standings import Standing, geometric_mean, standings
-from ..units import format_bytes, format_percent, format_ratio, format_seconds
+from ..standings import standings
+from ..units import format_bytes, format_seconds
+from .figures import every, means, shares, worst
 from .verdicts import Figure, Verdict, VerdictTable, probed, verdict
 
 
@@ -20,14 +21,14 @@ def tables(results: Results) -> list[VerdictTable]:
 
 def _targets(results: Results) -> Iterable[Verdict]:
     found = [standing for standing in standings(results) if standing.case.operation in _OPERATIONS]
-    yield verdict("Every row", "at least as fast as the best peer", _all_at_least(found, 1.0))
-    yield verdict("Geometric mean of all rows", "at least 1.5× the best peer", _means(found, 1.5))
+    yield verdict("Every row", "at least as fast as the best peer", every(found, 1.0))
+    yield verdict("Geometric mean of all rows", "at least 1.5× the best peer", means(found, 1.5))
     yield verdict(
         "Calls on 8 elements",
         "at most a quarter of NumPy's time",
         _against(results, ("numpy",), 4.0, "elementwise", 8),
     )
-    yield verdict("Memory-bound rows", "at least 90 % of the streaming rate", _shares(found, 0.9))
+    yield verdict("Memory-bound rows", "at least 90 % of the streaming rate", shares(found, 0.9))
     for what, peers, least in (
         ("numexpr", ("numexpr",), 3.0),
         ("numba's loop, beyond the caches", ("numba",), 1.0),
@@ -67,41 +68,6 @@ _CACHED = 100_000
 """Elements; arrays of so many lie in the caches of one CPU."""
 
 
-def _all_at_least(found: list[Standing], least: float) -> Iterable[Figure]:
-    for threads in sorted({standing.threads for standing in found}):
-        speeds = {s.case.title: s.speed for s in found if s.threads == threads}
-        yield _worst(speeds, least, threads)
-    if not found:
-        yield Figure("rows", None)
-
-
-def _worst(speeds: dict[str, float], least: float, threads: int) -> Figure:
-    good = sum(speed >= least for speed in speeds.values())
-    title = min(speeds, key=speeds.__getitem__)
-    worst = f"the worst {format_ratio(speeds[title])} ({title})"
-    return Figure(f"{count_threads(threads)}: {good} of {len(speeds)} rows, {worst}", good == len(speeds))
-
-
-def _means(found: list[Standing], least: float) -> Iterable[Figure]:
-    for threads in sorted({standing.threads for standing in found}):
-        mean = geometric_mean(s.speed for s in found if s.threads == threads)
-        yield Figure(f"{count_threads(threads)}: {format_ratio(mean)}", mean >= least)
-    if not found:
-        yield Figure("geometric mean", None)
-
-
-def _shares(found: list[Standing], least: float) -> Iterable[Figure]:
-    bound = [(s, s.share) for s in found if s.share is not None]
-    for threads in sorted({s.threads for s, _ in bound}):
-        shares = {s.case.title: share for s, share in bound if s.threads == threads}
-        good = sum(share >= least for share in shares.values())
-        title = min(shares, key=shares.__getitem__)
-        worst = f"the least {format_percent(shares[title])} ({title})"
-        yield Figure(f"{count_threads(threads)}: {good} of {len(shares)} rows, {worst}", good == len(shares))
-    if not bound:
-        yield Figure("shares", None)
-
-
 def _against(
     results: Results,
     peers: tuple[str, ...],
@@ -121,4 +87,4 @@ def _against(
     for threads in results.threads:
         measured = {case.title: results.speed(case.key, threads, peers) for case in cases}
         speeds = {title: speed for title, speed in measured.items() if speed is not None}
-        yield _worst(speeds, least, threads) if speeds else Figure(count_threads(threads), None)
+        yield worst(speeds, least, threads) if speeds else Figure(count_threads(threads), None)

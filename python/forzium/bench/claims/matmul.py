@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from ..cases import Case
 from ..results import Results
 from ..runner import count_threads
-from ..standings import Standing, geometric_mean, standings
+from ..standings import standings
 from ..units import format_percent, format_ratio
+from .figures import every, means, shares
 from .verdicts import Figure, Verdict, VerdictTable, verdict
 
 
@@ -25,12 +26,12 @@ def _targets(results: Results) -> Iterable[Verdict]:
     found = [s for s in standings(results) if s.case.operation == "product"]
     squares = [s for s in found if s.case.group == "square"]
     others = [s for s in found if s.case.group not in ("square", "integers")]
-    yield verdict("Square products", "at least as fast as the best peer on every row", _every(squares, 1.0))
-    yield verdict("Square products, geometric mean", "at least 1.1× the best peer", _means(squares, 1.1))
+    yield verdict("Square products", "at least as fast as the best peer on every row", every(squares, 1.0))
+    yield verdict("Square products, geometric mean", "at least 1.1× the best peer", means(squares, 1.1))
     yield verdict(
-        "Square products from n = 256 on", "at least 90 % of plain multiply-adds", _shares(squares, 0.9)
+        "Square products from n = 256 on", "at least 90 % of plain multiply-adds", shares(squares, 0.9)
     )
-    yield verdict("Other shapes", "at least as fast as the best peer on every row", _every(others, 1.0))
+    yield verdict("Other shapes", "at least as fast as the best peer on every row", every(others, 1.0))
     for what, least, wanted in (
         ("integers", 10.0, "at least 10× NumPy"),
         ("small", 2.0, "at most half of NumPy's time"),
@@ -43,41 +44,6 @@ _CHOSEN: dict[str, Callable[[Case], bool]] = {
     "integers": lambda case: case.group == "integers",
     "small": lambda case: case.group == "square" and case.size <= 8.5,
 }
-
-
-def _by_threads(found: list[Standing]) -> Iterable[tuple[int, list[Standing]]]:
-    for threads in sorted({s.threads for s in found}):
-        yield threads, [s for s in found if s.threads == threads]
-
-
-def _every(found: list[Standing], least: float) -> Iterable[Figure]:
-    for threads, rows in _by_threads(found):
-        good, worst = sum(s.speed >= least for s in rows), min(rows, key=lambda s: s.speed)
-        text = f"{count_threads(threads)}: {good} of {len(rows)} rows, the worst {format_ratio(worst.speed)}"
-        yield Figure(f"{text} ({worst.case.title})", good == len(rows))
-    if not found:
-        yield Figure("rows", None)
-
-
-def _means(found: list[Standing], least: float) -> Iterable[Figure]:
-    for threads, rows in _by_threads(found):
-        mean = geometric_mean(s.speed for s in rows)
-        yield Figure(f"{count_threads(threads)}: {format_ratio(mean)}", mean >= least)
-    if not found:
-        yield Figure("geometric mean", None)
-
-
-def _shares(found: list[Standing], least: float) -> Iterable[Figure]:
-    bound = [s for s in found if s.share is not None]
-    for threads, rows in _by_threads(bound):
-        shares = {s.case.title: s.share or 0.0 for s in rows}
-        good, title = sum(share >= least for share in shares.values()), min(shares, key=shares.__getitem__)
-        text = (
-            f"{count_threads(threads)}: {good} of {len(rows)} rows, the least {format_percent(shares[title])}"
-        )
-        yield Figure(f"{text} ({title})", good == len(rows))
-    if not bound:
-        yield Figure("shares", None)
 
 
 def _beside_numpy(results: Results, chosen: Callable[[Case], bool], least: float) -> Iterable[Figure]:

@@ -107,6 +107,12 @@ def _transpose(params: Any, x: Any) -> Timed:
     return Timed("transpose(x, out=out)", names, result="out")
 
 
+def _permute(params: Any, x: Any) -> Timed:
+    axes = params["axes"]
+    names = {"transpose": forzium.transpose, "x": x, "axes": axes, "out": forzium.transpose(x, axes)}
+    return Timed("transpose(x, axes, out=out)", names, result="out")
+
+
 def _window(params: Any, x: Any, weight: Any) -> Timed:
     out = np.empty([params["n"] - params["window"] + 1] * 2, weight.dtype)
     names = {"conv2d": forzium.conv2d, "x": x, "weight": weight, "out": out}
@@ -146,6 +152,7 @@ OPERATIONS = {
     "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
+    "permute": _permute,
     "window": _window,
     "gaussian": _gaussian,
     "layer": _layer,

@@ -141,6 +141,10 @@ def _transpose(params: Any, x: Any) -> Timed:
     return _jitted("transpose", jnp.transpose, x)
 
 
+def _permute(params: Any, x: Any) -> Timed:
+    return _jitted("permute", lambda x: jnp.transpose(x, params["axes"]), x)
+
+
 OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
@@ -155,4 +159,5 @@ OPERATIONS = {
     "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
+    "permute": _permute,
 }

@@ -129,7 +129,9 @@ def _max_pool2d(params: Any, x: Any) -> Timed:
 
 def _transpose(params: Any, x: Any) -> Timed:
     return Timed(
-        "transpose(x, out)", {"transpose": _transpose_loop, "x": x, "out": np.empty(x.shape[::-1])}, "out"
+        "transpose(x, out)",
+        {"transpose": _transpose_loop, "x": x, "out": np.empty(x.shape[::-1], x.dtype)},
+        "out",
     )
 
 

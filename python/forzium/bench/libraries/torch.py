@@ -130,6 +130,11 @@ def _transpose(params: Any, x: Any) -> Timed:
     return Timed("out.copy_(x.t())", {"x": x, "out": torch.empty(x.shape[::-1], dtype=x.dtype)}, result="out")
 
 
+def _permute(params: Any, x: Any) -> Timed:
+    x = _tensor(x).permute(params["axes"])
+    return Timed("out.copy_(x)", {"x": x, "out": torch.empty(x.shape, dtype=x.dtype)}, result="out")
+
+
 _LARGEST_WINDOW = 15
 """It has no other way than the direct one, which takes seconds beyond."""
 
@@ -175,4 +180,5 @@ OPERATIONS = {
     "expression": _expression,
     "max_pool2d": _max_pool2d,
     "transpose": _transpose,
+    "permute": _permute,
 }

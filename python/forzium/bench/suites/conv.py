@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
 
 from ..cases import Case, Effort, Suite
 from . import rows
@@ -46,6 +50,27 @@ POOLS = (
 )
 """Kind, shape, window, stride and padding."""
 
+PERMUTATIONS = {
+    "NCHW to NHWC": ([8, 64, 112, 112], [0, 2, 3, 1]),
+    "NHWC to NCHW": ([8, 112, 112, 64], [0, 3, 1, 2]),
+    "NCHW to NHWC, an RGB image": ([1, 3, 1000, 1000], [0, 2, 3, 1]),
+    "Last axis first": ([100, 200, 300], [2, 0, 1]),
+}
+
+_STREAMED = 50_000_000
+"""Elements that a plain loop goes over, again and again where the array is shorter."""
+
+
+def _copy(traffic: float) -> Case:
+    """The plain loop that reads and writes as much."""
+    n = int(traffic / 8)
+    return rows.stream("copy", n, max(1, _STREAMED // n), "float32")
+
+
+def _streaming(case: Case, traffic: float) -> Case:
+    """A case that is bound by memory."""
+    return replace(case, bytes=traffic, ceiling=_copy(traffic).key)
+
 
 def _windows() -> Iterable[Case]:
     for dtype in DTYPES:
@@ -86,23 +111,42 @@ def _pools() -> Iterable[Case]:
         size = "×".join(map(str, shape))
         params = {"kind": kind, "shape": shape, "window": window, "stride": stride, "padding": padding}
         title = f"{kind}_pool2d {window}×{window} by {stride} of {size} float32"
-        key = f"pool.{kind}.{size.replace('×', 'x')}.{window}"
-        yield Case(
-            key, "pooling", title, "pool", {**params, "dtype": "float32"}, shape[-1], quick=window == 2
-        )
+        key, params["dtype"] = f"pool.{kind}.{size.replace('×', 'x')}.{window}", "float32"
+        outputs = [(side + 2 * padding - window) // stride + 1 for side in shape[-2:]]
+        traffic = 4.0 * math.prod(shape[:-2]) * (math.prod(shape[-2:]) + math.prod(outputs))
+        yield _streaming(Case(key, "pooling", title, "pool", params, shape[-1], quick=window == 2), traffic)
 
 
 def _transposes() -> Iterable[Case]:
     for dtype in DTYPES:
         for n in (100, 1000, 4096):
             title, params = f"Transpose of {n}×{n} {dtype}", {"shape": [n, n], "dtype": dtype}
-            yield Case(f"transpose.{dtype}.{n}", "transpose", title, "transpose", params, n, quick=n < 4096)
+            case = Case(f"transpose.{dtype}.{n}", "transpose", title, "transpose", params, n, quick=n < 4096)
+            yield _streaming(case, 2.0 * np.dtype(dtype).itemsize * n * n) if n >= 1000 else case
+
+
+def _permutations() -> Iterable[Case]:
+    for number, (name, (shape, axes)) in enumerate(PERMUTATIONS.items()):
+        title = f"{name}, {'×'.join(map(str, shape))} float32"
+        params = {"shape": shape, "axes": axes, "dtype": "float32"}
+        case = Case(f"permute.{number}", "transpose", title, "permute", params, shape[-1], quick=number == 0)
+        yield _streaming(case, 8.0 * math.prod(shape))
+
+
+def _with_copies(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """The cases, after the plain loops that they are given as shares of."""
+    cases = tuple(cases)
+    copies = {case.ceiling: rows.quick_if(case.quick, _copy(case.bytes)) for case in cases if case.bytes}
+    return (*copies.values(), *cases)
 
 
 SUITE = Suite(
     name="conv",
     title="Convolution, pooling and transposition",
-    cases=(rows.fma("float32"), *_windows(), *_gaussians(), *_layers(), *_pools(), *_transposes()),
+    cases=(
+        *(rows.fma("float32"), *_windows(), *_gaussians(), *_layers()),
+        *_with_copies((*_pools(), *_transposes(), *_permutations())),
+    ),
     effort=Effort(rounds=5, seconds=0.01, budget=0.6),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.2),
 )
