@@ -8,6 +8,8 @@ enum {
     GRAIN = 16384, /* elements of a task that copies rows */
     TILE = 64,     /* least side of a transposed tile in elements */
     ROW = 256, /* least bytes of its rows: whole lines, also where strides put them on few sets of a cache */
+    STREAMED = 1024,    /* columns of a tile that is stored past the caches, line by line, */
+    STREAMED_FROM = 16, /* and lines in a row of the destination from which on that pays */
 };
 
 typedef struct job {
@@ -16,7 +18,10 @@ typedef struct job {
     fz_transpose_tile *transpose;
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
-    ptrdiff_t side, row_tiles, column_tiles;
+    bool streams; /* past the caches: then tiles begin where lines of the destination do */
+    ptrdiff_t tile_rows, tile_columns; /* at most */
+    ptrdiff_t before;                  /* rows that the first tile has less */
+    ptrdiff_t row_tiles, column_tiles;
     ptrdiff_t element; /* bytes */
 } job;
 
@@ -36,14 +41,16 @@ static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
     (void)participant;
     const job *j = context;
     for (ptrdiff_t tile = begin; tile < end; tile++) {
-        const ptrdiff_t column = tile % j->column_tiles * j->side;
-        const ptrdiff_t row = tile / j->column_tiles % j->row_tiles * j->side;
+        const ptrdiff_t column = tile % j->column_tiles * j->tile_columns;
+        const ptrdiff_t end_row = (tile / j->column_tiles % j->row_tiles + 1) * j->tile_rows - j->before;
+        const ptrdiff_t row = fz__max(0, end_row - j->tile_rows), rows = fz__min(end_row, j->rows) - row;
         char *plane[FZ_MAX_OPERANDS];
         ptrdiff_t coordinates[FZ_MAX_NDIM];
         fz__nest_seek(&j->nest, tile / (j->row_tiles * j->column_tiles), coordinates, plane);
-        j->transpose((size_t)fz__min(j->side, j->rows - row), (size_t)fz__min(j->side, j->columns - column),
+        j->transpose((size_t)rows, (size_t)fz__min(j->tile_columns, j->columns - column),
                      plane[0] + row * j->src_stride + column * j->element, j->src_stride,
-                     plane[1] + column * j->dst_stride + row * j->element, j->dst_stride);
+                     plane[1] + column * j->dst_stride + row * j->element, j->dst_stride,
+                     j->streams && rows == j->tile_rows);
     }
 }
 
@@ -61,12 +68,30 @@ static bool extract_plane(job *j) {
     j->columns = nest->shape[other];
     j->src_stride = nest->strides[0][inner];
     j->dst_stride = nest->strides[1][other];
-    j->side = fz__max(TILE, ROW / j->element);
-    j->row_tiles = fz__ceil_div(j->rows, j->side);
-    j->column_tiles = fz__ceil_div(j->columns, j->side);
     nest->ndim = inner;
     fz__nest_remove_axis(nest, other);
     return true;
+}
+
+/* Do all rows of the destination begin at the same place of a cache line, and both sides exceed the caches? */
+static bool streams(const job *j, ptrdiff_t size) {
+    ptrdiff_t strides = j->dst_stride;
+    for (int d = 0; d < j->nest.ndim; d++) strides |= j->nest.strides[1][d];
+    return strides % FZ_CACHE_LINE == 0 && j->element >= 4 &&
+           (size_t)(2 * size * j->element) > fz__cpu_caches()->l3;
+}
+
+/* A tile has the area of a square one, though the plane have few rows or columns. */
+static void plan_tiles(job *j, ptrdiff_t size) {
+    const ptrdiff_t side = fz__max(TILE, ROW / j->element), line = FZ_CACHE_LINE / j->element;
+    j->streams = streams(j, size) && j->rows >= STREAMED_FROM * line && j->columns >= line;
+    const ptrdiff_t area = j->streams ? STREAMED * line : side * side;
+    const ptrdiff_t most = j->streams ? STREAMED : j->rows < side ? area / j->rows : side;
+    j->tile_columns = fz__min(j->columns, most);
+    j->tile_rows = fz__ceil_div(fz__ceil_div(area, j->tile_columns), line) * line;
+    j->before = j->streams ? (ptrdiff_t)((uintptr_t)j->nest.data[1] / (size_t)j->element) % line : 0;
+    j->row_tiles = fz__ceil_div(j->before + j->rows, j->tile_rows);
+    j->column_tiles = fz__ceil_div(j->columns, j->tile_columns);
 }
 
 /* Tiles are of bits: one dtype of each size has them. */
@@ -88,8 +113,9 @@ static void copy(const fz_array *src, const fz_array *dst, int threads) {
     const ptrdiff_t size = j.nest.size;
     if (size == 0) return;
     if (src->dtype == dst->dtype && extract_plane(&j)) {
+        plan_tiles(&j, size);
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
-        const ptrdiff_t grain = fz__max(1, GRAIN / (j.side * j.side));
+        const ptrdiff_t grain = fz__max(1, GRAIN / (j.tile_rows * j.tile_columns));
         fz__parallel_for((int)fz__min(threads, fz__participants(tiles, grain)), tiles, grain, copy_tiles, &j);
     } else {
         fz__parallel_for((int)fz__min(threads, fz__participants(size, GRAIN)), size, GRAIN, copy_rows, &j);

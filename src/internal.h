@@ -10,8 +10,6 @@
 #include "forzium.h"
 #include "kernels/kernels.h"
 
-#define FZ_CACHE_LINE 64
-
 /* Most elements that an element-wise loop or a row reduction gets at once where its operands are not
    read in place: their converted copies then stay in the L1 cache. */
 #define FZ_BLOCK 512

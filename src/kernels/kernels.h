@@ -14,6 +14,7 @@
 
 /* Bytes of the longest vector of any instruction set; scratch is aligned to it. */
 #define FZ_MAX_VECTOR_BYTES 64
+#define FZ_CACHE_LINE 64
 
 /* X(context, CONSTANT, name, C type in memory); the kernels of a dtype are compiled with FZ_T = name. */
 #define FZ_FOR_EACH_DTYPE(X, context)      \
@@ -342,9 +343,10 @@ typedef struct fz_scan_kernels {
     fz_scan *product; /* from left to right: out[i] = ((carry * x[0]) * x[1]) ..., *total = out[n - 1] */
 } fz_scan_kernels;
 
-/* dst[j][i] = src[i][j] for i < rows, j < columns; both have contiguous rows and byte row strides. */
+/* dst[j][i] = src[i][j] for i < rows, j < columns; both have contiguous rows and byte row strides. streams: dst is stored
+   past the caches; its rows begin at cache lines and are whole ones. */
 typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
-                               ptrdiff_t dst_stride);
+                               ptrdiff_t dst_stride, bool streams);
 
 /* e^larger + e^smaller - 1 as the sum of the result and *low, for larger <= 0, smaller <= -1/4, near 0. Of no
    instruction set or dtype: logaddexp's lane expressions call it for the few lanes that need it. */

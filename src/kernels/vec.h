@@ -519,16 +519,23 @@ FZ_INLINE mask vlow_bits(wide x) { return __builtin_convertvector((wide_mask)x, 
 
 /* ---- between lanes --------------------------------------------------------------------------------------- */
 
-/* a0 b0 a1 b1 ... from the lower and from the upper halves of a and b. */
+/* a0 b0 a1 b1 ... from the lower and from the upper halves of a and b; three of every four lanes together, and apart
+   again. */
 #if FZ_VECTOR_BYTES == 64 && defined(FZ_T_float32)
 #define FZ_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define FZ_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define FZ_THREES 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15
+#define FZ_FOURS 0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11
 #elif FZ_VECTOR_BYTES == 64 || (FZ_VECTOR_BYTES == 32 && defined(FZ_T_float32))
 #define FZ_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define FZ_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define FZ_THREES 0, 1, 2, 4, 5, 6, 7, 7
+#define FZ_FOURS 0, 1, 2, 2, 3, 4, 5, 5
 #elif FZ_VECTOR_BYTES == 32 || defined(FZ_T_float32)
 #define FZ_LOW 0, 4, 1, 5
 #define FZ_HIGH 2, 6, 3, 7
+#define FZ_THREES 0, 1, 2, 3
+#define FZ_FOURS 0, 1, 2, 2
 #else
 #define FZ_LOW 0, 2
 #define FZ_HIGH 1, 3
@@ -589,10 +596,15 @@ FZ_INLINE void vtranspose(vec rows[], int count) {
     }
 }
 
-/* Square blocks that transpose.c moves. */
+/* Rows of the square blocks that transpose.c moves. */
 typedef vec square_row;
 enum { SIDE = W };
-FZ_INLINE void vtranspose_square(square_row rows[SIDE]) { vtranspose(rows, W); }
+#define FZ_SQUARE_LOW FZ_LOW
+#define FZ_SQUARE_HIGH FZ_HIGH
+#if defined(FZ_THREES)
+#define FZ_SQUARE_THREES FZ_THREES
+#define FZ_SQUARE_FOURS FZ_FOURS
+#endif
 
 #elif !defined(FZ_T_IS_STORED)
 #include "vec_integer.h"

@@ -184,25 +184,18 @@ enum { SIDE = 16 / sizeof(T) };
 #if defined(FZ_T_uint8)
 #define FZ_SQUARE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
 #define FZ_SQUARE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#if !defined(FZ_SIMD_sse2) /* which moves no single bytes */
+#define FZ_SQUARE_THREES 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15
+#define FZ_SQUARE_FOURS 0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11
+#endif
 #else
 #define FZ_SQUARE_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define FZ_SQUARE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#if !defined(FZ_SIMD_sse2)
+#define FZ_SQUARE_THREES 0, 1, 2, 4, 5, 6, 7, 7
+#define FZ_SQUARE_FOURS 0, 1, 2, 2, 3, 4, 5, 5
 #endif
-
-/* As vtranspose: each step rotates the bits of an element's index by one. */
-FZ_INLINE void vtranspose_square(square_row rows[SIDE]) {
-#pragma GCC unroll 4
-    for (int step = 1; step < SIDE; step *= 2) {
-        square_row next[SIDE];
-#pragma GCC unroll 8
-        for (int i = 0; i < SIDE / 2; i++) {
-            next[2 * i] = __builtin_shufflevector(rows[i], rows[i + SIDE / 2], FZ_SQUARE_LOW);
-            next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + SIDE / 2], FZ_SQUARE_HIGH);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < SIDE; i++) rows[i] = next[i];
-    }
-}
+#endif
 #endif
 
 #endif

@@ -60,6 +60,35 @@ def test_large(dtype, shape):
         assert_same_bytes(forzium.transpose(x, axes), np.transpose(x, axes))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [16, 1000, 1031])
+@pytest.mark.parametrize("first", [0, 1, 5])
+def test_beyond_the_caches_at_any_place_of_a_line(dtype, columns, first):
+    """There lines are written past the caches where the output's rows are whole ones, as 2**k and 1000 are."""
+    beyond = forzium.info()["cache_bytes"]["l3"] // np.dtype(dtype).itemsize // 2 // columns
+    rows = (beyond // 16 + 20) * 16
+    x = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
+    memory = np.full(first + x.size + 7, -1, dtype)
+    out = memory[first : first + x.size].reshape(columns, rows)
+    assert_same_bytes(forzium.transpose(x, out=out), x.T)
+    assert np.all(memory[:first] == -1)
+    assert np.all(memory[first + x.size :] == -1)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
+@pytest.mark.parametrize("channels", range(1, 10))
+@pytest.mark.parametrize("pixels", [1, 2, 15, 16, 17, 31, 33, 48, 10_007])
+def test_channels_of_pixels(dtype, channels, pixels):
+    bits = np.random.default_rng(pixels).integers(0, 256, channels * pixels * 8, np.uint8).view(dtype)
+    for shape in ((channels, pixels), (pixels, channels)):
+        x = bits[: channels * pixels].reshape(shape)
+        assert_same_bytes(forzium.transpose(x), x.T)
+        wide = np.zeros((*shape[::-1], 2), dtype)[..., 0]
+        assert_same_bytes(forzium.transpose(x, out=wide), x.T)
+        stack = np.stack([x, x[::-1]])
+        assert_same_bytes(forzium.transpose(stack, (0, 2, 1)), stack.transpose(0, 2, 1))
+
+
 def test_every_small_matrix():
     whole = np.arange(40.0 * 40).reshape(40, 40)
     for rows in range(0, 40):
