@@ -64,7 +64,7 @@ def test_large(dtype, shape):
 @pytest.mark.parametrize("columns", [16, 1000, 1031])
 @pytest.mark.parametrize("first", [0, 1, 5])
 def test_beyond_the_caches_at_any_place_of_a_line(dtype, columns, first):
-    """There lines are written past the caches where the output's rows are whole ones, as 2**k and 1000 are."""
+    """There lines are written past the caches, where the rows of the output are whole ones."""
     beyond = forzium.info()["cache_bytes"]["l3"] // np.dtype(dtype).itemsize // 2 // columns
     rows = (beyond // 16 + 20) * 16
     x = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
