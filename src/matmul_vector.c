@@ -16,14 +16,21 @@ static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_s
 /* Columns of b without gaps first: of a single column rows are without gaps, too. */
 static bool has_columns(const fz__product *p) { return p->b.row_stride == element_of(p); }
 
-/* A few rows pay only while b comes from beyond L2, and is read row by row. */
+/* A few rows pay only while b comes from beyond L2, and is read row by row. Where it lies in L3, a panel of a reads it
+   faster, unless it has too few sums to hide their latency. */
+static bool pay_rows(const fz__product *p) {
+    const ptrdiff_t bytes = p->a.columns * p->c.columns * element_of(p), rows = p->c.rows;
+    const bool is_near = bytes <= (ptrdiff_t)fz__cpu_caches()->l3 / 4 && !fz__rows_collide(&p->b);
+    return bytes > (ptrdiff_t)fz__cpu_caches()->l2 && !(is_near && rows > 2 && rows <= p->matmul->mr);
+}
+
 bool fz__is_vector_product(const fz__product *p) {
-    const ptrdiff_t element = element_of(p), bytes = p->a.columns * p->c.columns * element;
+    const ptrdiff_t element = element_of(p);
     if (p->packed || p->a.columns == 0 || !fz__is_full_float(p->compute) || p->a.dtype != p->compute ||
         p->b.dtype != p->compute)
         return false;
     if (p->c.rows == 1) return has_columns(p) || p->b.column_stride == element;
-    return p->c.rows <= MOST_ROWS && p->b.column_stride == element && bytes > (ptrdiff_t)fz__cpu_caches()->l2;
+    return p->c.rows <= MOST_ROWS && p->b.column_stride == element && pay_rows(p);
 }
 
 int fz__vector_participants(const fz__product *p) {

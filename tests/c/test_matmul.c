@@ -139,6 +139,7 @@ static void test_several_blocks(fz_dtype dtype) {
     test_product(dtype, 100, 90, 8200, rows, AT_END);
     test_product(dtype, 37, 4203, 130, rows, AT_END);
     test_product(dtype, 9, 4096, 160, rows, AT_END);
+    test_product(dtype, 4, 803, 700, rows, AT_END);
     test_product(dtype, 1, 300, 2500, columns, AT_END);
     test_product(dtype, 300, 1, 2500, (const layout[]){COLUMNS, SPREAD, SPREAD}, AT_END);
 }
