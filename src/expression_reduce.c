@@ -6,7 +6,10 @@
 #include "expression.h"
 #include "float_environment.h"
 
-enum { MOST_PARTS = 64 };
+enum {
+    MOST_PARTS = 64,
+    MOST_RUNS = 32, /* of FZ_LONGEST_RUN elements, one after the other without a plan */
+};
 
 /* Memory for one thread at a time in each of several parts. */
 typedef struct parts {
@@ -208,8 +211,21 @@ static bool is_apart(const fz_array *x, ptrdiff_t n, const fz_array *out) {
     return at + fz_dtype_size(out->dtype) <= begin || begin + (uintptr_t)n * fz_dtype_size(x->dtype) <= at;
 }
 
-/* Few elements to one result: work that costs less than its plan would. False where it is otherwise; then nothing is
-   done. */
+/* n elements from places on, run by run as reduce_rows.c cuts and joins them. */
+static void join_runs(const joined_row *r, ptrdiff_t n, fz_place places[], void *result) {
+    const fz_dtype dtype = r->e->output_dtypes[0];
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), runs = fz__ceil_div(n, FZ_LONGEST_RUN);
+    double memory[MOST_RUNS];
+    char *partials = (char *)memory;
+    for (ptrdiff_t run = 0; run < runs; run++) {
+        for (int i = 0; run && i < r->e->sources; i++) places[i].base += FZ_LONGEST_RUN * places[i].stride;
+        join_elements(r, fz__min(FZ_LONGEST_RUN, n - run * FZ_LONGEST_RUN), partials + run * size);
+    }
+    fz__kernels(dtype)->reduce->join_rows[r->join](1, (size_t)runs, partials, 0, result);
+}
+
+/* Few elements to one result, or any number that one thread is done with soon: work that costs less than its plan
+   would. False where it is otherwise; then nothing is done. */
 static bool reduce_plain(const fz_expression *e, fz_reduction reduction, const fz_array *const inputs[],
                          const fz_array *out) {
     fz__plain plain;
@@ -219,9 +235,9 @@ static bool reduce_plain(const fz_expression *e, fz_reduction reduction, const f
     if (join == FZ_JOIN_COUNT || !out || out->ndim || !out->data || out->dtype != e->output_dtypes[0] ||
         !fz__is_full_float(out->dtype))
         return false;
+    const ptrdiff_t most = fz__participants(2, 1) > 1 ? FZ_LONGEST_RUN : MOST_RUNS * FZ_LONGEST_RUN;
     while (first < e->inputs && inputs[first] && inputs[first]->ndim == 0) first++;
-    if (first == e->inputs || !inputs[first] ||
-        !fz__find_plain(e, inputs, inputs[first], FZ_LONGEST_RUN, &plain))
+    if (first == e->inputs || !inputs[first] || !fz__find_plain(e, inputs, inputs[first], most, &plain))
         return false;
     for (int k = 0; k < e->inputs; k++) {
         if (!is_apart(inputs[k], plain.n, out)) return false;
@@ -229,7 +245,10 @@ static bool reduce_plain(const fz_expression *e, fz_reduction reduction, const f
     fz__chain_code *const *codes = fz__find_codes(e, plain.splats);
     if (!codes || !start_joined_row(&r, e, codes[0], plain.splats, join, plain.places)) return false;
     double value[1];
-    join_elements(&r, plain.n, value);
+    if (plain.n <= FZ_LONGEST_RUN)
+        join_elements(&r, plain.n, value);
+    else
+        join_runs(&r, plain.n, plain.places, value);
     fz__store_plain(reduction, plain.n, value, out);
     return true;
 }

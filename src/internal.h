@@ -267,9 +267,9 @@ fz_status fz__reduce_whole(const char *name, fz__family family, const fz_array *
                            const int axes[], const fz_reduce_options *options, const fz_array *out);
 
 /* How a sum, an average or an extreme of floats joins elements to a result without options, and the rest of the way
-   there: *value, what n <= FZ_LONGEST_RUN of them came to, is of out's dtype. FZ_JOIN_COUNT: it is none of these. */
+   there: *value, what n < 2^24 of them came to, is of out's dtype. FZ_JOIN_COUNT: it is none of these. */
 fz_join fz__plain_join(fz_reduction reduction);
-void fz__store_plain(fz_reduction reduction, ptrdiff_t n, void *value, const fz_array *out);
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, const void *value, const fz_array *out);
 
 /* task over items of so many elements each, on the threads that pay; computed elements are more work than others. */
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);
@@ -309,7 +309,8 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
 
 /* A row is what some axes of an array hold where the other axes stand still. */
 #define FZ_ROW_INPUTS 3
-#define FZ_ROW_GROUP 16 /* rows that a pass gets together, at most: as many as a vector has lanes */
+#define FZ_ROW_GROUP 16      /* rows that a pass gets together, at most: as many as a vector has lanes */
+#define FZ_ROW_SEGMENT 16384 /* elements of a row that a pass gets at once, unless rows are very long */
 
 typedef struct fz__row_group fz__row_group;
 

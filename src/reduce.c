@@ -1,5 +1,7 @@
 /* Reductions: what is computed in which dtype, which axes go and which stay, and which of the two ways through memory
    fits. */
+#include <string.h>
+
 #include "float_environment.h"
 #include "internal.h"
 
@@ -377,15 +379,17 @@ fz_join fz__plain_join(fz_reduction reduction) {
     return is_plain && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
 }
 
-void fz__store_plain(fz_reduction reduction, ptrdiff_t n, void *value, const fz_array *out) {
-    fz__reduction r;
-    r.name = fz_reduction_name(reduction);
-    r.family = rows[reduction].family;
-    r.result = out->dtype;
-    r.computed = NULL;
-    choose(&r, reduction, out, NULL);
-    r.count = n;
-    r.reducer->store(&r, 1, value, out->data, 0);
+/* A quotient of float32 that is rounded to double first is the same one. */
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, const void *value, const fz_array *out) {
+    const bool is_narrow = out->dtype == FZ_FLOAT32;
+    float narrow = 0;
+    double wide = 0;
+    memcpy(is_narrow ? (void *)&narrow : &wide, value, fz_dtype_size(out->dtype));
+    if (is_narrow) wide = narrow;
+    if (rows[reduction].join == FZ_JOIN_add) wide += 0; /* a sum of -0 is 0, as NumPy's */
+    if (rows[reduction].family == FZ_AVERAGE) wide /= (double)n;
+    if (is_narrow) narrow = (float)wide;
+    memcpy(out->data, is_narrow ? (void *)&narrow : &wide, fz_dtype_size(out->dtype));
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {

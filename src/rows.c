@@ -10,7 +10,7 @@
 #include "internal.h"
 
 enum {
-    SEGMENT = 16384, /* elements of a row that one thread takes at once, at least */
+    SEGMENT = FZ_ROW_SEGMENT, /* elements of a row that one thread takes at once, at least */
     MOST_SEGMENTS = 256,
     GRAIN = 16384,             /* elements of the rows that one thread takes at once, at least */
     PARALLEL_FROM = 4 * GRAIN, /* elements; below, one thread is done as soon as two */

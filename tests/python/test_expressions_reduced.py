@@ -54,6 +54,30 @@ def test_reductions_of_many_elements(name, axis):
     assert results == {np.asarray(getattr(forzium, name)(a * b + a, axis=axis)).tobytes()}
 
 
+@pytest.mark.parametrize("n", [1, 3, 999, 32768, 32769, 100001, 1 << 20, (1 << 20) + 1])
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_reductions_of_gapless_arrays(n, dtype):
+    a, b = np.random.default_rng(n).uniform(0.5, 1.5, (2, n)).astype(dtype)
+    before, elements = forzium.get_num_threads(), (a - b) * 3
+    for threads in (1, 2):
+        forzium.set_num_threads(threads)
+        for name in ("sum", "mean", "max", "min"):
+            got, alone = forzium.evaluate(f"{name}((a - b)*3)"), getattr(forzium, name)(elements)
+            assert got.dtype == alone.dtype
+            assert got.tobytes() == alone.tobytes()
+    forzium.set_num_threads(before)
+    size = np.abs(elements).sum(dtype=np.float64)
+    error = abs(forzium.evaluate("sum((a - b)*3)") - elements.sum(dtype=np.float64))
+    assert error <= 40 * np.finfo(dtype).eps * size
+
+
+def test_sums_and_means_of_negative_zeros_are_zero():
+    for n in (1, 8, 40000):
+        names = {"x": np.full(n, -0.0, np.float32)}
+        signs = [np.signbit(forzium.evaluate(f"{r}(x*1)", names)) for r in ("sum", "mean", "max")]
+        assert signs == [False, False, True]
+
+
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_sums_of_float16_are_the_same_on_any_number_of_threads(axis):
     a = np.random.default_rng(4).uniform(-1, 1, (700, 900)).astype(np.float16)
