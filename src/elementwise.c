@@ -454,9 +454,13 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
     fz_status status = fz_init();
     if (status) return status;
     const gapless g = {op, dtype, fz_op_arity(op), (ptrdiff_t)rows, (ptrdiff_t)n, inputs, spreads, out};
-    const fz_dtype computed = fz__kernels(dtype)->elementwise->loops[op] ? dtype : fz__op_compute(dtype);
-    fz_loop *loop = fz__kernels(computed)->elementwise->loops[op];
-    if (!loop) return fail_loop(op, dtype);
+    fz_dtype computed = dtype;
+    fz_loop *loop = fz__kernels(dtype)->elementwise->loops[op];
+    if (!loop) {
+        computed = fz__op_compute(dtype);
+        loop = fz__kernels(computed)->elementwise->loops[op];
+        if (!loop) return fail_loop(op, dtype);
+    }
     if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
     bool is_line = computed == dtype;
     for (int k = 0; k < g.arity; k++) is_line &= spreads[k] < FZ_SPREAD_ROW;

@@ -2,19 +2,17 @@
 #include "core.h"
 
 /* A library call would cost more than such short words. */
-static bool is_word(const char *text, size_t length, const char *word) {
-    size_t i = 0;
+static bool is_word(PyObject *name, const char *word) {
+    if (!PyUnicode_IS_COMPACT_ASCII(name)) return PyUnicode_CompareWithASCIIString(name, word) == 0;
+    const char *text = PyUnicode_DATA(name);
+    Py_ssize_t i = 0;
     while (word[i] && text[i] == word[i]) i++;
-    return i == length && !word[i];
+    return !word[i] && i == PyUnicode_GET_LENGTH(name);
 }
 
 static int find_name(const fzpy_signature *s, PyObject *name) {
-    Py_ssize_t length;
-    const char *text =
-        PyUnicode_AsUTF8AndSize(name, &length); /* cached in the string, which is ASCII mostly */
-    if (!text) return -1;
     for (int i = s->positional_only; i < s->count; i++) {
-        if (is_word(text, (size_t)length, s->names[i])) return i;
+        if (is_word(name, s->names[i])) return i;
     }
     PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", s->function, name);
     return -1;

@@ -59,6 +59,8 @@ int fzpy_name_argument(const char *operation, const char *argument);
 
 /* 0, or -1 with an exception. After 0 the PyArray_ functions may be used (include numpy_api.h). */
 int fzpy_load_numpy(void);
+/* Has it been loaded? Enough for who asks whether an object is an array: whoever has one has imported NumPy. */
+bool fzpy_has_numpy(void);
 
 /* ---- args.c: arguments of vectorcall functions -------------------------------------------------------------- */
 

@@ -249,15 +249,12 @@ static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view 
     return PyErr_Occurred() ? NULL : fzpy_raise(status);
 }
 
-/* The inputs from values[0] on; out and dtype may be NULL or None. */
-static PyObject *compute_inputs(const fzpy_operation *row, int inputs, PyObject *const *values, PyObject *out,
-                                PyObject *dtype) {
+static __attribute__((noinline)) PyObject *compute_by_views(const fzpy_operation *row, int inputs,
+                                                            PyObject *const *values, PyObject *out,
+                                                            PyObject *dtype) {
     fzpy_view views[MAX_INPUTS];
+    PyObject *result = NULL;
     int viewed = 0;
-    if (out == Py_None) out = NULL;
-    PyObject *result =
-        dtype && dtype != Py_None ? NULL : fzpy_elementwise_short((fz_op)row->id, inputs, values, out);
-    if (result || PyErr_Occurred()) return result;
     for (int k = 0; k < MAX_INPUTS; k++) views[k].weak = FZPY_STRONG;
     while (viewed < inputs && fzpy_view_input(&views[viewed], row->signature.function,
                                               row->signature.names[viewed], values[viewed], FZPY_ANY) == 0)
@@ -265,6 +262,17 @@ static PyObject *compute_inputs(const fzpy_operation *row, int inputs, PyObject 
     if (viewed == inputs) result = compute_views(row, inputs, views, out, dtype);
     while (viewed) fzpy_view_clear(&views[--viewed]);
     return result;
+}
+
+/* The inputs from values[0] on; out and dtype may be NULL or None. */
+static PyObject *compute_inputs(const fzpy_operation *row, int inputs, PyObject *const *values, PyObject *out,
+                                PyObject *dtype) {
+    if (out == Py_None) out = NULL;
+    if (!dtype || dtype == Py_None) {
+        PyObject *result = fzpy_elementwise_short((fz_op)row->id, inputs, values, out);
+        if (result || PyErr_Occurred()) return result;
+    }
+    return compute_by_views(row, inputs, values, out, dtype);
 }
 
 static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {

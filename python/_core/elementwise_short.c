@@ -1,7 +1,9 @@
 /* Element-wise calls whose plan would cost a good part of the work: arrays without gaps and of one dtype, each of one
-   shape or the same row or column for all of it, and Python floats; so few elements that the GIL is kept. Whatever is
+   shape or the same row or column for all of it, and Python numbers; so few elements that the GIL is kept. Whatever is
    otherwise goes the long way, by views. */
 #include "numpy_api.h"
+
+#include <float.h>
 
 enum { MAX_INPUTS = 3 };
 
@@ -69,6 +71,24 @@ static bool take_array(call *c, int k, PyArrayObject *array) {
     return true;
 }
 
+/* A Python float, or an int that is as exact as one. */
+static bool take_number(call *c, int k, PyObject *value) {
+    if (PyFloat_CheckExact(value)) {
+        c->scalar[k] = PyFloat_AS_DOUBLE(value);
+    } else if (PyLong_CheckExact(value)) {
+        int overflow;
+        const long long number = PyLong_AsLongLongAndOverflow(value, &overflow), most = 1LL << DBL_MANT_DIG;
+        if (overflow || number > most || number < -most) return false;
+        c->scalar[k] = (double)number;
+    } else {
+        return false;
+    }
+    c->data[k] = &c->scalar[k];
+    c->spread[k] = FZ_SPREAD_NUMBER;
+    c->has_scalars = true;
+    return true;
+}
+
 /* Elements in axes [begin, end) of the model if x's axes there are as long, 0 if not all are. */
 static npy_intp count_common(const call *c, PyArrayObject *x, int begin, int end) {
     const int missing = PyArray_NDIM(c->model) - PyArray_NDIM(x);
@@ -108,19 +128,11 @@ static bool spread_arrays(call *c, int inputs, PyObject *const *values) {
 
 /* From the last input on, so that where a condition stands in front, the model is what it chooses from. */
 static bool take_inputs(call *c, int inputs, PyObject *const *values) {
-    c->model = NULL;
-    c->dtype = FZ_DTYPE_COUNT;
     for (int k = inputs - 1; k >= c->conditions; k--) {
-        if (PyFloat_CheckExact(values[k])) {
-            c->scalar[k] = PyFloat_AS_DOUBLE(values[k]);
-            c->data[k] = &c->scalar[k];
-            c->spread[k] = FZ_SPREAD_NUMBER;
-            c->has_scalars = true;
-        } else if (!is_plain(values[k]) || !take_array(c, k, (PyArrayObject *)values[k])) {
-            return false;
-        }
+        if (take_number(c, k, values[k])) continue;
+        if (!is_plain(values[k]) || !take_array(c, k, (PyArrayObject *)values[k])) return false;
     }
-    return c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64) &&
+    return c->model && c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64) &&
            spread_arrays(c, inputs, values);
 }
 
@@ -164,8 +176,9 @@ PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, 
     call c; /* filled as far as it is used: to clear it would take a tenth of the time */
     c.conditions = fz_op_is_condition(op, 0);
     c.has_scalars = c.has_spread = false;
+    c.model = NULL;
     c.rows = 0;
-    if (fzpy_load_numpy() < 0 || !take_inputs(&c, inputs, values)) return NULL;
+    if (!fzpy_has_numpy() || !take_inputs(&c, inputs, values)) return NULL;
     if (c.has_scalars && fzpy_counts_truth(op)) return NULL;
     if (c.conditions && !take_condition(&c, values[0])) return NULL;
     PyObject *out = find_output(&c, op, inputs, given);

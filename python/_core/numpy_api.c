@@ -23,6 +23,8 @@ static int load_table(void) {
     return status;
 }
 
+bool fzpy_has_numpy(void) { return atomic_load_explicit(&importer, memory_order_acquire) >= 0; }
+
 /* Even where the table is there, each interpreter must import NumPy itself, or be refused by it. */
 int fzpy_load_numpy(void) {
     const int64_t interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());

@@ -14,7 +14,7 @@ import inspect
 import operator
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import forzium
 from forzium import _core
@@ -92,16 +92,9 @@ class BadSyntax(SyntaxError, ValueError):
     """Text that is no expression: SyntaxError, as Python's, and a bad value."""
 
 
-class Program(NamedTuple):
-    """What an expression comes to, in the form that the extension takes."""
-
-    names: tuple[str, ...]
-    constants: bytes
-    instructions: bytes
-    outputs: tuple[int, ...]
-    is_tuple: bool
-    reduction: str | None
-    axis: Axis
+# What an expression comes to, in the form that the extension takes: names, constants, instructions, outputs,
+# whether it gives a tuple; the reduction that closes it, and its axis.
+Program = tuple[tuple[str, ...], bytes, bytes, tuple[int, ...], bool, str | None, Axis]
 
 
 class Builder:
@@ -190,7 +183,7 @@ class Builder:
             code += op, operands[arity] if op == _CONVERSION else 0
             code += [numbers[operand] for operand in operands[:arity]] + [0] * (3 - arity)
         name, axis = reduction or (None, None)
-        return Program(
+        return (
             inputs,
             b"".join(map(self.pack, constants)),
             struct.pack(f"{len(code)}i", *code),

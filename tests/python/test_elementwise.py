@@ -550,3 +550,29 @@ def test_arithmetic_on_all_bits_of_float16(name, n):
     with np.errstate(all="ignore"):
         want = getattr(np, name)(x, x)
         assert_same(getattr(forzium, name)(x, x, out=x), want)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("number", [0, 3, -1, 2**24 + 1, 2**53, 2**53 + 1, -(2**53) - 1, -(2**63), True])
+def test_python_integers_among_few_floats_are_numpys(dtype, number):
+    x = np.array([-2.5, 0.0, 1.0, 3.0, 2.0**53, np.inf], dtype)
+    with np.errstate(all="ignore"):
+        for name in (
+            "add",
+            "multiply",
+            "divide",
+            "remainder",
+            "power",
+            "maximum",
+            "less",
+            "equal",
+            "logical_and",
+        ):
+            want = getattr(np, name)(x, number)
+            got = getattr(forzium, name)(x, number)
+            assert got.dtype == want.dtype, name
+            if name != "power":
+                np.testing.assert_array_equal(got, want, name)
+            np.testing.assert_array_equal(got, getattr(forzium, name)(x, np.asarray(number, x.dtype)), name)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'öut'"):
+        forzium.add(x, number, **{"öut": x})
