@@ -9,7 +9,6 @@ enum {
     ITEM_ELEMENTS = 32768, /* of x */
     DOUBLE_FROM = 4,       /* rows of a window from which doubling pays */
     LINES = 7,             /* of scratch that all ways have */
-    SHARED_LINES = 2,      /* that all participants read */
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
@@ -55,30 +54,25 @@ ptrdiff_t fz__pool_find_rows(const fz__pool2d *j, ptrdiff_t i, ptrdiff_t *first)
 
 /* ---- means: by how many ------------------------------------------------------------------------------------------------- */
 
-/* Elements of a window along an axis; where padding counts, as far as it reaches. */
-static ptrdiff_t count_elements(const fz__pool2d *j, int d, ptrdiff_t i) {
+ptrdiff_t fz__pool_count_elements(const fz__pool2d *j, int axis, ptrdiff_t i) {
     const fz_pool2d_options *o = &j->o;
-    const ptrdiff_t start = i * o->stride[d] - o->padding[d], end = start + o->window[d];
-    if (o->count_padding) return fz__min(end, j->in[d] + o->padding[d]) - start;
-    return fz__min(end, j->in[d]) - fz__max(start, 0);
+    const ptrdiff_t start = i * o->stride[axis] - o->padding[axis], end = start + o->window[axis];
+    if (o->count_padding) return fz__min(end, j->in[axis] + o->padding[axis]) - start;
+    return fz__min(end, j->in[axis]) - fz__max(start, 0);
 }
 
 const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines *l) {
-    const ptrdiff_t rows = count_elements(j, 0, i), n = j->outs[1] * j->unit;
-    if (rows != l->counted) {
-        fz__pool_fill(j, n, (double)rows, l->counts);
-        fz__pool_combine(j, FZ_OP_multiply, n, l->counts, j->column_counts, l->counts);
-        l->counted = rows;
+    const ptrdiff_t rows = fz__pool_count_elements(j, 0, i), pixel = j->unit * j->element;
+    if (rows == l->counted) return l->counts;
+    fz__pool_fill(j, j->outs[1] * j->unit, (double)(rows * j->o.window[1]), l->counts);
+    for (ptrdiff_t c = 0; c < j->outs[1]; c++) {
+        if (c == j->inner[0]) c = fz__max(c, j->inner[1]);
+        if (c < j->outs[1])
+            fz__pool_fill(j, j->unit, (double)(rows * fz__pool_count_elements(j, 1, c)),
+                          l->counts + c * pixel);
     }
+    l->counted = rows;
     return l->counts;
-}
-
-static void fill_column_counts(const fz__pool2d *j) {
-    fz__pool_fill(j, j->outs[1] * j->unit, (double)j->o.window[1], j->column_counts);
-    for (ptrdiff_t c = 0; c < j->outs[1]; c++)
-        if (c < j->inner[0] || c >= j->inner[1])
-            fz__pool_fill(j, j->unit, (double)count_elements(j, 1, c),
-                          j->column_counts + c * j->unit * j->element);
 }
 
 /* ---- items -------------------------------------------------------------------------------------------------------------- */
@@ -104,11 +98,12 @@ static void pool_band(const fz__pool2d *j, const char *x, ptrdiff_t first, ptrdi
         return;
     }
     const char *doubled = j->doubles_rows ? fz__pool_double_rows(j, x, first, count, l) : NULL;
-    for (int p = 0; p < FZ__POOL_SIDE; p++) l->held[p] = -1;
-    for (ptrdiff_t r = 0; r < count; r++) {
+    for (int p = 0; p < FZ_POOL_SIDE; p++) l->held[p] = -1;
+    for (ptrdiff_t r = 0, rows; r < count; r += rows) {
+        rows = j->in_registers ? fz__pool_rows_at_once(j, first + r, count - r) : 1;
         char *at = out + (first + r) * j->out_strides[0], *to = j->writes_in_place ? at : l->loaded;
         if (j->in_registers)
-            fz__pool_row_in_registers(j, x, first + r, l, to);
+            fz__pool_rows_in_registers(j, x, first + r, rows, l, to);
         else
             fz__pool_row_by_lines(j, x, first + r, doubled ? doubled + r * j->line_bytes : NULL, l, to);
         if (!j->writes_in_place)
@@ -211,6 +206,7 @@ static void set_dtypes(fz__pool2d *j, fz_dtype x, fz_dtype out) {
     j->kernels = fz__kernels(j->compute);
     const fz_pool_kernels *kernels = pool_kernels(j->compute);
     j->pool = !kernels ? NULL : j->pooling == FZ_POOLING_MAX ? kernels->max : kernels->mean;
+    j->shortest = kernels ? kernels->shortest : 0;
     j->element = (ptrdiff_t)fz_dtype_size(j->compute);
     j->join = j->pooling == FZ_POOLING_MAX ? FZ_OP_maximum : FZ_OP_add;
     j->identity = j->pooling == FZ_POOLING_MAX ? least_of(j->compute) : -0.0;
@@ -250,12 +246,20 @@ static void choose_way(fz__pool2d *j) {
     j->inner[0] = fz__min(j->outs[1], fz__ceil_div(o->padding[1], stride));
     j->inner[1] = last < 0 ? 0 : fz__min(j->outs[1], last / stride + 1);
     j->line = span * j->unit;
+    /* and a vector more, which may be read behind a line's end */
     j->line_bytes =
-        fz__ceil_div(fz__max(span, j->in[1]) * j->unit * j->element, FZ_CACHE_LINE) * FZ_CACHE_LINE;
-    j->in_registers = fz__pool_fits_registers(j);
+        (fz__ceil_div(fz__max(span, j->in[1]) * j->unit * j->element, FZ_CACHE_LINE) + 1) * FZ_CACHE_LINE;
+    fz__pool_plan_registers(j);
     j->doubles_rows =
         !j->in_registers && o->stride[0] == 1 && o->dilation[0] == 1 && o->window[0] >= DOUBLE_FROM;
     j->joins_bands = !j->in_registers && !j->doubles_rows && fz__pool_fits_band(j);
+}
+
+/* Nothing of x and out stays in the caches anyway. */
+static bool exceeds_caches(const fz__pool2d *j) {
+    const double pixels = (double)(j->in[0] * j->in[1] + j->outs[0] * j->outs[1]);
+    const double bytes = (double)(j->planes[0] * j->planes[1] * j->unit * j->element) * pixels;
+    return j->reads_in_place && j->writes_in_place && bytes > (double)fz__cpu_caches()->l3;
 }
 
 static void choose_items(fz__pool2d *j) {
@@ -282,22 +286,20 @@ fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_optio
     j.reads_in_place = is_gapless(&j, x->dtype, j.x_strides, j.in[1]);
     j.writes_in_place = is_gapless(&j, dtype, j.out_strides, j.outs[1]);
     choose_way(&j);
+    j.streams = exceeds_caches(&j);
     choose_items(&j);
     const ptrdiff_t items = j.planes[0] * j.planes[1] * j.bands;
     const ptrdiff_t grain =
         fz__max(1, ITEM_ELEMENTS / (j.line * j.band * fz__min(j.o.window[0], j.o.stride[0])));
     const int participants = fz__participants(items, grain);
-    j.column_counts =
-        fz__workspace_acquire(name, (size_t)(SHARED_LINES * j.line_bytes + participants * j.scratch_bytes));
-    if (!j.column_counts) return FZ_ERROR_MEMORY;
-    j.padding = j.column_counts + j.line_bytes;
-    j.scratch = j.column_counts + SHARED_LINES * j.line_bytes;
+    j.padding = fz__workspace_acquire(name, (size_t)(j.line_bytes + participants * j.scratch_bytes));
+    if (!j.padding) return FZ_ERROR_MEMORY;
+    j.scratch = j.padding + j.line_bytes;
     const fz__float_environment environment = fz__save_float_environment();
-    if (pooling == FZ_POOLING_MEAN) fill_column_counts(&j);
     if (j.in_registers && j.o.padding[0] + j.o.ceil_mode > 0)
         fz__pool_fill(&j, j.in[1] * j.unit, j.identity, j.padding);
     fz__parallel_for(participants, items, grain, pool_items, &j);
     fz__restore_float_environment(environment);
-    fz__workspace_release(j.column_counts);
+    fz__workspace_release(j.padding);
     return FZ_OK;
 }

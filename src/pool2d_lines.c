@@ -81,7 +81,15 @@ static const char *pad_row(const fz__pool2d *j, const char *row, const fz__pool2
     return to;
 }
 
-/* At a step of 1. */
+/* At a step of 1, few: one after the other, as in registers. */
+static void join_columns(const fz__pool2d *j, const char *row, char *to) {
+    const ptrdiff_t step = j->o.dilation[1] * j->unit * j->element, n = j->outs[1] * j->unit;
+    const char *joined = row;
+    for (ptrdiff_t q = 1; q < j->o.window[1]; q++, joined = to) join(j, n, joined, row + q * step, to);
+    if (joined == row) memcpy(to, row, (size_t)(n * j->element));
+}
+
+/* At a step of 1, many. */
 static void double_columns(const fz__pool2d *j, const char *row, const fz__pool2d_lines *l, char *to) {
     const ptrdiff_t k = j->o.window[1], step = j->o.dilation[1] * j->unit, n = j->outs[1] * j->unit;
     const bool mean = j->pooling == FZ_POOLING_MEAN;
@@ -144,7 +152,9 @@ static void join_units(const fz__pool2d *j, const char *row, char *to) {
 void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, const char *rows,
                            fz__pool2d_lines *l, char *to) {
     const char *row = pad_row(j, rows ? rows : join_rows(j, plane, i, l), l);
-    if (j->o.stride[1] == 1)
+    if (j->o.stride[1] == 1 && j->o.window[1] <= FZ_POOL_SIDE)
+        join_columns(j, row, to);
+    else if (j->o.stride[1] == 1)
         double_columns(j, row, l, to);
     else if (j->unit == 1)
         join_phases(j, row, l, to);

@@ -1,14 +1,27 @@
-/* Pooling by whole windows in registers: x is read as often as windows overlap, and nothing is written but results. */
+/* Pooling by whole windows in registers: nothing is written but results. */
+#include <string.h>
+
 #include "pool2d.h"
+
+/* Rows of windows side by side, each column of which is then loaded once. */
+static bool may_slide(const fz__pool2d *j) {
+    return j->unit == 1 && j->o.dilation[1] == 1 &&
+           (j->o.stride[1] == 2 || (j->o.stride[1] == 1 && j->o.window[1] == FZ_POOL_SIDE));
+}
 
 /* Wider steps along rows would leave most of a vector unused, unless the vector is of channels. At a step of 2 rows are
    joined first either way, then columns from the first on: sums have the same bits, whichever way suits the size. */
-bool fz__pool_fits_registers(const fz__pool2d *j) {
-    const ptrdiff_t side = j->o.window[0], stride = j->o.stride[1], inner = j->inner[1] - j->inner[0];
-    if (!j->pool || side != j->o.window[1] || side < 2 || side > FZ__POOL_SIDE) return false;
-    if (j->unit > 1) return true;
-    if (stride == 1) return side == FZ__POOL_SIDE;
-    return stride == 2 && j->o.dilation[1] == 1 && inner * j->element >= (ptrdiff_t)j->kernels->vector_bytes;
+void fz__pool_plan_registers(fz__pool2d *j) {
+    const ptrdiff_t side = j->o.window[0], *outside = &j->o.padding[1];
+    if (!j->pool || side != j->o.window[1] || side < 2 || side > FZ_POOL_SIDE) return;
+    if (j->unit > 1) {
+        j->in_registers = j->unit * j->element >= (ptrdiff_t)j->kernels->vector_bytes;
+        return;
+    }
+    /* Windows of three may see one column outside on either side. */
+    const ptrdiff_t most = side == FZ_POOL_SIDE, last = (j->outs[1] - 1) * j->o.stride[1] + side - *outside;
+    j->slides = may_slide(j) && j->outs[1] >= j->shortest && *outside <= most && last <= j->in[1] + most;
+    j->in_registers = j->slides;
 }
 
 /* The rows of x that output row i sees, a line of padding for those beyond. What is in scratch stays for the next. */
@@ -29,44 +42,61 @@ static void read_rows(const fz__pool2d *j, const char *plane, ptrdiff_t i, fz__p
 }
 
 /* Sums of whole windows are multiplied where that is exact: by the inverse of a power of two. */
-static void choose_divisors(const fz__pool2d *j, fz_pool_window *w, const char *divisors, ptrdiff_t rows) {
-    const ptrdiff_t elements = rows * j->o.window[1];
+static void choose_divisors(const fz__pool2d *j, fz_pool_window *w, ptrdiff_t i, ptrdiff_t c,
+                            fz__pool2d_lines *l) {
+    const ptrdiff_t rows = fz__pool_count_elements(j, 0, i), elements = rows * j->o.window[1];
     const bool exact = (ptrdiff_t)w->width == j->o.window[1] && (elements & (elements - 1)) == 0;
-    w->divisors = exact ? NULL : divisors;
+    w->divisors = exact ? NULL : fz__pool_divisors(j, i, l) + c * j->unit * j->element;
     w->scale = 1 / (double)elements;
 }
 
-/* Outputs [c, c + count) of a row: one, or some whose windows see nothing beyond the row's ends. */
-static void pool_units(const fz__pool2d *j, fz_pool_window *w, ptrdiff_t c, ptrdiff_t count,
-                       const fz__pool2d_lines *l, char *to) {
-    const ptrdiff_t step = j->o.dilation[1], start = c * j->o.stride[1] - j->o.padding[1];
-    const ptrdiff_t skipped = start < 0 ? fz__ceil_div(-start, step) : 0;
-    const ptrdiff_t end = fz__min(j->o.window[1], fz__ceil_div(j->in[1] - start, step));
-    const ptrdiff_t at = c * j->unit * j->element;
-    if (end <= skipped) { /* all is padding */
-        fz__pool_fill(j, count * j->unit, j->identity, to + at);
-        return;
-    }
-    w->width = (size_t)(end - skipped);
-    w->by_two = count > 1 && j->o.stride[1] == 2;
-    choose_divisors(j, w, l->counts + at, l->counted);
-    j->pool(w, (start + skipped * step) * j->unit, (size_t)(count * j->unit), to + at);
+/* Channels whose pixels lie apart: there a line is a pixel, else a row. */
+static bool goes_by_pixel(const fz__pool2d *j) { return j->unit > 1 && j->o.stride[1] > 1; }
+
+ptrdiff_t fz__pool_rows_at_once(const fz__pool2d *j, ptrdiff_t i, ptrdiff_t most) {
+    const ptrdiff_t reach = (j->o.window[0] - 1) * j->o.dilation[0] + 1, stride = j->o.stride[0];
+    const ptrdiff_t start = i * stride - j->o.padding[0], room = j->in[0] - reach - start;
+    if (start < 0 || room < 0 || goes_by_pixel(j) || !j->reads_in_place || !j->writes_in_place) return 1;
+    return fz__min(most, room / stride + 1);
 }
 
-void fz__pool_row_in_registers(const fz__pool2d *j, const char *plane, ptrdiff_t i, fz__pool2d_lines *l,
-                               char *to) {
-    const char *rows[FZ__POOL_SIDE];
-    read_rows(j, plane, i, l, rows);
+/* Outputs [c, c + count) of `rows` rows from i on: all that slide; or pixels, one or some that see no padding beside. */
+static void pool_units(const fz__pool2d *j, fz_pool_window *w, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t c,
+                       ptrdiff_t count, fz__pool2d_lines *l, char *to) {
+    const bool by_pixel = goes_by_pixel(j);
+    const ptrdiff_t step = j->o.dilation[1], start = c * j->o.stride[1] - j->o.padding[1];
+    const ptrdiff_t skipped = start < 0 && !w->slides ? fz__ceil_div(-start, step) : 0;
+    const ptrdiff_t seen = w->slides ? j->o.window[1] : fz__ceil_div(j->in[1] - start, step);
+    w->lines = (size_t)(by_pixel ? count : rows);
+    w->width = (size_t)(fz__max(skipped, fz__min(j->o.window[1], seen)) - skipped);
+    to += c * j->unit * j->element;
+    if (w->width == 0) { /* all is padding */
+        for (size_t r = 0; r < w->lines; r++, to += w->out_down)
+            fz__pool_fill(j, (by_pixel ? 1 : count) * j->unit, j->identity, to);
+        return;
+    }
+    if (j->pooling == FZ_POOLING_MEAN) choose_divisors(j, w, i, c, l);
+    j->pool(w, (start + skipped * step) * j->unit, (size_t)((by_pixel ? 1 : count) * j->unit), to);
+}
+
+void fz__pool_rows_in_registers(const fz__pool2d *j, const char *plane, ptrdiff_t i, ptrdiff_t rows,
+                                fz__pool2d_lines *l, char *to) {
+    const bool by_pixel = goes_by_pixel(j);
+    const ptrdiff_t pixel = j->unit * j->element;
     fz_pool_window w = {.height = (size_t)j->o.window[0],
-                        .rows = rows,
+                        .rows = {j->padding, j->padding, j->padding},
                         .step = (size_t)(j->o.dilation[1] * j->unit),
-                        .is_unsigned = j->compute >= FZ_UINT8 && j->compute <= FZ_UINT64};
-    const bool apart = j->unit > 1 && j->o.stride[1] > 1;
-    if (j->pooling == FZ_POOLING_MEAN) fz__pool_divisors(j, i, l);
-    for (ptrdiff_t c = 0; c < j->outs[1];) {
-        const bool inner = c >= j->inner[0] && c < j->inner[1] && !apart;
-        const ptrdiff_t count = inner ? j->inner[1] - c : 1;
-        pool_units(j, &w, c, count, l, to);
-        c += count;
+                        .down = by_pixel ? j->o.stride[1] * pixel : j->o.stride[0] * j->x_strides[0],
+                        .out_down = by_pixel ? pixel : j->out_strides[0],
+                        .slides = j->slides,
+                        .by_two = j->o.stride[1] == 2,
+                        .end = j->in[1],
+                        .is_unsigned = j->compute >= FZ_UINT8 && j->compute <= FZ_UINT64,
+                        .streams = j->streams};
+    read_rows(j, plane, i, l, w.rows);
+    for (ptrdiff_t c = 0, count; c < j->outs[1]; c += count) {
+        const bool inner = c >= j->inner[0] && c < j->inner[1];
+        count = j->slides ? j->outs[1] : inner ? j->inner[1] - c : 1;
+        pool_units(j, &w, i, rows, c, count, l, to);
     }
 }

@@ -224,21 +224,31 @@ typedef void fz_conv2d_direct(const fz_window *window, size_t h, size_t w, const
 /* evens[i] = x[2 * i], odds[i] = x[2 * i + 1] for i < n, all contiguous. */
 typedef void fz_split(size_t n, const void *x, void *evens, void *odds);
 
-/* A window of x whose rows are joined one below the other, then its columns from left to right. */
+enum { FZ_POOL_SIDE = 3 /* of the largest window */ };
+
+/* Windows of x whose rows are joined one below the other, then their columns from left to right. */
 typedef struct fz_pool_window {
-    size_t height, width;    /* >= 1 */
-    const char *const *rows; /* `height` of them */
-    size_t step;             /* elements from one of the window's columns to the next */
-    bool by_two;          /* windows are two elements apart, else one; wide ones are of 2 x 2 or 3 x 3 then */
+    size_t height, width; /* 1 ... FZ_POOL_SIDE */
+    const char *rows[FZ_POOL_SIDE];
+    size_t step; /* elements from one of the window's columns to the next */
+    size_t lines;
+    ptrdiff_t down, out_down; /* bytes from one line of windows to the next */
+    /* Side by side: columns follow each other, windows are of 2 x 2 two elements apart or of 3 x 3 one or two (by_two),
+       and at least `shortest`. Those of 3 x 3 may begin one element before the rows, and end one behind their `end`. */
+    bool slides, by_two;
+    ptrdiff_t end;
     bool is_unsigned;     /* the integers are */
-    const void *divisors; /* of means: one for each window; or NULL */
+    bool streams;         /* out exceeds the caches */
+    const void *divisors; /* of means: one for each window of a line; or NULL */
     double scale;         /* then: by what sums are multiplied */
 } fz_pool_window;
 
-/* out[i] = join over q < width and p < height of rows[p][first + i (by_two: 2 i) + q * step] for i < n. */
+/* out[r * out_down][i] = join over q < width and p < height of rows[p][r * down][first + i (by_two: 2 i) + q * step] for
+   i < n and r < lines. */
 typedef void fz_pool_windows(const fz_pool_window *window, ptrdiff_t first, size_t n, void *out);
 
 typedef struct fz_pool_kernels {
+    ptrdiff_t shortest; /* windows that slide */
     fz_pool_windows *max;
     fz_pool_windows *mean; /* NULL of integers */
 } fz_pool_kernels;

@@ -275,6 +275,14 @@ FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
     return (vec)FZ_X86_PART(loadu)((__m512i)vsplat(fill), first_lanes(n), p);
 }
 FZ_INLINE void vstore_part(void *p, vec v, size_t n) { FZ_X86_PART(storeu)(p, first_lanes(n), (__m512i)v); }
+/* Lanes begin <= i < end, which may be any numbers; those from memory, `fill` in the others. */
+FZ_INLINE lane_set lanes_up_to(ptrdiff_t end) { return first_lanes(end < 0 ? 0 : end > W ? W : (size_t)end); }
+FZ_INLINE lane_set lanes_between(ptrdiff_t begin, ptrdiff_t end) {
+    return (lane_set)(lanes_up_to(end) & ~lanes_up_to(begin));
+}
+FZ_INLINE vec vload_lanes(const void *p, lane_set lanes, T fill) {
+    return (vec)FZ_X86_PART(loadu)((__m512i)vsplat(fill), lanes, p);
+}
 #else
 #define FZ_CHEAP_PARTS 0
 FZ_INLINE vec vload_part(const void *p, size_t n, T fill) {
@@ -290,29 +298,32 @@ FZ_INLINE void vstore_part(void *p, vec v, size_t n) { memcpy(p, &v, n * sizeof(
 /* m ? a : b by bits; C has no ?: on vectors. */
 FZ_INLINE vec vselect(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
 
-/* Every other lane of a and b side by side: the first, third ... and the second, fourth ... */
+/* Lanes of a and b side by side: the first, third ... and the second, fourth ... ; a's last before b's; b's first
+   behind a's. */
 #if defined(FZ_T_IS_FLOAT) || defined(FZ_T_int8)
-#define FZ_BY_TWO_2(k) k, k + 2
-#define FZ_BY_TWO_4(k) FZ_BY_TWO_2(k), FZ_BY_TWO_2(k + 4)
-#define FZ_BY_TWO_8(k) FZ_BY_TWO_4(k), FZ_BY_TWO_4(k + 8)
-#define FZ_BY_TWO_16(k) FZ_BY_TWO_8(k), FZ_BY_TWO_8(k + 16)
-#define FZ_BY_TWO_32(k) FZ_BY_TWO_16(k), FZ_BY_TWO_16(k + 32)
-#define FZ_BY_TWO_64(k) FZ_BY_TWO_32(k), FZ_BY_TWO_32(k + 64)
+#define FZ_EACH_2(k, step) k, k + step
+#define FZ_EACH_4(k, step) FZ_EACH_2(k, step), FZ_EACH_2(k + 2 * step, step)
+#define FZ_EACH_8(k, step) FZ_EACH_4(k, step), FZ_EACH_4(k + 4 * step, step)
+#define FZ_EACH_16(k, step) FZ_EACH_8(k, step), FZ_EACH_8(k + 8 * step, step)
+#define FZ_EACH_32(k, step) FZ_EACH_16(k, step), FZ_EACH_16(k + 16 * step, step)
+#define FZ_EACH_64(k, step) FZ_EACH_32(k, step), FZ_EACH_32(k + 32 * step, step)
 #if defined(FZ_T_int8) && FZ_VECTOR_BYTES == 64
-#define FZ_BY_TWO FZ_BY_TWO_64
+#define FZ_EACH FZ_EACH_64
 #elif defined(FZ_T_int8) && FZ_VECTOR_BYTES == 32
-#define FZ_BY_TWO FZ_BY_TWO_32
+#define FZ_EACH FZ_EACH_32
 #elif defined(FZ_T_int8) || (defined(FZ_T_float32) && FZ_VECTOR_BYTES == 64)
-#define FZ_BY_TWO FZ_BY_TWO_16
+#define FZ_EACH FZ_EACH_16
 #elif (defined(FZ_T_float32) && FZ_VECTOR_BYTES == 32) || FZ_VECTOR_BYTES == 64
-#define FZ_BY_TWO FZ_BY_TWO_8
+#define FZ_EACH FZ_EACH_8
 #elif defined(FZ_T_float32) || FZ_VECTOR_BYTES == 32
-#define FZ_BY_TWO FZ_BY_TWO_4
+#define FZ_EACH FZ_EACH_4
 #else
-#define FZ_BY_TWO FZ_BY_TWO_2
+#define FZ_EACH FZ_EACH_2
 #endif
-FZ_INLINE vec vevens(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_BY_TWO(0)); }
-FZ_INLINE vec vodds(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_BY_TWO(1)); }
+FZ_INLINE vec vevens(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EACH(0, 2)); }
+FZ_INLINE vec vodds(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EACH(1, 2)); }
+FZ_INLINE vec vshift_up(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EACH(W - 1, 1)); }
+FZ_INLINE vec vshift_down(vec a, vec b) { return __builtin_shufflevector(a, b, FZ_EACH(1, 1)); }
 #endif
 
 /* Is any lane set, and which is the first that is? */

@@ -1,5 +1,6 @@
 """Pooling with all of its options against windows written out, of every dtype."""
 
+import functools
 import math
 
 import forzium
@@ -213,6 +214,28 @@ def test_short_rows(dtype, shape, rows, step):
         np.testing.assert_array_equal(got, seen.max((-2, -1)))
         means = forzium.avg_pool2d(laid, (rows, 2), stride=(step, 2))
         np.testing.assert_allclose(means, seen.mean((-2, -1)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int8"])
+@pytest.mark.parametrize("shape", [(1, 9, 11, 67), (2, 7, 8, 128), (1, 131, 197, 1), (1, 2401, 2403, 1)])
+@pytest.mark.parametrize(("window", "stride", "padding"), [(2, 2, 0), (3, 2, 1), (3, 1, 1), (3, 2, 0)])
+def test_pixels_of_many_channels_and_large_images(dtype, shape, window, stride, padding):
+    """Whole vectors of channels and a rest; images of one channel, also larger than caches."""
+    x = np.random.default_rng(5).integers(0, 99, shape).astype(dtype)
+    edge = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+    padded = np.pad(x, edge, constant_values=0)  # no element is less
+    n = [(padded.shape[d] - window) // stride + 1 for d in (1, 2)]
+    seen = [
+        padded[:, p : p + stride * n[0] : stride, q : q + stride * n[1] : stride][:, : n[0], : n[1]]
+        for p in range(window)
+        for q in range(window)
+    ]
+    options = {"stride": stride, "padding": padding, "layout": "NHWC"}
+    got = forzium.max_pool2d(x, window, **options)
+    assert np.array_equal(got, functools.reduce(np.maximum, seen))
+    if got.dtype.kind == "f":
+        means = functools.reduce(np.add, seen) / np.asarray(window**2, dtype)
+        assert np.array_equal(forzium.avg_pool2d(x, window, **options), means)
 
 
 @pytest.mark.parametrize("window", [(4, 5), (17, 33), (64, 2), (100, 100)])
