@@ -67,13 +67,27 @@ typedef void tile_function(size_t k, const fz_panels *pa, const char *a, const c
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
 #define NAMES(rows) {tile_##rows##x1, tile_##rows##x2, tile_##rows##x3},
-#if FZ_VECTOR_REGISTERS == 32
+/* Floats have a tile of every height. Integers make do with powers of two: code for the others would be as long as for all
+   of float32. */
+#if defined(FZ_T_IS_FLOAT) && FZ_VECTOR_REGISTERS == 32
 #define FOR_EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
-#else
+#elif defined(FZ_T_IS_FLOAT)
 #define FOR_EACH_HEIGHT(X) X(1) X(2) X(3) X(4)
+#elif FZ_VECTOR_REGISTERS == 32
+#define FOR_EACH_HEIGHT(X) X(1) X(2) X(4) X(8)
+#else
+#define FOR_EACH_HEIGHT(X) X(1) X(2) X(4)
 #endif
 FOR_EACH_HEIGHT(TILES)
-static tile_function *const tiles[MR][NV] = {FOR_EACH_HEIGHT(NAMES)};
+static tile_function *const tiles[][NV] = {FOR_EACH_HEIGHT(NAMES)};
+
+#if defined(FZ_T_IS_FLOAT)
+FZ_INLINE size_t tallest(size_t rows) { return rows; }
+FZ_INLINE tile_function *const *tiles_of(size_t rows) { return tiles[rows - 1]; }
+#else
+FZ_INLINE size_t tallest(size_t rows) { return rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1; }
+FZ_INLINE tile_function *const *tiles_of(size_t rows) { return tiles[__builtin_ctzl(rows)]; }
+#endif
 
 /* How many of the `n` columns that are left the next tiles have. A B in place is cut where one likes: four vectors are
    two and two, as a single one has no more chains of sums than hide their latency, and loads twice as much for each. */
@@ -91,11 +105,13 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
     for (size_t columns; n; n -= columns) {
         columns = next_columns(n, is_packed);
         const size_t vectors = (columns + W - 1) / W, lanes = columns - (vectors - 1) * W;
-        const char *a_panel = a->data;
         char *at = at_column;
-        for (size_t i = 0; i < m; i += MR, a_panel += a->panel, at += MR * row_stride) {
-            const size_t rows = m - i < MR ? m - i : MR;
-            tiles[rows - 1][vectors - 1](k, a, a_panel, b_panel, b->step, at, row_stride, lanes, accumulate);
+        for (size_t i = 0, rows; i < m; i += rows, at += (ptrdiff_t)rows * row_stride) {
+            const size_t row = i % MR;
+            rows = tallest(m - i < MR - row ? m - i : MR - row);
+            const char *first =
+                (const char *)a->data + (ptrdiff_t)(i / MR) * a->panel + (ptrdiff_t)row * a->line;
+            tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate);
         }
         at_column += columns * sizeof(T);
         b_panel += is_packed ? b->panel : (ptrdiff_t)(columns * sizeof(T));
