@@ -12,8 +12,8 @@ enum {
     LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
     MOST_STEPS = 1024,         /* and at most */
     LEAST_PANELS = 4,          /* of A's in a tile, */
-    WIDE_PANELS = 2,           /* and of B's that one participant takes at a time, */
-    WIDE_BLOCKS = 8,           /* where there are so many times as many: enough to share out evenly */
+    WIDE_PANELS = 4,           /* and of B's that one participant takes at a time, */
+    WIDE_BLOCKS = 4,           /* where there are so many times as many: enough to share out evenly */
     COLLIDING_BYTES = 4096,    /* from row to row of B: rows meet in the same few sets of the caches */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
@@ -229,8 +229,9 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
     t.sums = scratch + (product->pack_b ? product->packed_bytes : 0);
     t.own = scratch + product->shared;
     split_tiles(&t, product->is_wide ? 1 : participants);
+    const ptrdiff_t panels = fz__ceil_div(n, product->nc);
     if (product->is_wide)
-        fz__parallel_for(participants, fz__ceil_div(n, product->nc), WIDE_PANELS, run_apart, &t);
+        fz__parallel_for(participants, panels, participants > 1 ? WIDE_PANELS : panels, run_apart, &t);
     else
         for (ptrdiff_t j = 0; j < n; j += product->nc) run_columns(&t, j, participants);
 }
