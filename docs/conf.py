@@ -33,7 +33,7 @@ def kind_of(name):
     if not isinstance(thing, type(forzium.add)):
         return "functions"
     parameters = inspect.signature(thing).parameters
-    if parameters["x" if "x" in parameters else "a"].kind is inspect.Parameter.POSITIONAL_ONLY:
+    if next(iter(parameters.values())).kind is inspect.Parameter.POSITIONAL_ONLY:
         return "elementwise"
     return "reductions" if "axis" in parameters else "arrays"
 

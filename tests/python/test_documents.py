@@ -1,10 +1,12 @@
 """What README, docs/ and examples/ show is what happens."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import forzium
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,14 @@ def test_readme_links_lead_to_files(link):
 def test_documentation_tells_the_truth(run_python, page):
     """In a process of its own: a page may fork, and sets the number of threads."""
     run_python(f"import doctest; assert doctest.testfile({str(page)!r}, module_relative=False).failed == 0")
+
+
+def test_every_public_name_stands_in_the_reference():
+    listed = runpy.run_path(str(ROOT / "docs/conf.py"))["public_names"]()
+    names = {name for under in listed.values() for name in under}
+    assert names >= {name for name in forzium.__all__ if not name.startswith("_")}
+    template = (ROOT / "docs/reference.rst").read_text()
+    assert [heading for heading in listed if f"names.{heading}" not in template] == []
 
 
 @pytest.mark.parametrize(
