@@ -64,6 +64,31 @@ def test_bfloat16_is_summed_in_float32_and_rounded_once(k):
             assert np.all(error <= bound + ROUNDING * (np.abs(want) + bound))
 
 
+@pytest.mark.parametrize("weights", ["float16", bfloat16])
+@pytest.mark.parametrize("x_dtype", ["float16", bfloat16, "float32"])
+@pytest.mark.parametrize("rows", [1, 2, 8])
+@pytest.mark.parametrize(("k", "n"), [(1, 9), (7, 1), (9, 1025), (1025, 33), (2100, 70), (600, 1500)])
+def test_few_rows_by_narrow_weights(weights, x_dtype, rows, k, n):
+    """Weights are converted a few lines at a time, and sums rounded once."""
+    random = np.random.default_rng(k)
+    x, b = random.standard_normal((rows, k)).astype(x_dtype), random.standard_normal((k, n)).astype(weights)
+    wide_x, wide_b = x.astype(float), b.astype(float)
+    want, magnitude = wide_x @ wide_b, np.abs(wide_x) @ np.abs(wide_b)
+    strided = np.repeat(x, 3, axis=1)[:, ::3]
+    for got in (
+        forzium.matmul(x, b),
+        forzium.matmul(strided, np.asfortranarray(b)),
+        forzium.matmul(x, b[:, ::-1])[:, ::-1],
+        forzium.matmul(x[0], b)[np.newaxis],
+        forzium.linear(x, np.ascontiguousarray(b.T)),
+    ):
+        assert got.dtype == (weights if weights == x_dtype else np.float32)
+        unit = {"float16": 2.0**-11, "float32": 2.0**-24}.get(got.dtype.name, ROUNDING)
+        bound = k * 2.0**-23 * magnitude[: len(got)]
+        error = np.abs(got.astype(float) - want[: len(got)])
+        assert np.all(error <= bound + unit * (np.abs(want[: len(got)]) + bound) + 1e-7)
+
+
 def test_nan_and_infinity_of_bfloat16_reach_their_rows_and_columns_only():
     a, b = np.ones((20, 33), bfloat16), np.ones((33, 60), bfloat16)
     a[3, 32], a[5, 7], b[32, 50] = np.nan, np.inf, -np.inf
