@@ -238,8 +238,8 @@ typedef struct fz_pool_window {
     bool slides, by_two;
     ptrdiff_t end;
     bool is_unsigned;     /* the integers are */
-    bool streams;         /* out exceeds the caches */
-    const void *divisors; /* of means: one for each window of a line; or NULL */
+    bool streams;         /* side by side, and out exceeds the caches */
+    const void *divisors; /* of means: side by side, one for each window of a line, else a vector; or NULL */
     double scale;         /* then: by what sums are multiplied */
 } fz_pool_window;
 

@@ -3,7 +3,10 @@
 
 #if FZ_T_IS_POOLED
 
-enum { AHEAD = 4096 /* bytes of a row; what prefetches by itself stops at the ends of pages */ };
+enum {
+    AHEAD = 4096 /* bytes of a row; what prefetches by itself stops at the ends of pages */,
+    CHAIN = 8 /* steps */
+};
 
 /* Of a vector of columns that begins at some element: which lanes are inside the rows. */
 #if FZ_CHEAP_PARTS
@@ -204,7 +207,11 @@ FZ_INLINE void pool_line(const fz_pool_window *w, size_t n, const line *l, char 
     if (l->last < n) pool_last(w, n, l, &before, out, f);
 }
 
-/* ---- other windows ----------------------------------------------------------------------------------------------------- */
+/* ---- windows of channels: all of a call divided by the same number --------------------------------------------- */
+
+FZ_INLINE void store_joined(const fz_pool_window *w, vec joined, size_t c, char *out, const form *f) {
+    vstore(out + c * sizeof(T), turn_sign(divide(w, joined, 0, f), w));
+}
 
 FZ_INLINE vec join_window(const fz_pool_window *w, size_t height, size_t width, ptrdiff_t at, const form *f) {
     vec joined = join_column(w, height, at, 2, f);
@@ -218,22 +225,48 @@ FZ_INLINE void pool_apart(const fz_pool_window *w, ptrdiff_t first, size_t n, ch
     for (size_t i = 0; i < n; i += W) {
         const size_t c = i + W <= n ? i : n - W;
         const ptrdiff_t at = first + (ptrdiff_t)c;
-        vec joined = w->height == 3 && w->width == 3 ? join_window(w, 3, 3, at, f)
-                                                     : join_window(w, w->height, w->width, at, f);
-        joined = turn_sign(divide(w, joined, c, f), w);
-        if (w->streams && ((uintptr_t)out + c * sizeof(T)) % sizeof(vec) == 0)
-            vstream(out + c * sizeof(T), joined);
-        else
-            vstore(out + c * sizeof(T), joined);
+        const vec joined = w->height == 3 && w->width == 3 ? join_window(w, 3, 3, at, f)
+                                                           : join_window(w, w->height, w->width, at, f);
+        store_joined(w, joined, c, out, f);
+    }
+}
+
+/* Windows of 3 x 3 from c on, `step` apart: each has two columns of its predecessor's. */
+FZ_INLINE void pool_chain(const fz_pool_window *w, ptrdiff_t first, size_t c, size_t end, char *out,
+                          const form *f) {
+    passed before = {0};
+    ptrdiff_t at = first + (ptrdiff_t)c;
+    for (int columns = 1; c < end; columns++, at += (ptrdiff_t)w->step) {
+        const vec x = join_column(w, 3, at, 2, f);
+        if (columns >= 3) {
+            store_joined(w, f->lane(x, f->lane(before.one, before.two)), c, out, f);
+            c += w->step;
+        }
+        before = (passed){x, before.one};
+    }
+}
+
+/* So many steps at a time that what chains read stays in L1. The last chains overlap their predecessors. */
+FZ_INLINE void pool_chains(const fz_pool_window *w, ptrdiff_t first, size_t n, char *out, const form *f) {
+    const fz_pool_window known = *w; /* which no store changes */
+    const size_t step = known.step, most = step == W ? n : CHAIN * step;
+    for (size_t begin = 0; begin < n; begin += most) {
+        const size_t end = begin + most < n ? begin + most : n;
+        for (size_t i = 0; i < step; i += W)
+            pool_chain(&known, first, begin + (i + W <= step ? i : step - W), end, out, f);
     }
 }
 
 FZ_INLINE void pool(const fz_pool_window *given, ptrdiff_t first, size_t n, char *out, const form f) {
     fz_pool_window w = *given;
     const line l = w.slides ? plan_line(&w, first, n) : (line){0};
+    /* means wait for divisions either way */
+    const bool chained = !f.mean && w.height == 3 && w.width == 3 && n > w.step && n % w.step == 0;
     for (size_t r = 0; r < w.lines; r++, out += w.out_down) {
         if (w.slides)
             pool_line(&w, n, &l, out, &f);
+        else if (chained)
+            pool_chains(&w, first, n, out, &f);
         else
             pool_apart(&w, first, n, out, &f);
         for (size_t p = 0; p < FZ_POOL_SIDE; p++) w.rows[p] += w.down;
