@@ -379,7 +379,8 @@ FZ_API fz_status fz_expression_reduce_shape(const fz_expression *expression, fz_
     a's and b's promote, and must not share memory with either. k == 0 gives zeros. Integers wrap; float16 and
     bfloat16 are summed in float32 and rounded once; of bools it is whether any product is true. Products of floats
     are fused into sums (FMA where the CPU has it), in an order that shapes, strides and the machine fix, never the
-    number of threads; the error is at most k * eps * (|a| |b|)[i][j]. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+    number of threads; the error is at most k * eps * (|a| |b|)[i][j]. CPUs with AVX512-BF16 take subnormal numbers of
+    bfloat16, and subnormal sums of them, for zeros in products of more than one row. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
     FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_matmul(const fz_array *a, const fz_array *b, fz_array *c);
 FZ_API fz_status fz_matmul_shape(const fz_array *a, const fz_array *b, int *ndim,
@@ -393,7 +394,8 @@ FZ_API fz_status fz_pack_matrix(const fz_array *b, fz_packed **packed);
 FZ_API void fz_packed_free(fz_packed *packed);
 /** Its shape and dtype, for functions that take no data (fz_matmul_shape). */
 FZ_API const fz_array *fz_packed_array(const fz_packed *packed);
-/** fz_matmul(a, b, c), with the same bits unless a is a vector or c a column. */
+/** fz_matmul(a, b, c), with the same error; the order of sums may be another. b packed from bfloat16, or from integers of
+    8 or 16 bits, is for an a of that very dtype. */
 FZ_API fz_status fz_matmul_packed(const fz_array *a, const fz_packed *b, fz_array *c);
 
 /** out[..., j] = activation(sum over k of x[..., k] * weight[j][k] + bias[j])

@@ -30,10 +30,6 @@ typedef struct fz__conv {
     fz_loop *activation; /* NULL: none */
 } fz__conv;
 
-static inline ptrdiff_t fz__round_up(ptrdiff_t n, ptrdiff_t multiple) {
-    return fz__ceil_div(n, multiple) * multiple;
-}
-
 /* ---- conv2d.c ------------------------------------------------------------------------------------------- */
 
 /* The dtype of the result; FZ_ERROR_DTYPE. Then what is computed in. */

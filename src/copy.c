@@ -73,12 +73,13 @@ static bool extract_plane(job *j) {
     return true;
 }
 
-/* Do all rows of the destination begin at the same place of a cache line, and both sides exceed the caches? */
+/* Do all rows of the destination begin at the same place of a cache line, and of an element, and both sides exceed the
+   caches? */
 static bool streams(const job *j, ptrdiff_t size) {
     ptrdiff_t strides = j->dst_stride;
     for (int d = 0; d < j->nest.ndim; d++) strides |= j->nest.strides[1][d];
-    return strides % FZ_CACHE_LINE == 0 && j->element >= 4 &&
-           (size_t)(2 * size * j->element) > fz__cpu_caches()->l3;
+    return strides % FZ_CACHE_LINE == 0 && (uintptr_t)j->nest.data[1] % (size_t)j->element == 0 &&
+           j->element >= 4 && (size_t)(2 * size * j->element) > fz__cpu_caches()->l3;
 }
 
 /* A tile has the area of a square one, though the plane have few rows or columns. */
@@ -86,7 +87,9 @@ static void plan_tiles(job *j, ptrdiff_t size) {
     const ptrdiff_t side = fz__max(TILE, ROW / j->element), line = FZ_CACHE_LINE / j->element;
     j->streams = streams(j, size) && j->rows >= STREAMED_FROM * line && j->columns >= line;
     const ptrdiff_t area = j->streams ? STREAMED * line : side * side;
-    const ptrdiff_t most = j->streams ? STREAMED : j->rows < side ? area / j->rows : side;
+    const ptrdiff_t most = j->streams       ? STREAMED
+                           : j->rows < side ? fz__max(1, area / j->rows / line) * line
+                                            : side;
     j->tile_columns = fz__min(j->columns, most);
     j->tile_rows = fz__ceil_div(fz__ceil_div(area, j->tile_columns), line) * line;
     j->before = j->streams ? (ptrdiff_t)((uintptr_t)j->nest.data[1] / (size_t)j->element) % line : 0;
@@ -115,7 +118,7 @@ static void copy(const fz_array *src, const fz_array *dst, int threads) {
     if (src->dtype == dst->dtype && extract_plane(&j)) {
         plan_tiles(&j, size);
         const ptrdiff_t tiles = size / (j.rows * j.columns) * j.row_tiles * j.column_tiles;
-        const ptrdiff_t grain = fz__max(1, GRAIN / (j.tile_rows * j.tile_columns));
+        const ptrdiff_t grain = fz__max(1, GRAIN / (fz__min(j.tile_rows, j.rows) * j.tile_columns));
         fz__parallel_for((int)fz__min(threads, fz__participants(tiles, grain)), tiles, grain, copy_tiles, &j);
     } else {
         fz__parallel_for((int)fz__min(threads, fz__participants(size, GRAIN)), size, GRAIN, copy_rows, &j);

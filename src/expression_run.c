@@ -187,13 +187,13 @@ static __attribute__((noinline)) void run_range_on_stack(const fz__job *j, ptrdi
 
 /* Of rows that are not whole the caches' own prefetchers see the beginning only, again and again. */
 static void prefetch_row(const fz__job *j, ptrdiff_t n, ptrdiff_t first) {
-    enum { LINE = 64, LONGEST = 2048 };
+    enum { LONGEST = 2048 };
     ptrdiff_t coordinates[FZ_MAX_NDIM];
     char *at[FZ_MAX_EXPRESSION_ARRAYS];
     fz__nest_seek(&j->nest, first, coordinates, at);
     for (int k = 0; k < j->e->inputs; k++) {
         const ptrdiff_t bytes = fz__min(LONGEST, n * inner_stride(&j->nest, k));
-        for (ptrdiff_t b = 0; b < bytes; b += LINE) __builtin_prefetch(at[k] + b);
+        for (ptrdiff_t b = 0; b < bytes; b += FZ_CACHE_LINE) __builtin_prefetch(at[k] + b);
     }
 }
 

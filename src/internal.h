@@ -17,6 +17,9 @@
 static inline ptrdiff_t fz__min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t fz__max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 static inline ptrdiff_t fz__ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
+static inline ptrdiff_t fz__round_up(ptrdiff_t n, ptrdiff_t multiple) {
+    return fz__ceil_div(n, multiple) * multiple;
+}
 
 /* ---- status.c: error codes and messages --------------------------------------------------------- */
 

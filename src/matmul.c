@@ -81,7 +81,7 @@ static fz_status run_split(const char *operation, const fz__product *whole) {
     part.asks = true;
     fz__product_plan(&part);
     t.part = &part;
-    t.sums_bytes = fz__ceil_div(whole->c.rows * whole->c.columns * element, FZ_CACHE_LINE) * FZ_CACHE_LINE;
+    t.sums_bytes = fz__round_up(whole->c.rows * whole->c.columns * element, FZ_CACHE_LINE);
     const int participants = work_of(whole) < 10 * ITEM_WORK ? 1 : fz__participants(t.parts, 1);
     t.sums = fz__workspace_acquire(operation, (size_t)(t.parts * t.sums_bytes) +
                                                   (size_t)participants * fz__product_scratch(&part, 1));

@@ -30,8 +30,6 @@ typedef struct job {
     ptrdiff_t ahead_lines;      /* of it, asked for with each panel */
 } job;
 
-static ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t multiple) { return fz__ceil_div(n, multiple) * multiple; }
-
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
 
 ptrdiff_t fz__count_steps(const fz_matmul_kernels *matmul, ptrdiff_t k) {
@@ -70,7 +68,7 @@ static fz_panels panels_of_b(const job *t, ptrdiff_t j) {
     const ptrdiff_t nr = product->matmul->nr, element = element_of(product);
     if (product->packed)
         return (fz_panels){product->packed->panels +
-                               (t->p * round_up(product->c.columns, nr) + (t->j + j) * t->k) * element,
+                               (t->p * fz__round_up(product->c.columns, nr) + (t->j + j) * t->k) * element,
                            nr * t->k * element, element, nr * element};
     if (product->pack_b)
         return (fz_panels){t->packed_b + j * t->k * element, nr * t->k * element, element, nr * element};
@@ -127,7 +125,7 @@ static void multiply(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
 /* Length of equal parts of n, none longer than `most`, in whole multiples. */
 static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
     most = fz__max(multiple, most / multiple * multiple);
-    return round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
+    return fz__round_up(fz__ceil_div(n, fz__ceil_div(n, most)), multiple);
 }
 
 /* Three quarters of L1 for a panel of A. (More than for a B panel beside it, but C is read and written less often.) */
@@ -163,9 +161,9 @@ static void split_tiles(job *t, int participants) {
            (ptrdiff_t)participants * TILES_PER_PARTICIPANT) {
         if ((double)t->tile_m * (double)t->tile_n * (double)p->kc < TILE_FROM) return;
         if (t->tile_m >= 2 * mr && (t->tile_m >= 4 * mr || t->tile_n < 4 * nr))
-            t->tile_m = round_up(fz__ceil_div(t->tile_m, 2), mr);
+            t->tile_m = fz__round_up(fz__ceil_div(t->tile_m, 2), mr);
         else if (t->tile_n >= 2 * nr)
-            t->tile_n = round_up(fz__ceil_div(t->tile_n, 2), nr);
+            t->tile_n = fz__round_up(fz__ceil_div(t->tile_n, 2), nr);
         else
             return;
     }
@@ -177,7 +175,7 @@ static void run_block(job *t, int participants) {
     if (product->pack_b) fz__parallel_for(participants, panels, participants > 1 ? 4 : panels, pack_b, t);
     t->tile_rows = fz__ceil_div(t->m, t->tile_m);
     if (t->tile_rows > participants)
-        t->tile_rows = round_up(t->tile_rows, participants); /* all end together */
+        t->tile_rows = fz__round_up(t->tile_rows, participants); /* all end together */
     const ptrdiff_t tiles = t->tile_rows * fz__ceil_div(t->n, t->tile_n);
     if (participants > 1)
         fz__parallel_for(participants, tiles, 1, multiply, t);
@@ -293,16 +291,16 @@ static void plan_blocks(fz__product *p) {
     p->pack_a = must_pack_a(p);
     p->is_in_place = !p->packed && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
     p->nc = p->pack_b ? even_part(n, PACKED_BYTES / (p->kc * element), nr) : n;
-    p->mc = round_up(m, mr);
+    p->mc = fz__round_up(m, mr);
     if (p->is_wide) p->nc = nr;
     if (p->through_scratch) {
         p->nc = fz__min(p->nc, even_part(n, SUMS_BYTES / (64 * element), nr));
         p->mc = even_part(m, SUMS_BYTES / (p->nc * element), mr);
     }
-    p->packed_bytes = p->pack_b ? (size_t)round_up(p->nc * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
+    p->packed_bytes = p->pack_b ? (size_t)fz__round_up(p->nc * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
     p->shared = p->packed_bytes;
-    if (p->through_scratch) p->shared += (size_t)round_up(p->mc * p->nc * element, FZ_MAX_VECTOR_BYTES);
-    p->own = p->pack_a ? (size_t)round_up(rows_of_tile(p) * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
+    if (p->through_scratch) p->shared += (size_t)fz__round_up(p->mc * p->nc * element, FZ_MAX_VECTOR_BYTES);
+    p->own = p->pack_a ? (size_t)fz__round_up(rows_of_tile(p) * p->kc * element, FZ_MAX_VECTOR_BYTES) : 0;
     if (p->is_wide) p->own += p->shared, p->shared = 0;
 }
 

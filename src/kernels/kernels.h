@@ -228,9 +228,9 @@ enum { FZ_POOL_SIDE = 3 /* of the largest window */ };
 
 /* Windows of x whose rows are joined one below the other, then their columns from left to right. */
 typedef struct fz_pool_window {
-    size_t height, width; /* 1 ... FZ_POOL_SIDE */
-    const char *rows[FZ_POOL_SIDE];
-    size_t step; /* elements from one of the window's columns to the next */
+    size_t height, width;           /* at most FZ_POOL_SIDE; a height of at least 2 */
+    const char *rows[FZ_POOL_SIDE]; /* all of them pointers, which are moved */
+    size_t step;                    /* elements from one of the window's columns to the next */
     size_t lines;
     ptrdiff_t down, out_down; /* bytes from one line of windows to the next */
     /* Side by side: columns follow each other, windows are of 2 x 2 two elements apart or of 3 x 3 one or two (by_two),

@@ -8,11 +8,10 @@
 #include "vec_stored.h"
 
 enum {
-    CHAIN = 16,
+    CHAIN = FZ_CHAIN,
     SIDE_BY_SIDE = 8, /* chains */
     LINK = SIDE_BY_SIDE * W,
     BLOCK = CHAIN * LINK, /* elements */
-    LINE = 64,
 };
 
 FZ_INLINE vec load(const char *x, size_t n) { return n >= W ? load_stored(x) : load_stored_part(x, n, 0); }
@@ -24,7 +23,7 @@ FZ_INLINE vec sum_links(size_t links, const char *x) {
     for (; links; links--, x += SIDE_BY_SIDE * STORED_BYTES) {
 #pragma GCC unroll 8
         for (size_t u = 0; u < SIDE_BY_SIDE; u++) {
-            if (u * STORED_BYTES % LINE == 0) __builtin_prefetch(x + u * STORED_BYTES + AHEAD);
+            if (u * STORED_BYTES % FZ_CACHE_LINE == 0) __builtin_prefetch(x + u * STORED_BYTES + AHEAD);
             sum[u] += load_stored(x + u * STORED_BYTES);
         }
     }
@@ -65,7 +64,8 @@ FZ_INLINE void add_columns(size_t rows, size_t vectors, size_t width, const char
     for (size_t r = 0; r < rows; r++, x += row_stride) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
-            if (vectors > 1 && u * STORED_BYTES % LINE == 0) __builtin_prefetch(x + u * STORED_BYTES + AHEAD);
+            if (vectors > 1 && u * STORED_BYTES % FZ_CACHE_LINE == 0)
+                __builtin_prefetch(x + u * STORED_BYTES + AHEAD);
             sum[u] += load(x + u * STORED_BYTES, width);
         }
     }

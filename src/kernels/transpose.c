@@ -21,22 +21,6 @@ FZ_INLINE void store_row(char *p, square_row row, bool streams) {
     memcpy(p, &row, sizeof row);
 }
 
-/* Rotates the bits of an element's index, the row's above the lane's, log2(factor) times, by which row i and row i + count / 2
-   interleave into rows 2i and 2i + 1. A factor of `count` transposes, as lane j of row i goes to place j * count + i. */
-FZ_INLINE void rotate(square_row rows[], int count, int factor) {
-#pragma GCC unroll 4
-    for (int turned = 1; turned < factor; turned *= 2) {
-        square_row next[SIDE];
-#pragma GCC unroll 8
-        for (int i = 0; i < count / 2; i++) {
-            next[2 * i] = __builtin_shufflevector(rows[i], rows[i + count / 2], FZ_SQUARE_LOW);
-            next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + count / 2], FZ_SQUARE_HIGH);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < count; i++) rows[i] = next[i];
-    }
-}
-
 /* ---- blocks ------------------------------------------------------------------------------------------------- */
 
 /* Unrolled, or rows would go by way of the stack, where halves that were stored do not reach a load of the whole. */
@@ -45,7 +29,7 @@ FZ_INLINE void transpose_block(const char *src, ptrdiff_t src_stride, char *dst,
     square_row rows[SIDE];
 #pragma GCC unroll 16
     for (int i = 0; i < SIDE; i++) rows[i] = load_row(src + i * src_stride);
-    rotate(rows, SIDE, SIDE);
+    vtranspose(rows, SIDE);
 #pragma GCC unroll 16
     for (int i = 0; i < SIDE; i++) store_row(dst + i * dst_stride, rows[i], streams);
 }
@@ -94,7 +78,7 @@ FZ_INLINE void interleave_block(int count, const char *src, ptrdiff_t src_stride
     square_row block[4];
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++) block[i] = load_row(src + (i < count ? i : 0) * src_stride);
-    rotate(block, rows, rows);
+    vtranspose(block, rows);
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
         store_row(dst + (size_t)(i * count * SIDE / rows) * sizeof(T),
@@ -109,7 +93,7 @@ FZ_INLINE void separate_block(int count, const char *src, char *dst, ptrdiff_t d
         block[i] = load_row(src + (size_t)(i * count * SIDE / rows) * sizeof(T));
         if (count == 3) block[i] = with_fourths(block[i]);
     }
-    rotate(block, rows, SIDE);
+    vrotate(block, rows, SIDE);
 #pragma GCC unroll 4
     for (int i = 0; i < count; i++) store_row(dst + i * dst_stride, block[i], false);
 }

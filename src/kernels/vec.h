@@ -593,21 +593,6 @@ FZ_INLINE vec vprefix_sums(vec v) {
     return v;
 }
 
-/* Transposes `count` rows (a power of two, at most W) of W lanes: lane j of row i goes to place
-   j * count + i of the row-major result. log2(count) times, row i and row i + count/2 interleave into rows
-   2i and 2i + 1: each step rotates the bits of an element's index by one. */
-FZ_INLINE void vtranspose(vec rows[], int count) {
-    for (int step = 1; step < count; step *= 2) {
-        vec next[W];
-        for (int i = 0; i < count / 2; i++) {
-            next[2 * i] = vinterleave_low(rows[i], rows[i + count / 2]);
-            next[2 * i + 1] = vinterleave_high(rows[i], rows[i + count / 2]);
-        }
-        for (int i = 0; i < count; i++) rows[i] = next[i];
-    }
-}
-
-/* Rows of the square blocks that transpose.c moves. */
 typedef vec square_row;
 enum { SIDE = W };
 #define FZ_SQUARE_LOW FZ_LOW
@@ -616,6 +601,7 @@ enum { SIDE = W };
 #define FZ_SQUARE_THREES FZ_THREES
 #define FZ_SQUARE_FOURS FZ_FOURS
 #endif
+#include "vec_square.h"
 
 #elif !defined(FZ_T_IS_STORED)
 #include "vec_integer.h"

@@ -18,7 +18,8 @@ FZ_INLINE vec vdot(vec sum, vec x, vec y) {
 }
 #else
 typedef uint8_t narrow;
-/* Takes x's for unsigned, which does not change the lowest 8 bits of a sum. */
+/* Takes x's for unsigned, which does not change the lowest 8 bits of a sum: a result is of 8 bits, and nothing is done to
+   sums before. */
 FZ_INLINE vec vdot(vec sum, vec x, vec y) {
     return (vec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)y);
 }

@@ -196,6 +196,7 @@ enum { SIDE = 16 / sizeof(T) };
 #define FZ_SQUARE_FOURS 0, 1, 2, 2, 3, 4, 5, 5
 #endif
 #endif
+#include "vec_square.h"
 #endif
 
 #endif

@@ -60,19 +60,28 @@ def test_large(dtype, shape):
         assert_same_bytes(forzium.transpose(x, axes), np.transpose(x, axes))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", [*DTYPES, "int32"])
 @pytest.mark.parametrize("columns", [16, 1000, 1031])
-@pytest.mark.parametrize("first", [0, 1, 5])
+@pytest.mark.parametrize("first", [0, 1, 5, 16, 33, 64])  # bytes
 def test_beyond_the_caches_at_any_place_of_a_line(dtype, columns, first):
     """There lines are written past the caches, where the rows of the output are whole ones."""
     beyond = forzium.info()["cache_bytes"]["l3"] // np.dtype(dtype).itemsize // 2 // columns
     rows = (beyond // 16 + 20) * 16
     x = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
-    memory = np.full(first + x.size + 7, -1, dtype)
-    out = memory[first : first + x.size].reshape(columns, rows)
+    memory = np.full(x.nbytes + 256, 0xA5, np.uint8)
+    begin = -memory.ctypes.data % 64 + first
+    out = memory[begin : begin + x.nbytes].view(dtype).reshape(columns, rows)
     assert_same_bytes(forzium.transpose(x, out=out), x.T)
-    assert np.all(memory[:first] == -1)
-    assert np.all(memory[first + x.size :] == -1)
+    assert np.all(memory[:begin] == 0xA5)
+    assert np.all(memory[begin + x.nbytes :] == 0xA5)
+
+
+def test_small_stacks_wake_no_thread():
+    forzium.add(np.ones(10), 1.0)
+    forzium.thread_pool_metrics(reset=True)
+    x = np.arange(8 * 3 * 5.0).reshape(8, 3, 5)
+    assert_same_bytes(forzium.transpose(x, (0, 2, 1)), x.transpose(0, 2, 1))
+    assert forzium.thread_pool_metrics()["total_tasks_started"] == 0
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
