@@ -190,6 +190,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
         env={**environment(modules), "REACHED": str(reached)},
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
     while not reached.exists() or not reached.read_text().strip():
         assert process.poll() is None
