@@ -64,7 +64,9 @@ ptrdiff_t fz__pool_count_elements(const fz__pool2d *j, int axis, ptrdiff_t i) {
 const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines *l) {
     const ptrdiff_t rows = fz__pool_count_elements(j, 0, i), pixel = j->unit * j->element;
     if (rows == l->counted) return l->counts;
-    fz__pool_fill(j, j->outs[1] * j->unit, (double)(rows * j->o.window[1]), l->counts);
+    /* The last vector divides in lanes beyond the outputs, too: by subnormal numbers that would take ages. */
+    fz__pool_fill(j, fz__round_up(j->outs[1] * pixel, FZ_MAX_VECTOR_BYTES) / j->element,
+                  (double)(rows * j->o.window[1]), l->counts);
     for (ptrdiff_t c = 0; c < j->outs[1]; c++) {
         if (c == j->inner[0]) c = fz__max(c, j->inner[1]);
         if (c < j->outs[1])
