@@ -57,24 +57,6 @@ static PyObject *compute_transpose(const fzpy_operation *row, PyObject *const *v
 
 /* ---- the table ------------------------------------------------------------------------------------------ */
 
-#define OUT_AND_ERRORS                                                                                      \
-    "out : ndarray, optional\n"                                                                             \
-    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n" \
-    "    error.\n"                                                                                          \
-    "\n"                                                                                                    \
-    "Returns\n"                                                                                             \
-    "-------\n"                                                                                             \
-    "ndarray\n"                                                                                             \
-    "    out, or a new array.\n"                                                                            \
-    "\n"                                                                                                    \
-    "Raises\n"                                                                                              \
-    "------\n"                                                                                              \
-    "ValueError\n"                                                                                          \
-    "    For shapes that do not fit, and a read-only out.\n"                                                \
-    "TypeError\n"                                                                                           \
-    "    For an out of another dtype.\n"                                                                    \
-    "\n"
-
 static const char transpose_doc[] =
     "\n\n"
     "Parameters\n"
@@ -82,7 +64,20 @@ static const char transpose_doc[] =
     "x : array_like\n"
     "    Any dtype, shape and strides.\n"
     "axes : sequence of ints, optional\n"
-    "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" OUT_AND_ERRORS "Notes\n"
+    "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" FZPY_DOC_OUT "\n"
+    "Returns\n"
+    "-------\n"
+    "ndarray\n"
+    "    out, or a new array.\n"
+    "\n"
+    "Raises\n"
+    "------\n"
+    "ValueError\n"
+    "    For shapes that do not fit, and a read-only out.\n"
+    "TypeError\n"
+    "    For an out of another dtype.\n"
+    "\n"
+    "Notes\n"
     "-----\n"
     "A copy in memory order, in tiles that fit the cache; ``x.T`` is the view. Large calls release the GIL.\n"
     "\n"

@@ -179,6 +179,12 @@ struct fzpy_operation {
     int id; /* fz_op or fz_reduction */
 };
 
+/* Of operations that write an array of the result's shape. */
+#define FZPY_DOC_OUT                                                                                        \
+    "out : ndarray, optional\n"                                                                             \
+    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n" \
+    "    error.\n"
+
 /* Adds an object for each to the module. 0, or -1 with an exception. */
 int fzpy_add_operations(PyObject *core, const fzpy_operation *operations, size_t count);
 

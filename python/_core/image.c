@@ -335,10 +335,6 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
 /* ---- documentation --------------------------------------------------------------------------------------------------------- */
 
 #define PARAMETERS "\n\nParameters\n----------\n"
-#define OUT                                                                                                 \
-    "out : ndarray, optional\n"                                                                             \
-    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n" \
-    "    error.\n"
 #define RETURNS "\nReturns\n-------\nndarray\n"
 #define RAISES                                                                                         \
     "\nRaises\n------\nValueError\n    For shapes and numbers that do not fit, and a read-only out.\n" \
@@ -365,14 +361,14 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
 static const char conv2d_doc[] =
     PARAMETERS "x : array_like, (n, c, h, w) or (h, w)\n    Images of several channels, or one of one.\n"
                "weight : array_like, (o, c / groups, kh, kw) or (kh, kw)\n    Not larger than x and its "
-               "padding.\n" CONV_OPTIONS LAYOUT ACTIVATION OUT RETURNS CONV_NOTES EXAMPLE
+               "padding.\n" CONV_OPTIONS LAYOUT ACTIVATION FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
                ">>> forzium.conv2d(np.arange(9.0).reshape(3, 3), np.ones((2, 2)))\narray([[ 8., 12.],\n      "
                " [20., 24.]])\n";
 
 static const char conv1d_doc[] = PARAMETERS
     "x : array_like, (n, c, l) or (l,)\n    Signals of several channels, or one of one.\n"
     "weight : array_like, (o, c / groups, k) or (k,)\n    Not longer than x and its padding.\n" CONV_OPTIONS
-        ACTIVATION OUT RETURNS CONV_NOTES EXAMPLE
+        ACTIVATION FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
     ">>> forzium.conv1d(np.arange(5.0), np.array([1.0, 1.0]))\narray([1., 3., 5., 7.])\n";
 
 static const char convolve2d_doc[] = PARAMETERS
@@ -390,7 +386,7 @@ static const char max_pool2d_doc[] = PARAMETERS
     "stride : int or pair of ints, optional\n    Step from window to window; by default the window's sides.\n"
     "padding : int or pair of ints\n    At most half the window, on either side; never the largest.\n"
     "dilation : int or pair of ints\n    Step between the elements of a window.\n"
-    "ceil_mode : bool\n    Whether a last window may reach beyond the edge.\n" LAYOUT OUT RETURNS
+    "ceil_mode : bool\n    Whether a last window may reach beyond the edge.\n" LAYOUT FZPY_DOC_OUT RETURNS
     "    NaN where a window holds one.\n" RAISES EXAMPLE
     ">>> forzium.max_pool2d(np.arange(16.0).reshape(4, 4), 2)\narray([[ 5.,  7.],\n       [13., 15.]])\n";
 
@@ -400,21 +396,21 @@ static const char avg_pool2d_doc[] = PARAMETERS
     "stride : int or pair of ints, optional\n    Step from window to window; by default the window's sides.\n"
     "padding : int or pair of ints\n    Zeros on either side, at most half the window.\n"
     "ceil_mode : bool\n    Whether a last window may reach beyond the edge.\n"
-    "count_include_pad : bool\n    Whether zeros of the padding count.\n" LAYOUT OUT RETURNS
+    "count_include_pad : bool\n    Whether zeros of the padding count.\n" LAYOUT FZPY_DOC_OUT RETURNS
     "    float64 for integers; else of x's dtype. Windows are summed in pairs at a step "
     "of 1,\n    but those of 3 x 3.\n" RAISES EXAMPLE
     ">>> forzium.avg_pool2d(np.arange(16.0).reshape(4, 4), 2)\narray([[ 2.5,  4.5],\n       [10.5, 12.5]])\n";
 
-static const char global_doc[] =
-    PARAMETERS "x : array_like, (..., h, w) or (..., h, w, c)\n    Of any dtype.\n" LAYOUT OUT RETURNS
-               "    (..., 1, 1) or (..., 1, 1, c); means of integers are float64.\n" RAISES EXAMPLE
-               ">>> forzium.%name%(np.arange(4.0).reshape(1, 1, 2, 2))\n";
+static const char global_doc[] = PARAMETERS
+    "x : array_like, (..., h, w) or (..., h, w, c)\n    Of any dtype.\n" LAYOUT FZPY_DOC_OUT RETURNS
+    "    (..., 1, 1) or (..., 1, 1, c); means of integers are float64.\n" RAISES EXAMPLE
+    ">>> forzium.%name%(np.arange(4.0).reshape(1, 1, 2, 2))\n";
 
 static const char adaptive_doc[] = PARAMETERS
     "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any dtype.\n"
     "size : int or pair of ints\n    Rows and columns of the result. Row i is the mean of rows floor(i h / "
     "rows) to\n"
-    "    ceil((i + 1) h / rows) of x, without the last.\n" LAYOUT OUT RETURNS
+    "    ceil((i + 1) h / rows) of x, without the last.\n" LAYOUT FZPY_DOC_OUT RETURNS
     "    Of x's shape but for rows and columns; float64 for integers.\n" RAISES EXAMPLE
     ">>> forzium.adaptive_avg_pool2d(np.arange(9.0).reshape(3, 3), 2)\narray([[2., 3.],\n       [5., 6.]])\n";
 

@@ -254,24 +254,22 @@ static PyObject *compute_linear(const fzpy_operation *row, PyObject *const *valu
 
 /* ---- the table ------------------------------------------------------------------------------------------------ */
 
-#define OUT_AND_ERRORS                                                                                      \
-    "out : ndarray, optional\n"                                                                             \
-    "    Where to write; of the result's shape, any strides; may overlap an input. Nothing is written on\n" \
-    "    error.\n"                                                                                          \
-    "\n"                                                                                                    \
-    "Returns\n"                                                                                             \
-    "-------\n"                                                                                             \
-    "ndarray\n"                                                                                             \
-    "    out, or a new array.\n"                                                                            \
-    "\n"                                                                                                    \
-    "Raises\n"                                                                                              \
-    "------\n"                                                                                              \
-    "ValueError\n"                                                                                          \
-    "    For shapes that do not fit, and a read-only out.\n"                                                \
-    "TypeError\n"                                                                                           \
-    "    For other dtypes, an out to which the result cannot be cast, and a packed matrix of a dtype "      \
-    "other\n"                                                                                               \
-    "    than the one that is computed in.\n"                                                               \
+#define OUT_AND_ERRORS                                                                                 \
+    FZPY_DOC_OUT                                                                                       \
+    "\n"                                                                                               \
+    "Returns\n"                                                                                        \
+    "-------\n"                                                                                        \
+    "ndarray\n"                                                                                        \
+    "    out, or a new array.\n"                                                                       \
+    "\n"                                                                                               \
+    "Raises\n"                                                                                         \
+    "------\n"                                                                                         \
+    "ValueError\n"                                                                                     \
+    "    For shapes that do not fit, and a read-only out.\n"                                           \
+    "TypeError\n"                                                                                      \
+    "    For other dtypes, an out to which the result cannot be cast, and a packed matrix of a dtype " \
+    "other\n"                                                                                          \
+    "    than the one that is computed in.\n"                                                          \
     "\n"
 
 static const char matmul_doc[] =
