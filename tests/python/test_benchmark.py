@@ -20,6 +20,7 @@ from forzium.bench.cases import Case
 from forzium.bench.claims import tables
 from forzium.bench.libraries import LIBRARIES
 from forzium.bench.operations import OPERATIONS
+from forzium.bench.placement import MOST_BYTES, moved
 from forzium.bench.results import Results, Row
 from forzium.bench.standings import group_standings, standings
 from forzium.bench.suites import SUITES, elementwise
@@ -245,6 +246,36 @@ def test_operands_have_their_layout(function: str, layout: str) -> None:
     result, out = functions.expected(params, **arrays), functions.result_for(params, arrays)
     assert result.shape == out.shape == tuple(shape)
     assert (out.dtype == np.bool_) is (function == "less")
+
+
+def test_moved_arrays_are_equal_elsewhere_and_lie_to_each_other_as_before() -> None:
+    whole = np.arange(60.0).reshape(6, 10)
+    names = {"f": len, "x": whole[::2, 1:], "y": whole[:, ::-1], "options": {"row": np.ones(3)[None]}, "n": 3}
+    there = moved(names)
+    assert there["f"] is len
+    assert there["n"] == 3
+    for before, after in ((names["x"], there["x"]), (names["y"], there["y"])):
+        np.testing.assert_array_equal(after, before)
+        assert after.strides == before.strides
+        assert not np.may_share_memory(after, whole)
+    assert there["options"]["row"].shape == (1, 3)
+    assert not np.may_share_memory(there["options"]["row"], names["options"]["row"])
+    there["x"][0, 0] = -1
+    assert there["y"][0, -2] == -1
+
+
+def test_moved_tensors_keep_their_strides() -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.arange(24.0).reshape(4, 6)[1:, ::2]
+    (there,) = moved({"x": x}).values()
+    assert torch.equal(there, x)
+    assert there.stride() == x.stride()
+    assert there.data_ptr() != x.data_ptr()
+
+
+def test_what_fits_no_cache_stays_where_it_is() -> None:
+    x = np.empty(MOST_BYTES + 1, np.uint8)
+    assert moved({"x": x})["x"] is x
 
 
 def test_every_elementwise_row_is_measured() -> None:

@@ -16,10 +16,12 @@ import threading
 import time
 import timeit
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TextIO
 
 from .cases import Case
 from .libraries import Adapter, Timed, load
+from .placement import moved
 
 Reply = dict[str, Any]
 
@@ -83,6 +85,7 @@ class Worker:
         self._threads = threads
         self._timer: timeit.Timer | None = None
         self._callers: Callers | None = None
+        self._places: list[Timed] = []
         self._calls = 1
         self._repeats = 0
 
@@ -132,18 +135,29 @@ class Worker:
             self._timer = timeit.Timer("burst()", globals={"burst": self._callers.burst})
             self._calls = callers * CALLS_PER_BURST
         else:
-            self._timer = timeit.Timer(statements[0].statement, globals=statements[0].names)
+            self._place(statements[0])
             self._calls = statements[0].calls
         self._repeats = 0
 
+    def _place(self, timed: Timed) -> None:
+        self._timer = timeit.Timer(timed.statement, globals=timed.names)
+        self._places.append(timed)  # kept, or the next place would be the last but one
+
+    def _move(self) -> None:
+        last = self._places[-1]
+        self._place(replace(last, names=moved(last.names)))
+
     def time(self, seconds: float) -> Reply:
         """Seconds per call over one round of about ``seconds``; the first round finds the repeats."""
+        if self._repeats and self._places:
+            self._move()
         assert self._timer is not None
         if not self._repeats:
             self._repeats = self._find_repeats(self._timer, seconds)
-        elif self._threads > 1:
-            # Not counted: until a thread that slept is on a CPU of its own, milliseconds may pass.
-            self._timer.timeit(self._repeats)
+        else:
+            # Not counted: what was moved comes into the caches, and until a thread that slept is on a CPU
+            # of its own, milliseconds may pass.
+            self._timer.timeit(self._repeats if self._threads > 1 else 1)
         return {"seconds": self._timer.timeit(self._repeats) / (self._repeats * self._calls)}
 
     @staticmethod
@@ -160,6 +174,7 @@ class Worker:
         if self._callers is not None:
             self._callers.end()
         self._timer = self._callers = None
+        self._places.clear()
         gc.collect()
         return {}
 
