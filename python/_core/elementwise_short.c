@@ -1,11 +1,14 @@
 /* Element-wise calls whose plan would cost a good part of the work: arrays without gaps and of one dtype, each of one
-   shape or the same row or column for all of it, and Python numbers; so few elements that the GIL is kept. Whatever is
-   otherwise goes the long way, by views. */
+   shape or the same row or column for all of it, a few elements with gaps, and Python numbers; so few that the GIL is
+   kept. Whatever is otherwise goes the long way, by views. */
 #include "numpy_api.h"
 
 #include <float.h>
 
-enum { MAX_INPUTS = 3 };
+enum {
+    MAX_INPUTS = 3,
+    FEW = 32, /* elements with gaps that are gathered sooner than a plan is made */
+};
 
 typedef struct call {
     PyArrayObject *model; /* the largest array among the inputs, whose dtype all have; NULL: there is none */
@@ -16,11 +19,39 @@ typedef struct call {
     const void *data[MAX_INPUTS];
     fz_spread spread[MAX_INPUTS];
     double scalar[MAX_INPUTS];
+    uint64_t gathered[MAX_INPUTS][FEW];
 } call;
 
+/* Is it an array without gaps? */
 static bool is_plain(PyObject *object) {
     return PyArray_CheckExact(object) && PyArray_IS_C_CONTIGUOUS((PyArrayObject *)object) &&
            PyArray_ISNOTSWAPPED((PyArrayObject *)object);
+}
+
+static bool has_gaps_in_few(PyObject *object) {
+    PyArrayObject *array = (PyArrayObject *)object;
+    return PyArray_CheckExact(object) && PyArray_NDIM(array) == 1 && PyArray_DIMS(array)[0] <= FEW &&
+           PyArray_ITEMSIZE(array) <= (npy_intp)sizeof(uint64_t) && PyArray_ISNOTSWAPPED(array);
+}
+
+static inline __attribute__((always_inline)) void gather_elements(PyArrayObject *line, size_t size,
+                                                                  char *to) {
+    const char *from = PyArray_BYTES(line);
+    const npy_intp n = PyArray_DIMS(line)[0], stride = PyArray_STRIDES(line)[0];
+    for (npy_intp i = 0; i < n; i++, from += stride, to += size) memcpy(to, from, size);
+}
+
+static void gather(PyArrayObject *line, void *to) {
+    switch (PyArray_ITEMSIZE(line)) {
+    case 8:
+        gather_elements(line, 8, to);
+        break;
+    case 4:
+        gather_elements(line, 4, to);
+        break;
+    default:
+        gather_elements(line, (size_t)PyArray_ITEMSIZE(line), to);
+    }
 }
 
 /* The number of elements, 0 where there are too many or where a result would be a scalar. */
@@ -129,8 +160,13 @@ static bool spread_arrays(call *c, int inputs, PyObject *const *values) {
 /* From the last input on, so that where a condition stands in front, the model is what it chooses from. */
 static bool take_inputs(call *c, int inputs, PyObject *const *values) {
     for (int k = inputs - 1; k >= c->conditions; k--) {
+        PyArrayObject *array = (PyArrayObject *)values[k];
         if (take_number(c, k, values[k])) continue;
-        if (!is_plain(values[k]) || !take_array(c, k, (PyArrayObject *)values[k])) return false;
+        const bool plain = is_plain(values[k]);
+        if ((!plain && !has_gaps_in_few(values[k])) || !take_array(c, k, array)) return false;
+        if (plain) continue;
+        gather(array, c->gathered[k]);
+        c->data[k] = c->gathered[k];
     }
     return c->model && c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64) &&
            spread_arrays(c, inputs, values);

@@ -522,6 +522,23 @@ def test_narrow_floats_at_every_length(name, n):
         np.testing.assert_array_equal(got, want.astype(got.dtype))
 
 
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "u8", "e", "f", "d"])
+@pytest.mark.parametrize("step", [2, -1, -3, 0])
+def test_few_elements_with_gaps(dtype, step):
+    for n in range(1, 70):
+        memory = np.random.default_rng(n).integers(0, 100, 3 * n + 1).astype(dtype)
+        x = memory[::step][:n] if step else np.broadcast_to(memory[:1], n)
+        y = memory[:n].copy()
+        for inputs in ((x, x), (x, y), (y, x)):
+            assert_same(forzium.maximum(*inputs), np.maximum(*inputs))
+            assert_same(forzium.less(*inputs), np.less(*inputs))
+        assert_same(forzium.where(x > y, x, y), np.where(x > y, x, y))
+        unaligned = np.frombuffer(b"_" + memory.tobytes(), dtype, offset=1)[: 2 * n : 2]
+        assert_same(forzium.maximum(unaligned, y), np.maximum(unaligned, y))
+        want = np.maximum(x, y)
+        assert_same(forzium.maximum(x, y, out=memory[1 : n + 1]), want)  # which x overlaps
+
+
 @pytest.mark.parametrize("n", [3, 17, 600])
 @pytest.mark.parametrize("name", ["add", "less", "maximum"])
 def test_rows_and_columns_of_narrow_floats(name, n):
