@@ -62,22 +62,25 @@ static ptrdiff_t magnitude(ptrdiff_t stride) {
 
 /* ---- overlap --------------------------------------------------------------------------------------------- */
 
-/* The addresses [*begin, *end) that hold all elements of a view that is not empty. */
-static void find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
-    *begin = *end = (uintptr_t)x->data;
+/* The addresses [*begin, *end) that hold all elements; false where there are none. */
+static bool find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
+    uintptr_t low = (uintptr_t)x->data, high = low + fz_dtype_size(x->dtype);
     for (int d = 0; d < x->ndim; d++) {
-        const uintptr_t reach = (uintptr_t)(x->shape[d] - 1) * (uintptr_t)x->strides[d]; /* wraps if absurd */
-        *(x->strides[d] < 0 ? begin : end) += reach;
+        const ptrdiff_t length = x->shape[d], stride = x->strides[d];
+        if (length == 0) return false;
+        const uintptr_t reach = (uintptr_t)(length - 1) * (uintptr_t)stride; /* wraps if absurd */
+        low += stride < 0 ? reach : 0;
+        high += stride < 0 ? 0 : reach;
     }
-    *end += fz_dtype_size(x->dtype);
+    *begin = low;
+    *end = high;
+    return true;
 }
 
 int fz_may_overlap(const fz_array *a, const fz_array *b) {
-    if (fz__array_size(a) == 0 || fz__array_size(b) == 0) return 0;
     uintptr_t a_begin, a_end, b_begin, b_end;
-    find_extent(a, &a_begin, &a_end);
-    find_extent(b, &b_begin, &b_end);
-    return a_begin < b_end && b_begin < a_end;
+    return find_extent(a, &a_begin, &a_end) && find_extent(b, &b_begin, &b_end) && a_begin < b_end &&
+           b_begin < a_end;
 }
 
 bool fz__same_view(const fz_array *a, const fz_array *b) {
@@ -92,7 +95,7 @@ bool fz__same_view(const fz_array *a, const fz_array *b) {
 int fz_overlaps_itself(const fz_array *x) {
     ptrdiff_t steps[FZ_MAX_NDIM], lengths[FZ_MAX_NDIM];
     int axes = 0;
-    for (int d = 0; d < x->ndim; d++) {
+    for (int d = x->ndim - 1; d >= 0; d--) { /* in C order they are sorted already */
         if (x->shape[d] == 0) return false;
         if (x->shape[d] == 1) continue;
         ptrdiff_t step = magnitude(x->strides[d]);

@@ -324,12 +324,14 @@ fz_status fz__matmul(const fz__matmul_call *r) {
     if (!status) status = find_shape(r->operation, r->names, r->a, r->b, &ndim, shape);
     if (!status) status = check_result(r, ndim, shape);
     if (status || fz__array_size(r->c) == 0) return status;
-    fz__product p = {.compute = fz__matmul_compute(r->c->dtype),
-                     .a = as_matrix(r->a, false),
-                     .b = as_matrix(r->b, true),
-                     .c = as_result(r),
-                     .packed = r->packed,
-                     .finish.activation = r->activation};
+    fz__product p; /* the rest is for its plan to fill */
+    p.compute = fz__matmul_compute(r->c->dtype);
+    p.a = as_matrix(r->a, false);
+    p.b = as_matrix(r->b, true);
+    p.c = as_result(r);
+    p.packed = r->packed;
+    p.finish = (fz__finish){.activation = r->activation};
+    p.transposed = p.asks = false;
     const fz__float_environment environment = fz__save_float_environment();
     status = prepare_bias(r, &p, &memory);
     if (!status) status = run_checked(r, &p);

@@ -236,8 +236,9 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
 
-ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps) {
-    return even_part(fz__max(steps, 1), most_steps(compute), 1);
+__attribute__((noinline)) ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps) {
+    if (steps <= LEAST_STEPS) return fz__max(steps, 1);
+    return even_part(steps, most_steps(compute), 1);
 }
 
 static bool can_stay_in_place(const fz__product *p) {

@@ -243,8 +243,8 @@ static void split_run(fz__reduction *r) {
     fz__nest_remove_axis(&r->reduced, inner);
 }
 
-static fz_status run(fz__reduction *r, const fz_array *x, const fz_array *where, const fz_array *out,
-                     const split *s) {
+static fz_status reduce_split(fz__reduction *r, const fz_array *x, const fz_array *where, const fz_array *out,
+                              const split *s) {
     enum { LONG_RUN = 4096 }; /* a run that draws as much from memory alone as beside its neighbours */
     const fz_array kept = {x->data, x->dtype, s->kept, s->kept_shape, s->kept_strides};
     const fz_array kept_where = {where->data, where->dtype, s->kept, s->kept_shape, s->kept_where};
@@ -266,6 +266,17 @@ static fz_status run(fz__reduction *r, const fz_array *x, const fz_array *where,
     const bool by_rows = r->reduced.ndim == 0 || r->run >= LONG_RUN || r->compacts ||
                          innermost_stride(&r->reduced) <= innermost_stride(&r->kept);
     return by_rows ? fz__reduce_rows(r) : fz__reduce_columns(r);
+}
+
+static __attribute__((noinline)) fz_status run(fz__reduction *r, const fz_array *x, int naxes,
+                                               const int axes[], const fz_reduce_options *options,
+                                               const fz_array *out) {
+    const fz_array *where = options && options->where ? options->where : x;
+    bool reduced[FZ_MAX_NDIM];
+    split s;
+    fz__mark_axes(r->name, x, naxes, axes, reduced);
+    split_axes(x, where, reduced, out, &s);
+    return reduce_split(r, x, where, out, &s);
 }
 
 /* ---- checks ----------------------------------------------------------------------------------------------- */
@@ -328,6 +339,36 @@ static fz_status check_call(fz_reduction reduction, const fz_array *x, bool is_c
     return options ? check_options(reduction, x, options, out) : FZ_OK;
 }
 
+/* ---- few elements ------------------------------------------------------------------------------------------ */
+
+/* One result of x, which lies in memory as one run: its plan would cost more than the work. */
+static bool is_one_run(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options) {
+    return (!axes || naxes == x->ndim) && !(options && options->where) &&
+           fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN) > 0;
+}
+
+/* Joined by one kernel; false where more is to be done. */
+static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const fz_array *x,
+                                                   const fz_reduce_options *options, const fz_array *out) {
+    const fz_join join = fz__plain_join(reduction);
+    if (join == FZ_JOIN_COUNT || !fz__is_full_float(x->dtype) || out->dtype != x->dtype ||
+        (options && options->initial))
+        return false;
+    const size_t n = (size_t)fz__array_size(x);
+    _Alignas(double) char value[sizeof(double)];
+    fz__kernels(x->dtype)->reduce->join_rows[join](1, n, x->data, 0, value);
+    fz__store_plain(reduction, (ptrdiff_t)n, value, out);
+    return true;
+}
+
+static __attribute__((noinline)) void reduce_run(fz__reduction *r, const fz_array *x, const fz_array *out) {
+    _Alignas(FZ_MAX_VECTOR_BYTES) char partial[FZ_MAX_VECTOR_BYTES];
+    r->count = r->run = fz__array_size(x);
+    r->run_step = (fz__step){(ptrdiff_t)fz_dtype_size(x->dtype), 0};
+    fz__reduce_runs(r, 1, r->run, (fz__elements){x->data, x->data}, (fz__step){0, 0}, partial);
+    r->reducer->store(r, 1, partial, out->data, 0);
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------ */
 
 static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__computed *computed, int naxes,
@@ -339,18 +380,17 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     }
     if (is_whole(reduction, x, out))
         return fz__reduce_whole(name, rows[reduction].family, x, naxes, axes, options, out);
-    const fz_array *where = options && options->where ? options->where : x;
-    bool reduced[FZ_MAX_NDIM];
-    split s;
+    const bool one_run = !computed && is_one_run(x, naxes, axes, options);
+    if (one_run && reduce_plain(reduction, x, options, out)) return FZ_OK;
     fz__reduction r;
-    fz__mark_axes(name, x, naxes, axes, reduced);
-    split_axes(x, where, reduced, out, &s);
     r.name = name;
     r.family = rows[reduction].family;
     r.result = out->dtype;
     r.computed = computed;
     choose(&r, reduction, x, options);
-    return run(&r, x, where, out, &s);
+    if (!one_run) return run(&r, x, naxes, axes, options, out);
+    reduce_run(&r, x, out);
+    return FZ_OK;
 }
 
 fz_status fz_reduce_with(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],

@@ -2,6 +2,8 @@
 
    The elements of a result have numbers, those of the axis or those of C order, and the first of several equal ones
    counts. So segments may be looked through in any order as long as their finds join in that of their numbers. */
+#include <string.h>
+
 #include "internal.h"
 
 enum {
@@ -203,9 +205,21 @@ static bool is_side_by_side(const job *j) {
            j->strides[0] != j->element && j->kept.shape[inner] > 1;
 }
 
+/* One result of a few elements side by side. */
+static bool find_plain(fz_join join, const fz_array *x, int axis, const fz_array *out) {
+    const ptrdiff_t n = axis < 0 || x->ndim == 1 ? fz__count_gapless(x, x->dtype, SEGMENT) : 0;
+    if (n == 0) return false;
+    _Alignas(8) char best[8];
+    int64_t index = -1;
+    fz__kernels(x->dtype)->extreme->rows[join](1, (size_t)n, x->data, 0, 0, best, &index);
+    memcpy(out->data, &index, sizeof index);
+    return true;
+}
+
 fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis,
                             const fz_array *out) {
     const bool is_narrow = x->dtype == FZ_FLOAT16 || x->dtype == FZ_BFLOAT16;
+    if (!is_narrow && find_plain(join, x, axis, out)) return FZ_OK;
     const fz_dtype dtype = is_narrow ? FZ_FLOAT32 : x->dtype;
     job j;
     j.name = name;

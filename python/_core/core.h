@@ -120,15 +120,16 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
 /* A writable ndarray, as an output: refuses read-only, masked and foreign dtypes. */
 int fzpy_view_output(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
                      fzpy_dtypes dtypes);
-/* A new C-ordered ndarray and its view; or one whose axes lie in memory as those of n arrays do that broadcast to its
-   shape. */
+/* A new C-ordered ndarray and its view, without axes a scalar's, as nobody would see the array; or an ndarray whose axes
+   lie in memory as those of n arrays do that broadcast to its shape. */
 int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape);
 int fzpy_view_new_like(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
                        const ptrdiff_t *shape, int n, const fz_array *const arrays[]);
 void fzpy_view_clear(fzpy_view *view);
 /* The view of a copy in another dtype, in place of this one. */
 int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
-/* Gives the ndarray away as a call's result: `given` as out, as it is; else a scalar where it is 0-d. */
+/* Gives what a view of a new or given array holds away as a call's result: `given` as out, as it is; else a scalar where
+   it is 0-d. */
 PyObject *fzpy_view_result(fzpy_view *view, bool given);
 double fzpy_view_size(const fzpy_view *view);
 /* A dtype argument. -1 with a TypeError that names the operation. */

@@ -181,23 +181,6 @@ static PyObject *compute_outputs(const fzpy_expression *self, const fz_expressio
     return fzpy_raise(status);
 }
 
-/* A result without axes, whose array nobody would see. */
-static PyObject *compute_scalar(const fzpy_expression *self, const fz_expression *compiled,
-                                const fz_array *const inputs[], const fzpy_axes *axes, double elements,
-                                fz_dtype dtype) {
-    double value[1];
-    fz_array out = {value, dtype, 0, NULL, NULL};
-    PyThreadState *released = fzpy_release_gil(elements);
-    const fz_status status = fz_expression_reduce(compiled, self->reduction, inputs, axes->count,
-                                                  axes->all ? NULL : axes->list, &out);
-    fzpy_retake_gil(released);
-    if (status) return fzpy_raise(status);
-    PyArray_Descr *descr = PyArray_DescrFromType(fzpy_npy_type_of(dtype));
-    PyObject *result = PyArray_Scalar(value, descr, NULL);
-    Py_DECREF(descr);
-    return result;
-}
-
 static PyObject *compute_reduction(const fzpy_expression *self, const fz_expression *compiled,
                                    const fz_array *const inputs[], const fzpy_view *const views[],
                                    PyObject *given) {
@@ -215,8 +198,6 @@ static PyObject *compute_reduction(const fzpy_expression *self, const fz_express
     double elements = 1 + self->program.instructions;
     for (int d = 0; d < full_ndim; d++) elements *= (double)full[d];
     const fz_dtype dtype = fz_reduce_dtype(self->reduction, fz_expression_dtype(compiled, 0));
-    if (!given && ndim == 0 && dtype != FZ_BFLOAT16)
-        return compute_scalar(self, compiled, inputs, &axes, elements, dtype);
     fzpy_output out;
     if (fzpy_output_open(&out, fzpy_evaluate_name, given, dtype, ndim, shape, count, views) < 0) return NULL;
     PyThreadState *released = fzpy_release_gil(elements);

@@ -48,7 +48,8 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
 PyObject *fzpy_output_close(fzpy_output *output, fz_status status) {
     PyObject *result = NULL;
     const bool given = output->given.owner != NULL;
-    if (!status && given && output->fresh.owner) status = fz_copy(&output->fresh.array, &output->given.array);
+    if (!status && given && output->target == &output->fresh)
+        status = fz_copy(&output->fresh.array, &output->given.array);
     if (status)
         fzpy_raise(status);
     else

@@ -67,14 +67,13 @@ static int fail_dtype(const char *operation, const char *argument, PyArrayObject
 }
 
 /* Shape and strides are copied: another thread may reshape the ndarray while this one computes. */
-static void fill_view(fzpy_view *view, PyArrayObject *array) {
+static __attribute__((noinline)) void fill_view(fzpy_view *view, PyArrayObject *array, fz_dtype dtype) {
     const int ndim = PyArray_NDIM(array);
     for (int d = 0; d < ndim; d++) {
         view->shape[d] = PyArray_DIMS(array)[d];
         view->strides[d] = PyArray_STRIDES(array)[d];
     }
-    view->array = (fz_array){PyArray_DATA(array), fzpy_dtype_of(PyArray_DESCR(array)), ndim, view->shape,
-                             view->strides};
+    view->array = (fz_array){PyArray_DATA(array), dtype, ndim, view->shape, view->strides};
     view->owner = (PyObject *)array;
     view->weak = FZPY_STRONG;
 }
@@ -219,13 +218,24 @@ static int view_array_like(fzpy_view *view, const char *operation, const char *a
         Py_XDECREF(array);
         return fzpy_name_argument(operation, argument);
     }
-    if (!is_accepted(fzpy_dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array)) {
+    const fz_dtype dtype = fzpy_dtype_of(PyArray_DESCR(array));
+    if (!is_accepted(dtype, dtypes) || !PyArray_ISNOTSWAPPED(array)) {
         fail_dtype(operation, argument, array, dtypes);
         Py_DECREF(array);
         return -1;
     }
-    fill_view(view, array);
+    fill_view(view, array, dtype);
     return 0;
+}
+
+/* A view of an ndarray as it is; false where it is none, or of another dtype. */
+static bool view_array(fzpy_view *view, PyObject *object, fzpy_dtypes dtypes) {
+    if (!fzpy_has_numpy() || !PyArray_CheckExact(object) || !PyArray_ISNOTSWAPPED((PyArrayObject *)object))
+        return false;
+    const fz_dtype dtype = fzpy_dtype_of(PyArray_DESCR((PyArrayObject *)object));
+    if (!is_accepted(dtype, dtypes)) return false;
+    fill_view(view, (PyArrayObject *)Py_NewRef(object), dtype);
+    return true;
 }
 
 int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object,
@@ -233,12 +243,8 @@ int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument
     view->owner = NULL;
     if (PyFloat_CheckExact(object) || PyLong_Check(object))
         return view_number(view, operation, argument, object, dtypes);
+    if (view_array(view, object, dtypes)) return 0;
     if (fzpy_load_numpy() < 0) return -1;
-    if (PyArray_CheckExact(object) && PyArray_ISNOTSWAPPED((PyArrayObject *)object) &&
-        is_accepted(fzpy_dtype_of(PyArray_DESCR((PyArrayObject *)object)), dtypes)) {
-        fill_view(view, (PyArrayObject *)Py_NewRef(object));
-        return 0;
-    }
     if (refuse_masked(operation, argument, object) < 0) return -1;
     return view_array_like(view, operation, argument, object, dtypes);
 }
@@ -260,34 +266,37 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
         PyErr_Format(PyExc_ValueError, "%s: %s is read-only; a writable array would do", operation, argument);
         return -1;
     }
-    if (!is_accepted(fzpy_dtype_of(PyArray_DESCR(array)), dtypes) || !PyArray_ISNOTSWAPPED(array))
+    const fz_dtype dtype = fzpy_dtype_of(PyArray_DESCR(array));
+    if (!is_accepted(dtype, dtypes) || !PyArray_ISNOTSWAPPED(array))
         return fail_dtype(operation, argument, array, dtypes);
-    fill_view(view, (PyArrayObject *)Py_NewRef(object));
+    fill_view(view, (PyArrayObject *)Py_NewRef(object), dtype);
     return 0;
 }
 
-static int view_made(fzpy_view *view, const char *operation, PyObject *array) {
+/* strides: NULL in C order. */
+static int make_array(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
+                      const ptrdiff_t *shape, const ptrdiff_t *strides) {
+    view->owner = NULL;
+    if (fzpy_load_numpy() < 0) return -1;
+    PyObject *array = PyArray_New(&PyArray_Type, ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype),
+                                  (npy_intp *)strides, NULL, 0, 0, NULL);
     if (!array) return fzpy_name_argument(operation, "out");
-    fill_view(view, (PyArrayObject *)array);
+    fill_view(view, (PyArrayObject *)array, dtype);
     return 0;
 }
 
 int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim, const ptrdiff_t *shape) {
-    view->owner = NULL;
-    if (fzpy_load_numpy() < 0) return -1;
-    return view_made(view, operation, PyArray_SimpleNew(ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype)));
+    if (ndim > 0 || dtype == FZ_BFLOAT16) return make_array(view, operation, dtype, ndim, shape, NULL);
+    view_scalar(view, dtype, FZPY_STRONG);
+    return fzpy_load_numpy();
 }
 
 int fzpy_view_new_like(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
                        const ptrdiff_t *shape, int n, const fz_array *const arrays[]) {
-    if (ndim < 2) return fzpy_view_new(view, operation, dtype, ndim, shape);
+    if (ndim < 2) return make_array(view, operation, dtype, ndim, shape, NULL);
     ptrdiff_t strides[FZ_MAX_NDIM];
     fz_strides_like(dtype, ndim, shape, n, arrays, strides);
-    view->owner = NULL;
-    if (fzpy_load_numpy() < 0) return -1;
-    return view_made(view, operation,
-                     PyArray_New(&PyArray_Type, ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype),
-                                 (npy_intp *)strides, NULL, 0, 0, NULL));
+    return make_array(view, operation, dtype, ndim, shape, strides);
 }
 
 void fzpy_view_clear(fzpy_view *view) { Py_CLEAR(view->owner); }
@@ -327,12 +336,20 @@ int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype) {
     const fz_status status = fz_copy(own, &cast.array);
     fzpy_retake_gil(released);
     Py_XSETREF(view->owner, cast.owner);
-    fill_view(view, (PyArrayObject *)cast.owner);
+    fill_view(view, (PyArrayObject *)cast.owner, dtype);
     return status ? (fzpy_raise(status), -1) : 0;
+}
+
+static PyObject *make_scalar(const fz_array *array) {
+    PyArray_Descr *descr = PyArray_DescrFromType(fzpy_npy_type_of(array->dtype));
+    PyObject *scalar = PyArray_Scalar(array->data, descr, NULL);
+    Py_DECREF(descr);
+    return scalar;
 }
 
 PyObject *fzpy_view_result(fzpy_view *view, bool given) {
     PyObject *array = view->owner;
+    if (!array) return make_scalar(&view->array);
     view->owner = NULL;
     return given ? array : PyArray_Return((PyArrayObject *)array);
 }
