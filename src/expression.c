@@ -87,8 +87,10 @@ static const fz_constant *weak_constant(const typing *t, int v) {
     return &t->program->constant[v - t->program->inputs];
 }
 
-/* The dtypes that the operands count as; whether all are weak. */
-static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dtype dtypes[], bool *weak) {
+/* The dtypes that the operands count as; whether all are weak. The number that does not fit its dtype, or NULL. */
+static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *in, fz_dtype dtypes[],
+                                         bool *weak) {
+    const fz_constant *misfit = NULL;
     const int arity = fz_op_arity(in->op);
     bool has_strong = false;
     fz_dtype strong = FZ_BOOL;
@@ -105,13 +107,22 @@ static fz_status operand_dtypes(const typing *t, const fz_instruction *in, fz_dt
         if (!t->values[in->operands[k]].weak || fz_op_is_condition(in->op, k)) continue;
         const fz_constant *number = weak_constant(t, in->operands[k]);
         const fz_dtype taken = weak_dtype(dtypes[k], strong);
-        if (!number || fz__integer_fits(number, taken))
-            dtypes[k] = taken;
-        else if (fz__op_result(in->op, FZ_INT64) != FZ_BOOL) /* comparisons see the number as it is */
-            return fz__fail(FZ_ERROR_RANGE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
-                            (long long)number->value.integer, fz_dtype_name(taken));
+        const bool fits = !number || fz__integer_fits(number, taken);
+        if (!fits && fz__op_result(in->op, FZ_INT64) == FZ_BOOL) continue; /* compared as it is */
+        if (!fits) misfit = number;
+        dtypes[k] = taken;
     }
-    return FZ_OK;
+    return misfit;
+}
+
+/* Beside narrow floats numbers are rounded to them, as arrays of them were: the computation is in float32. */
+static void narrow_numbers(typing *t, fz_instruction *in, const fz_dtype dtypes[]) {
+    for (int k = fz_op_is_condition(in->op, 0); k < fz_op_arity(in->op); k++) {
+        const int v = in->operands[k];
+        if (!t->values[v].weak || (dtypes[k] != FZ_FLOAT16 && dtypes[k] != FZ_BFLOAT16)) continue;
+        in->operands[k] = t->first + t->instructions;
+        append_conversion(t, v, dtypes[k], true);
+    }
 }
 
 /* Value v is an exponent of integers, which may not be below 0: known now, or of an input when it comes. */
@@ -178,10 +189,13 @@ static void settle_mixed_comparison(typing *t, const fz_instruction *in, bool is
 static fz_status settle_operation(typing *t, const fz_instruction *given) {
     fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
     bool weak;
-    const fz_instruction settled = without_bounds(t, given), *in = &settled;
-    fz_status status = operand_dtypes(t, in, dtypes, &weak);
-    if (!status) status = fz_op_dtype(in->op, dtypes, &compute, &result);
+    fz_instruction settled = without_bounds(t, given), *const in = &settled;
+    const fz_constant *misfit = operand_dtypes(t, in, dtypes, &weak);
+    fz_status status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
+    if (misfit && !is_float(compute))
+        return fz__fail(FZ_ERROR_RANGE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
+                        (long long)misfit->value.integer, fz_dtype_name(compute));
     if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);
     if (status) return status;
     const fz_dtype computed = fz__op_result(in->op, compute);
@@ -189,6 +203,9 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
         settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
         return FZ_OK;
     }
+    narrow_numbers(t, in, dtypes);
+    if (in->op == FZ_OP_multiply && in->operands[0] == in->operands[1] && compute != FZ_BOOL)
+        in->op = FZ_OP_square; /* reads it once */
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
     if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
     return FZ_OK;

@@ -144,8 +144,6 @@ class Builder:
             raise TypeError(f"{name} takes {arity} arguments; {len(operands)} were given")
         if are_constant and name in _FOLDED:
             return self.constant(getattr(forzium, name)(*(value for value, _ in values)).item(), weak=False)
-        if name == "multiply" and operands[0] == operands[1]:
-            return self.operation("square", operands[0])
         return self.add(op, *operands)
 
     def power(self, base: int, exponent: int) -> int:

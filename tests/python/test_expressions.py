@@ -201,6 +201,32 @@ def test_python_numbers_are_weak():
     assert forzium.evaluate("1/0*a")[0] == np.inf
 
 
+@pytest.mark.parametrize("text", ["a*0.1", "a // 0.1", "a % (1/7)", "a*k", "clip(a, 0.1, k)"])
+def test_numbers_are_rounded_to_the_narrow_floats_that_they_meet(text):
+    values = {"a": np.array([1.3, 2.7, -0.5, 0.1], np.float16), "k": 0.3, "clip": np.clip}
+    want = eval(text, {}, values)
+    got = forzium.evaluate(text, values)
+    assert got.dtype == want.dtype == np.float16
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("text", ["-1 / c", "300 / c", "c / -70000", "arctan2(-1, c)", "hypot(c, 300)"])
+def test_where_integers_become_floats_any_number_fits(text):
+    for dtype in (np.uint8, np.uint16, np.uint64):
+        values = {"c": np.arange(1, 5).astype(dtype), "arctan2": np.arctan2, "hypot": np.hypot}
+        want = eval(text, {}, values)
+        got = forzium.evaluate(text, values)
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=2e-3 if want.dtype == np.float16 else 1e-6)
+
+
+def test_a_bool_times_itself_is_a_bool():
+    b = np.array([True, False])
+    for got, want in ((forzium.evaluate("b*b"), b * b), (forzium.evaluate("b**2"), b**2)):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
 def test_casting_is_numpys():
     a, whole = np.arange(5.0), np.zeros(5, np.int64)
     with pytest.raises(TypeError, match="int64"):
