@@ -587,6 +587,7 @@ typedef struct fz_cpu_info {
     int matmul_tile[FZ_FULL_DTYPES][2]; /* rows and columns of the matmul micro-kernel */
     /* The most steps of the inner axis, and rows, that matmul packs at a time: derived from the caches. */
     ptrdiff_t matmul_block[FZ_FULL_DTYPES][2];
+    int matmul_narrow[FZ_DTYPE_COUNT]; /* whether its products go by AVX512-BF16 or AVX512-VNNI */
 } fz_cpu_info;
 /** What the kernels were chosen for. FZ_ERROR_VALUE where fz_init() fails. */
 FZ_API fz_status fz_get_cpu_info(fz_cpu_info *info);

@@ -208,5 +208,6 @@ fz_status fz_get_cpu_info(fz_cpu_info *info) {
         info->matmul_tile[dtype][1] = kernels->matmul->nr;
         fz__product_block((fz_dtype)dtype, info->matmul_block[dtype]);
     }
+    for (int dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) info->matmul_narrow[dtype] = grouped[dtype] != NULL;
     return FZ_OK;
 }

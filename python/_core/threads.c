@@ -76,21 +76,30 @@ static PyObject *list_sizes(const fz_cpu_info *cpu, bool of_block) {
     return sizes;
 }
 
+/* Of the dtypes for whose products the CPU has instructions. */
+static PyObject *list_narrow(const fz_cpu_info *cpu) {
+    PyObject *names = PyList_New(0);
+    for (int dtype = 0; names && dtype < FZ_DTYPE_COUNT; dtype++) {
+        if (!cpu->matmul_narrow[dtype]) continue;
+        PyObject *name = PyUnicode_FromString(fz_dtype_name((fz_dtype)dtype));
+        if (!name || PyList_Append(names, name) < 0) Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
 static PyObject *info(PyObject *self, PyObject *ignored) {
     (void)self, (void)ignored;
     fz_cpu_info cpu;
     const fz_status status = fz_get_cpu_info(&cpu);
     if (status) return fzpy_raise(status);
-    PyObject *tiles = list_sizes(&cpu, false), *blocks = tiles ? list_sizes(&cpu, true) : NULL;
-    if (!blocks) {
-        Py_XDECREF(tiles);
-        return NULL;
-    }
-    return Py_BuildValue("{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N,s:N}}", "version", fz_version(), "simd",
-                         cpu.simd, "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(),
-                         "cache_bytes", "l1", (Py_ssize_t)cpu.l1, "l2", (Py_ssize_t)cpu.l2, "l3",
-                         (Py_ssize_t)cpu.l3, "kernels", "vector_bytes", (Py_ssize_t)cpu.vector_bytes,
-                         "matmul_tile", tiles, "matmul_block", blocks);
+    /* Py_BuildValue fails, and drops the rest, where one of these is NULL. */
+    PyObject *tiles = list_sizes(&cpu, false), *blocks = list_sizes(&cpu, true), *narrow = list_narrow(&cpu);
+    return Py_BuildValue(
+        "{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N,s:N,s:N}}", "version", fz_version(), "simd", cpu.simd,
+        "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(), "cache_bytes", "l1",
+        (Py_ssize_t)cpu.l1, "l2", (Py_ssize_t)cpu.l2, "l3", (Py_ssize_t)cpu.l3, "kernels", "vector_bytes",
+        (Py_ssize_t)cpu.vector_bytes, "matmul_tile", tiles, "matmul_block", blocks, "matmul_narrow", narrow);
 }
 
 PyDoc_STRVAR(
@@ -156,7 +165,8 @@ PyDoc_STRVAR(info_doc,
              "dict\n"
              "    version, simd (in use), simd_detected, num_threads, cache_bytes (l1, l2, l3), kernels\n"
              "    (vector_bytes; per dtype matmul_tile: rows and columns of the\n"
-             "    micro-kernel, and matmul_block: steps and rows that are packed at a time).\n\n"
+             "    micro-kernel, and matmul_block: steps and rows that are packed at a time;\n"
+             "    matmul_narrow: dtypes for whose products the CPU has instructions).\n\n"
              "Examples\n--------\n"
              ">>> import forzium\n"
              ">>> sorted(forzium.info())\n"

@@ -935,6 +935,7 @@ class _Kernels(TypedDict):
     vector_bytes: int
     matmul_tile: dict[Literal["float32", "float64"], tuple[int, int]]
     matmul_block: dict[Literal["float32", "float64"], tuple[int, int]]
+    matmul_narrow: list[Literal["int8", "uint8", "int16", "uint16", "bfloat16"]]
 
 @type_check_only
 class _Info(TypedDict):

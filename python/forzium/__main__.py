@@ -28,6 +28,8 @@ def _in_words(value: object) -> str:
         return ", ".join(f"{name} {_in_words(item)}" for name, item in value.items())
     if isinstance(value, tuple):
         return "×".join(map(str, value))
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
     return str(value)
 
 

@@ -1,5 +1,7 @@
 """Every instruction set of this machine, forced in turn, gives NumPy's results."""
 
+from pathlib import Path
+
 import forzium
 import numpy as np
 import pytest
@@ -89,6 +91,21 @@ def test_forced(run_python, request, name):
     here = str(request.path.parent)
     run_python(
         f"import sys; sys.path.insert(0, {here!r}); import test_simd; test_simd.check_everything({name!r})",
+        FORZIUM_SIMD=name,
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux tells what a CPU has")
+@pytest.mark.parametrize("name", AVAILABLE)
+def test_dtypes_with_instructions_of_their_own_are_named(run_python, name):
+    has = Path("/proc/cpuinfo").read_text().split()
+    want = set()
+    if name == "avx512" and "avx512_vnni" in has:
+        want |= {"int8", "uint8", "int16", "uint16"}
+    if name == "avx512" and "avx512_bf16" in has:
+        want |= {"bfloat16"}
+    run_python(
+        f"import forzium; assert set(forzium.info()['kernels']['matmul_narrow']) == {want!r}",
         FORZIUM_SIMD=name,
     )
 
