@@ -416,3 +416,19 @@ void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__vis
         next_row(nest, coordinates, pointers);
     }
 }
+
+void fz__nest_walk_planes(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit_row,
+                          fz__visit_plane *visit_plane, void *context) {
+    const int outer = nest->ndim - 2;
+    const ptrdiff_t n = nest->shape[outer + 1];
+    const ptrdiff_t first = fz__min(end, fz__ceil_div(begin, n) * n), last = fz__max(first, end / n * n);
+    fz__nest_walk(nest, begin, first, visit_row, context);
+    for (ptrdiff_t i = first, rows; i < last; i += rows * n) {
+        ptrdiff_t coordinates[FZ_MAX_NDIM];
+        char *pointers[FZ_MAX_NEST_OPERANDS];
+        fz__nest_seek(nest, i, coordinates, pointers);
+        rows = fz__min((last - i) / n, nest->shape[outer] - coordinates[outer]);
+        visit_plane(context, rows, pointers);
+    }
+    fz__nest_walk(nest, last, end, visit_row, context);
+}

@@ -149,17 +149,8 @@ static void run_plane(const job *j, ptrdiff_t rows, char *pointers[]) {
     }
 }
 
-/* [begin, end) are whole rows. */
-static void run_planes(const job *j, ptrdiff_t begin, ptrdiff_t end) {
-    const int outer = j->nest.ndim - 2;
-    const ptrdiff_t n = j->nest.shape[outer + 1];
-    for (ptrdiff_t rows; begin < end; begin += rows * n) {
-        ptrdiff_t coordinates[FZ_MAX_NDIM];
-        char *pointers[FZ_MAX_NEST_OPERANDS];
-        fz__nest_seek(&j->nest, begin, coordinates, pointers);
-        rows = fz__min((end - begin) / n, j->nest.shape[outer] - coordinates[outer]);
-        run_plane(j, rows, pointers);
-    }
+static void visit_plane(void *context, ptrdiff_t rows, char *pointers[]) {
+    run_plane(context, rows, pointers);
 }
 
 static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
@@ -167,14 +158,10 @@ static void run_range(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     job *j = context;
     begin *= j->unit;
     end *= j->unit;
-    if (j->together) {
-        const ptrdiff_t n = j->nest.shape[j->nest.ndim - 1];
-        const ptrdiff_t first = fz__min(end, fz__ceil_div(begin, n) * n), last = fz__max(first, end / n * n);
-        fz__nest_walk(&j->nest, begin, first, run_row, j);
-        run_planes(j, first, last);
-        begin = last;
-    }
-    fz__nest_walk(&j->nest, begin, end, run_row, j);
+    if (j->together)
+        fz__nest_walk_planes(&j->nest, begin, end, run_row, visit_plane, j);
+    else
+        fz__nest_walk(&j->nest, begin, end, run_row, j);
 }
 
 /* Short rows are joined to long ones that fit a tile, where each operand has them without a gap or the same one again

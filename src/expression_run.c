@@ -144,23 +144,36 @@ static void run_row(void *context, ptrdiff_t n, char *const row[], const ptrdiff
     }
 }
 
-/* Where nothing is converted and the only chain has code, it reads and writes the rows themselves, in two parts where
-   the first brings its stores to a boundary. */
+/* Where nothing is converted and the only chain has code, it reads and writes the rows themselves. */
+static void run_directly(worker *w, ptrdiff_t n, char *const at[]) {
+    const fz_expression *e = w->j->e;
+    fz_place *outputs = w->places + e->places - e->outputs;
+    for (int i = 0; i < e->sources; i++) {
+        const int k = e->source[i].value;
+        if (k < e->inputs) w->places[i].base = at[k];
+    }
+    for (int i = 0; i < e->outputs; i++) outputs[i].base = w->next ? w->next : at[e->inputs + i];
+    w->j->codes[0]((size_t)n, w->places);
+    if (w->next) hand_over(w, n, w->next);
+}
+
+/* In two parts where the first brings its stores to a boundary. */
 static void run_row_directly(void *context, ptrdiff_t n, char *const row[], const ptrdiff_t strides[]) {
     worker *w = context;
-    const fz__job *j = w->j;
-    const fz_expression *e = j->e;
-    const ptrdiff_t head = find_head(j, n, row);
-    for (ptrdiff_t begin = 0, count = head ? head : n; begin < n; begin += count, count = n - begin) {
-        for (int i = 0; i < e->sources; i++) {
-            const int k = e->source[i].value;
-            if (k < e->inputs) w->places[i].base = row[k] + begin * strides[k];
-        }
-        for (int i = 0; i < e->outputs; i++)
-            w->places[e->places - e->outputs + i].base = row[e->inputs + i] + begin * strides[e->inputs + i];
-        if (w->next) w->places[e->places - 1].base = w->next;
-        j->codes[0]((size_t)count, w->places);
-        if (w->next) hand_over(w, count, w->next);
+    const ptrdiff_t head = find_head(w->j, n, row);
+    char *at[FZ_MAX_EXPRESSION_ARRAYS];
+    if (head) run_directly(w, head, row);
+    for (int k = 0; k < w->j->nest.operands; k++) at[k] = row[k] + head * strides[k];
+    run_directly(w, n - head, at);
+}
+
+static void run_plane_directly(void *context, ptrdiff_t rows, char *at[]) {
+    worker *w = context;
+    const fz__nest *nest = &w->j->nest;
+    const int inner = nest->ndim - 1;
+    for (; rows > 0; rows--) {
+        run_directly(w, nest->shape[inner], at);
+        for (int k = 0; k < nest->operands; k++) at[k] += nest->strides[k][inner - 1];
     }
 }
 
@@ -177,7 +190,10 @@ static void start_worker(worker *w, const fz__job *j, char *scratch) {
 static void run_range_in(const fz__job *j, ptrdiff_t begin, ptrdiff_t end, char *scratch) {
     worker w;
     start_worker(&w, j, scratch);
-    fz__nest_walk(&j->nest, begin, end, j->is_direct ? run_row_directly : run_row, &w);
+    if (j->is_direct && j->nest.ndim > 1 && j->nest.shape[j->nest.ndim - 1] < ALIGN_FROM)
+        fz__nest_walk_planes(&j->nest, begin, end, run_row_directly, run_plane_directly, &w);
+    else
+        fz__nest_walk(&j->nest, begin, end, j->is_direct ? run_row_directly : run_row, &w);
 }
 
 static __attribute__((noinline)) void run_range_on_stack(const fz__job *j, ptrdiff_t begin, ptrdiff_t end) {

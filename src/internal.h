@@ -94,6 +94,11 @@ void fz__nest_seek(const fz__nest *nest, ptrdiff_t index, ptrdiff_t coordinates[
 typedef void fz__visit_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]);
 /* Visits elements [begin, end) of the nest, counted with the last axis fastest, row by row. */
 void fz__nest_walk(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit, void *context);
+/* Rows that follow one another along the next axis: pointers to the first, which may be moved. */
+typedef void fz__visit_plane(void *context, ptrdiff_t rows, char *pointers[]);
+/* The same elements of two axes or more: whole rows plane by plane, parts of rows alone. */
+void fz__nest_walk_planes(const fz__nest *nest, ptrdiff_t begin, ptrdiff_t end, fz__visit_row *visit_row,
+                          fz__visit_plane *visit_plane, void *context);
 
 /* ---- copy.c: strided and transposing copies --------------------------------------------------------- */
 
