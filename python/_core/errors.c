@@ -19,7 +19,7 @@ PyObject *fzpy_raise(fz_status status) {
 /* What is raised anew for an exception of NumPy's or Python's: DESIGN.md's kinds; NULL leaves it alone. */
 static PyObject *kind_of(PyObject *type) {
     PyObject *const kinds[][2] = {{PyExc_MemoryError, PyExc_MemoryError},
-                                  {PyExc_OverflowError, PyExc_ValueError},
+                                  {PyExc_OverflowError, PyExc_OverflowError},
                                   {PyExc_BufferError, PyExc_ValueError},
                                   {PyExc_ValueError, PyExc_ValueError},
                                   {PyExc_TypeError, PyExc_TypeError}};

@@ -227,7 +227,7 @@ def test_sequences_as_deep_as_numpy_allows():
 @arguments
 def test_integers_too_large_for_a_float(name, argument):
     for value in (10**400, [10**400], [[10**400] * 4] * 4, -(10**400)):
-        assert_refused(lambda value=value: call_with(name, argument, value), ValueError, name, argument)
+        assert_refused(lambda value=value: call_with(name, argument, value), OverflowError, name, argument)
 
 
 def test_lists_that_convert_themselves_to_other_memory(run_python):
