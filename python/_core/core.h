@@ -146,6 +146,9 @@ typedef struct fzpy_output {
     fzpy_view *target; /* where to compute */
 } fzpy_output;
 
+/* The dtype that sums of this one are computed in: as NumPy's, that of an out of wider floats. */
+fz_dtype fzpy_widen_to_out(fz_dtype dtype, PyObject *out);
+
 /* out is NULL, None, or an ndarray of this shape; if it is of another dtype, to which this one can be cast, or
    overlaps an input, the result is computed beside it. -1 with an exception. */
 int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,

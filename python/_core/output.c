@@ -1,5 +1,5 @@
 /* Where the result of an operation goes that writes to separate memory only. */
-#include "core.h"
+#include "numpy_api.h"
 
 static int check_shape(const char *operation, PyObject *out, const fz_array *array, int ndim,
                        const ptrdiff_t *shape) {
@@ -13,6 +13,16 @@ static int check_shape(const char *operation, PyObject *out, const fz_array *arr
     Py_XDECREF(given);
     Py_XDECREF(wanted);
     return -1;
+}
+
+fz_dtype fzpy_widen_to_out(fz_dtype dtype, PyObject *out) {
+    if (!out || out == Py_None || fzpy_load_numpy() < 0 || !PyArray_Check(out)) {
+        PyErr_Clear(); /* to be raised where out is opened */
+        return dtype;
+    }
+    const fz_dtype given = fzpy_dtype_of(PyArray_DESCR((PyArrayObject *)out));
+    const bool is_float = given != FZ_DTYPE_COUNT && fzpy_is_same_kind(FZ_FLOAT64, given);
+    return is_float ? fz_promote(dtype, given) : dtype;
 }
 
 int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,

@@ -78,7 +78,7 @@ static int read_correction(call *c, PyObject *ddof, PyObject *correction) {
                             &c->options.correction);
 }
 
-static int read_call(call *c, PyObject *const *given) {
+static int read_call(call *c, PyObject *const *given, bool takes_dtype) {
     const char *name = c->name;
     c->keepdims = given[KEEPDIMS] ? PyObject_IsTrue(given[KEEPDIMS]) : 0;
     if (c->keepdims < 0) return fzpy_name_argument(name, "keepdims");
@@ -86,6 +86,7 @@ static int read_call(call *c, PyObject *const *given) {
     if (fzpy_view_input(&c->x, name, "x", given[X], FZPY_ANY) < 0) return -1;
     c->result = fz_reduce_dtype(c->reduction, c->x.array.dtype);
     if (given[DTYPE] && fzpy_convert_dtype(name, given[DTYPE], &c->result, FZPY_ANY) < 0) return -1;
+    if (takes_dtype && !given[DTYPE]) c->result = fzpy_widen_to_out(c->result, given[OUT]);
     if (read_where(c, given[WHERE]) < 0 || read_initial(c, given[INITIAL]) < 0) return -1;
     return read_correction(c, given[DDOF], given[CORRECTION]);
 }
@@ -110,13 +111,13 @@ static PyObject *run(call *c, PyObject *given_out) {
     return fzpy_output_close(&out, status);
 }
 
-static PyObject *compute_given(const fzpy_operation *row, PyObject *const *given) {
+static PyObject *compute_given(const fzpy_operation *row, PyObject *const *given, bool takes_dtype) {
     call c;
     c.name = row->signature.function;
     c.reduction = (fz_reduction)row->id;
     c.x.owner = c.where.owner = c.initial.owner = NULL;
     c.options = (fz_reduce_options){0};
-    PyObject *result = read_call(&c, given) < 0 ? NULL : run(&c, given[OUT]);
+    PyObject *result = read_call(&c, given, takes_dtype) < 0 ? NULL : run(&c, given[OUT]);
     fzpy_view_clear(&c.x);
     fzpy_view_clear(&c.where);
     fzpy_view_clear(&c.initial);
@@ -169,7 +170,7 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
     PyObject *given[SLOTS] = {NULL};
     for (int i = 0; i < row->signature.count; i++)
         given[slots[row->id][i]] = values[i] == Py_None && i > 0 ? NULL : values[i];
-    return compute_given(row, given);
+    return compute_given(row, given, slots[row->id][2] == DTYPE);
 }
 
 /* ---- documentation ----------------------------------------------------------------------------------------- */

@@ -228,7 +228,7 @@ static PyObject *compute_scan(const fzpy_operation *row, PyObject *const *values
     if (!flat && fzpy_read_axis(name, values[1], &axis) < 0) return NULL;
     if (chosen && fzpy_convert_dtype(name, values[2], &dtype, FZPY_ANY) < 0) return NULL;
     if (fzpy_view_input(&x, name, "x", values[0], FZPY_ANY) < 0) return NULL;
-    if (!chosen) dtype = scanned(x.array.dtype);
+    if (!chosen) dtype = fzpy_widen_to_out(scanned(x.array.dtype), values[3]);
     PyObject *result = scan_view(row, &x, flat ? NULL : &axis, dtype, values[3]);
     fzpy_view_clear(&x);
     return result;

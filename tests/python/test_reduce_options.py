@@ -91,3 +91,13 @@ def test_long_totals_of_narrow_integers_are_exact(dtype, shape):
     x[0] = 0
     assert forzium.sum(x, dtype="uint8") == np.sum(x, dtype="uint8")
     assert forzium.sum(x) == np.sum(x)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "nansum", "nanprod", "mean", "nanmean", "var", "std"])
+def test_an_out_of_wider_floats_says_what_is_computed_in(name):
+    exact, far = np.float32(0.1) * np.ones((3, 70), np.float32), np.full((3, 70), 2**61)
+    for x, dtype in ((exact, np.float64), (exact.astype(np.float16), np.float32), (far, np.float64)):
+        out = np.zeros(3, dtype)
+        want = getattr(np, name)(x.astype(np.float64), axis=1)
+        assert getattr(forzium, name)(x, axis=1, out=out) is out
+        np.testing.assert_allclose(out, want, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-15)

@@ -176,3 +176,10 @@ def test_threads_do_not_change_bits(name, dtype):
     finally:
         forzium.set_num_threads(before)
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_an_out_of_wider_floats_says_what_is_computed_in(name):
+    for x in (np.full(70, 2**61), np.full(70, 0.1, np.float32), np.full(70, 1.5, np.float16)):
+        out = np.zeros(70)
+        np.testing.assert_allclose(getattr(forzium, name)(x, out=out), getattr(np, name)(x.astype(float)))
