@@ -410,13 +410,18 @@ static void plan_gapless(job *j, const gapless *g, fz_dtype computed, double num
 
 static void run_planned(const gapless *g, fz_loop *loop, fz_dtype computed) {
     double numbers[FZ_MAX_OPERANDS];
+    ptrdiff_t steps[FZ_MAX_OPERANDS];
     job j;
     j.loop = loop;
     plan_gapless(&j, g, computed, numbers);
-    if (j.together)
+    if (j.together) {
         run_plane(&j, g->rows, j.nest.data);
-    else
+    } else if (g->rows == 1) {
+        for (int k = 0; k < j.nest.operands; k++) steps[k] = j.nest.strides[k][1];
+        run_row(&j, g->n, j.nest.data, steps);
+    } else {
         fz__nest_walk(&j.nest, 0, j.nest.size, run_row, &j);
+    }
 }
 
 /* Whole arrays and numbers, in the dtype that the loop has. The plane is filled as far as it is read. */

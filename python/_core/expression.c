@@ -10,7 +10,9 @@
 
 static int find_name(const fzpy_expression *self, PyObject *name) {
     for (int i = 0; i < self->program.inputs; i++) {
-        if (PyUnicode_Compare(PyTuple_GET_ITEM(self->names, i), name) == 0) return i;
+        PyObject *own = PyTuple_GET_ITEM(self->names, i);
+        if (PyUnicode_GET_LENGTH(own) == PyUnicode_GET_LENGTH(name) && PyUnicode_Compare(own, name) == 0)
+            return i;
     }
     return -1;
 }
@@ -19,11 +21,11 @@ static PyObject *call(PyObject *object, PyObject *const *args, size_t nargsf, Py
     fzpy_expression *self = (fzpy_expression *)object;
     const Py_ssize_t given = PyVectorcall_NARGS(nargsf), named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
     const int inputs = self->program.inputs;
-    PyObject *values[FZPY_MAX_ARRAYS] = {NULL}, *out = NULL;
+    PyObject *values[FZPY_MAX_ARRAYS], *out = NULL;
     if (given > inputs)
         return PyErr_Format(PyExc_TypeError, "expression takes %d arguments, %R; %zd were given", inputs,
                             self->names, given);
-    for (Py_ssize_t i = 0; i < given; i++) values[i] = args[i];
+    for (int i = 0; i < inputs; i++) values[i] = i < given ? args[i] : NULL;
     for (Py_ssize_t k = 0; k < named; k++) {
         PyObject *name = PyTuple_GET_ITEM(kwnames, k);
         const int i = find_name(self, name);
