@@ -133,8 +133,8 @@ class Builder:
         return (float("nan") if value is None else value), weak and kind != "bool"
 
     def operation(self, name: str, *operands: int) -> int:
-        are_constant = all(self.nodes[node][0] == "constant" for node in operands)
-        values = [value for value in map(self.value_of, operands) if value] if are_constant else []
+        values = [value for value in map(self.value_of, operands) if value]
+        are_constant = len(values) == len(operands)
         if are_constant and name in _PYTHON and all(weak for _, weak in values):
             return self.constant(calculate(name, [value for value, _ in values]))
         if name not in _OPS:
@@ -162,24 +162,24 @@ class Builder:
         names: Sequence[str] | None = None,
     ) -> Program:
         """Numbers the nodes that outputs need: inputs, constants, instructions."""
+        nodes = self.nodes
         needed = set(outputs)
-        for node in range(len(self.nodes) - 1, -1, -1):
-            op, *operands = self.nodes[node]
-            if node in needed and isinstance(op, int):
-                needed.update(operands[: _ARITIES[op]])
+        for node in range(len(nodes) - 1, -1, -1):
+            if node in needed and isinstance(nodes[node][0], int):
+                needed.update(nodes[node][1 : 1 + _ARITIES[nodes[node][0]]])
         order = sorted(needed)
-        named = [node for node in order if self.nodes[node][0] == "name"]
-        constants = [node for node in order if self.nodes[node][0] == "constant"]
-        operations = [node for node in order if isinstance(self.nodes[node][0], int)]
-        inputs = tuple(self.nodes[node][1] for node in named) if names is None else tuple(names)
-        numbers = {node: inputs.index(self.nodes[node][1]) for node in named}
+        named = [node for node in order if nodes[node][0] == "name"]
+        constants = [node for node in order if nodes[node][0] == "constant"]
+        operations = [node for node in order if isinstance(nodes[node][0], int)]
+        inputs = tuple(nodes[node][1] for node in named) if names is None else tuple(names)
+        numbers = {node: inputs.index(nodes[node][1]) for node in named}
         numbers.update((node, i) for i, node in enumerate([*constants, *operations], len(inputs)))
         code: list[int] = []
         for node in operations:
-            op, *operands = self.nodes[node]
+            op = nodes[node][0]
             arity = _ARITIES[op]
-            code += op, operands[arity] if op == _CONVERSION else 0
-            code += [numbers[operand] for operand in operands[:arity]] + [0] * (3 - arity)
+            code += op, nodes[node][2] if op == _CONVERSION else 0
+            code += [numbers[operand] for operand in nodes[node][1 : 1 + arity]] + _ZEROS[arity:]
         name, axis = reduction or (None, None)
         return (
             inputs,
@@ -203,6 +203,7 @@ class Builder:
 
 
 _ARITIES = {op: arity for op, arity in _OPS.values()} | {_CONVERSION: 1}
+_ZEROS = [0, 0, 0]  # in place of operands that an operation has not
 
 
 def check_size(name: str, numbers: Sequence[Number]) -> None:
