@@ -8,8 +8,11 @@ enum {
     GRAIN = 16384, /* elements of a task that copies rows */
     TILE = 64,     /* least side of a transposed tile in elements */
     ROW = 256, /* least bytes of its rows: whole lines, also where strides put them on few sets of a cache */
-    STREAMED = 1024,    /* columns of a tile that is stored past the caches, line by line, */
-    STREAMED_FROM = 16, /* and lines in a row of the destination from which on that pays */
+    STREAMED = 1024,     /* columns of a tile that is stored past the caches, line by line, */
+    STREAMED_FROM = 16,  /* and lines in a row of the destination from which on that pays */
+    BUFFERED = 32 << 10, /* bytes of a tile by way of a buffer: where rows meet in a few sets of the caches */
+    BUFFERED_ROW = 512,  /* and of its rows in the destination, */
+    BUFFERED_ROW_STREAMED = 256, /* past the caches */
 };
 
 typedef struct job {
@@ -19,6 +22,7 @@ typedef struct job {
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
     bool streams; /* past the caches: then tiles begin where lines of the destination do */
+    bool buffered;
     ptrdiff_t tile_rows, tile_columns; /* at most */
     ptrdiff_t before;                  /* rows that the first tile has less */
     ptrdiff_t row_tiles, column_tiles;
@@ -40,6 +44,7 @@ static void copy_rows(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
 static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     const job *j = context;
+    _Alignas(FZ_CACHE_LINE) char buffer[BUFFERED + BUFFERED / BUFFERED_ROW_STREAMED * FZ_CACHE_LINE];
     for (ptrdiff_t tile = begin; tile < end; tile++) {
         const ptrdiff_t column = tile % j->column_tiles * j->tile_columns;
         const ptrdiff_t end_row = (tile / j->column_tiles % j->row_tiles + 1) * j->tile_rows - j->before;
@@ -50,7 +55,7 @@ static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
         j->transpose((size_t)rows, (size_t)fz__min(j->tile_columns, j->columns - column),
                      plane[0] + row * j->src_stride + column * j->element, j->src_stride,
                      plane[1] + column * j->dst_stride + row * j->element, j->dst_stride,
-                     j->streams && rows == j->tile_rows);
+                     j->streams && rows == j->tile_rows, j->buffered ? buffer : NULL);
     }
 }
 
@@ -73,25 +78,43 @@ static bool extract_plane(job *j) {
     return true;
 }
 
-/* Do all rows of the destination begin at the same place of a cache line, and of an element, and both sides exceed the
-   caches? */
+/* Do all rows of the destination begin at the same place of a cache line, and of an element, and do both sides take more
+   than half of the last cache? */
 static bool streams(const job *j, ptrdiff_t size) {
     ptrdiff_t strides = j->dst_stride;
     for (int d = 0; d < j->nest.ndim; d++) strides |= j->nest.strides[1][d];
     return strides % FZ_CACHE_LINE == 0 && (uintptr_t)j->nest.data[1] % (size_t)j->element == 0 &&
-           j->element >= 4 && (size_t)(2 * size * j->element) > fz__cpu_caches()->l3;
+           j->element >= 4 && (size_t)(4 * size * j->element) > fz__cpu_caches()->l3;
 }
 
 /* A tile has the area of a square one, though the plane have few rows or columns. */
-static void plan_tiles(job *j, ptrdiff_t size) {
+static void size_tiles(job *j) {
     const ptrdiff_t side = fz__max(TILE, ROW / j->element), line = FZ_CACHE_LINE / j->element;
-    j->streams = streams(j, size) && j->rows >= STREAMED_FROM * line && j->columns >= line;
     const ptrdiff_t area = j->streams ? STREAMED * line : side * side;
     const ptrdiff_t most = j->streams       ? STREAMED
                            : j->rows < side ? fz__max(1, area / j->rows / line) * line
                                             : side;
     j->tile_columns = fz__min(j->columns, most);
     j->tile_rows = fz__ceil_div(fz__ceil_div(area, j->tile_columns), line) * line;
+}
+
+/* Rows of the source that meet are no harm where they are followed far. */
+static bool is_buffered(const job *j) {
+    return j->element >= 4 && j->rows >= TILE && j->columns >= TILE &&
+           (fz__rows_collide(j->dst_stride) || (!j->streams && fz__rows_collide(j->src_stride)));
+}
+
+static void size_buffered_tiles(job *j) {
+    const ptrdiff_t bytes = j->streams ? BUFFERED_ROW_STREAMED : BUFFERED_ROW;
+    j->tile_rows = bytes / j->element;
+    j->tile_columns = fz__min(j->columns, BUFFERED / bytes);
+}
+
+static void plan_tiles(job *j, ptrdiff_t size) {
+    const ptrdiff_t line = FZ_CACHE_LINE / j->element;
+    j->streams = streams(j, size) && j->rows >= STREAMED_FROM * line && j->columns >= line;
+    j->buffered = is_buffered(j);
+    (j->buffered ? size_buffered_tiles : size_tiles)(j);
     j->before = j->streams ? (ptrdiff_t)((uintptr_t)j->nest.data[1] / (size_t)j->element) % line : 0;
     j->row_tiles = fz__ceil_div(j->before + j->rows, j->tile_rows);
     j->column_tiles = fz__ceil_div(j->columns, j->tile_columns);

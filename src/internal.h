@@ -20,6 +20,8 @@ static inline ptrdiff_t fz__ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b -
 static inline ptrdiff_t fz__round_up(ptrdiff_t n, ptrdiff_t multiple) {
     return fz__ceil_div(n, multiple) * multiple;
 }
+/* Do rows so many bytes apart meet in the same few sets of the caches? */
+static inline bool fz__rows_collide(ptrdiff_t stride) { return stride % 4096 == 0; }
 
 /* ---- status.c: error codes and messages --------------------------------------------------------- */
 

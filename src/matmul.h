@@ -85,8 +85,6 @@ void fz__product_run(const fz__product *product, char *scratch, int participants
 ptrdiff_t fz__count_steps(const fz_matmul_kernels *matmul, ptrdiff_t k);
 /* kc: steps of a block where there are so many. */
 ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps);
-/* Do rows of b, in place, meet in the same few sets of the caches? */
-bool fz__rows_collide(const fz__matrix *b);
 /* The most steps, and the most rows of A in a tile, of this machine's caches. */
 void fz__product_block(fz_dtype compute, ptrdiff_t block[2]);
 

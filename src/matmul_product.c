@@ -14,7 +14,6 @@ enum {
     LEAST_PANELS = 4,          /* of A's in a tile, */
     WIDE_PANELS = 4,           /* and of B's that one participant takes at a time, */
     WIDE_BLOCKS = 4,           /* where there are so many times as many: enough to share out evenly */
-    COLLIDING_BYTES = 4096,    /* from row to row of B: rows meet in the same few sets of the caches */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
     TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
@@ -252,13 +251,11 @@ static bool has_few_rows(const fz__product *p) {
            p->c.columns >= WIDE_BLOCKS * WIDE_PANELS * p->matmul->nr;
 }
 
-bool fz__rows_collide(const fz__matrix *b) { return b->row_stride % COLLIDING_BYTES == 0; }
-
 /* Is a panel of B in place read once, or does it stay in L1? */
 static bool has_close_panels(const fz__product *p) {
     const ptrdiff_t panel = p->a.columns * p->matmul->nr * element_of(p);
     return p->c.rows <= p->matmul->mr ||
-           (panel <= (ptrdiff_t)fz__cpu_caches()->l1 && !fz__rows_collide(&p->b));
+           (panel <= (ptrdiff_t)fz__cpu_caches()->l1 && !fz__rows_collide(p->b.row_stride));
 }
 
 /* Steps of k for which no more of B is asked for with each panel of A than can be on its way at once. */

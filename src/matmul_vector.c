@@ -32,7 +32,7 @@ static bool is_float(fz_dtype dtype) {
 static bool pay_rows(const fz__product *p) {
     const ptrdiff_t bytes = p->a.columns * p->c.columns * element_of_b(p), rows = p->c.rows;
     if (is_narrow(p)) return p->matmul->group == 1;
-    const bool is_near = bytes <= (ptrdiff_t)fz__cpu_caches()->l3 / 4 && !fz__rows_collide(&p->b);
+    const bool is_near = bytes <= (ptrdiff_t)fz__cpu_caches()->l3 / 4 && !fz__rows_collide(p->b.row_stride);
     return bytes > (ptrdiff_t)fz__cpu_caches()->l2 && !(is_near && rows > 2 && rows <= p->matmul->mr);
 }
 

@@ -2,6 +2,9 @@
    vectors, too, where they are as many as pixels have channels. */
 #include "vec.h"
 
+/* Narrower ones are neither streamed nor buffered. */
+enum { IS_WIDE = sizeof(T) >= 4 };
+
 /* ---- rows of a block ---------------------------------------------------------------------------------------- */
 
 FZ_INLINE square_row load_row(const char *p) {
@@ -35,8 +38,8 @@ FZ_INLINE void transpose_block(const char *src, ptrdiff_t src_stride, char *dst,
 }
 
 /* In bands of rows, whose blocks lie side by side; the last blocks of rows and columns overlap their neighbours. */
-FZ_INLINE void transpose_blocks(size_t rows, size_t columns, size_t band, const char *src,
-                                ptrdiff_t src_stride, char *dst, ptrdiff_t dst_stride, bool streams) {
+FZ_INLINE void transpose_bands(size_t rows, size_t columns, size_t band, const char *src,
+                               ptrdiff_t src_stride, char *dst, ptrdiff_t dst_stride, bool streams) {
     for (size_t first = 0; first < rows; first += band) {
         const size_t end = rows - first < band ? rows : first + band;
         for (size_t j = 0; j < columns; j += SIDE) {
@@ -47,6 +50,42 @@ FZ_INLINE void transpose_blocks(size_t rows, size_t columns, size_t band, const 
                                 dst + (ptrdiff_t)column * dst_stride + row * sizeof(T), dst_stride, streams);
             }
         }
+    }
+}
+
+/* Not inlined: every copy is long. */
+static __attribute__((noinline)) void transpose_blocks(size_t rows, size_t columns, size_t band,
+                                                       const char *src, ptrdiff_t src_stride, char *dst,
+                                                       ptrdiff_t dst_stride) {
+    transpose_bands(rows, columns, band, src, src_stride, dst, dst_stride, false);
+}
+
+/* ---- by way of a buffer --------------------------------------------------------------------------------------- */
+
+FZ_INLINE void store_line(char *dst, const char *src, size_t bytes, bool streams) {
+    if (!streams) {
+        memcpy(dst, src, bytes);
+        return;
+    }
+    for (size_t at = 0; at < bytes; at += sizeof(square_row)) store_row(dst + at, load_row(src + at), true);
+}
+
+/* Reads along src's rows and writes along dst's: those of one side meet in a few sets of the caches. What is streamed is so
+   large that src, too, is in memory: while a tile is written, the one to the right is asked for. */
+static void transpose_buffered(size_t rows, size_t columns, const char *src, ptrdiff_t src_stride, char *dst,
+                               ptrdiff_t dst_stride, bool streams, char *buffer) {
+    const size_t bytes = rows * sizeof(T), width = columns * sizeof(T);
+    const ptrdiff_t stride = (ptrdiff_t)bytes + FZ_CACHE_LINE;
+    transpose_blocks(rows, columns, SIDE, src, src_stride, buffer, stride);
+    src += width;
+    size_t asked = 0;
+    for (size_t j = 0; j < columns; j++, dst += dst_stride, buffer += stride) {
+        for (size_t at = 0; streams && at < bytes; at += FZ_CACHE_LINE) {
+            __builtin_prefetch(src + asked, 0, 2);
+            asked += FZ_CACHE_LINE;
+            if (asked >= width) asked = 0, src += src_stride;
+        }
+        store_line(dst, buffer, bytes, streams);
     }
 }
 
@@ -143,15 +182,18 @@ static bool separate_few(size_t columns, size_t n, const char *src, ptrdiff_t sr
 
 extern fz_transpose_tile FZ_KERNEL(transpose);
 void FZ_KERNEL(transpose)(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
-                          ptrdiff_t dst_stride, bool streams) {
+                          ptrdiff_t dst_stride, bool streams, void *buffer) {
     if (rows < SIDE || columns < SIDE) {
         if (!interleave_few(rows, columns, src, src_stride, dst, dst_stride) &&
             !separate_few(columns, rows, src, src_stride, dst, dst_stride))
             copy_elements(rows, columns, src, src_stride, dst, dst_stride);
-    } else if (streams) {
-        transpose_blocks(rows, columns, FZ_CACHE_LINE / sizeof(T), src, src_stride, dst, dst_stride, true);
-        vfence();
-    } else {
-        transpose_blocks(rows, columns, rows, src, src_stride, dst, dst_stride, false);
+        return;
     }
+    if (IS_WIDE && buffer)
+        transpose_buffered(rows, columns, src, src_stride, dst, dst_stride, streams, buffer);
+    else if (IS_WIDE && streams)
+        transpose_bands(rows, columns, FZ_CACHE_LINE / sizeof(T), src, src_stride, dst, dst_stride, true);
+    else
+        transpose_blocks(rows, columns, rows, src, src_stride, dst, dst_stride);
+    if (IS_WIDE && streams) vfence();
 }

@@ -70,6 +70,20 @@ static void test_strided_planes(fz_dtype dtype) {
             }
 }
 
+/* Rows that lie a power of two apart, on one side or both, with a fringe of tiles in each direction. */
+static void test_distant_rows(fz_dtype dtype) {
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), shape[2] = {131, 197};
+    const ptrdiff_t in[][2] = {{4096, size}, {-8192, size}, {197 * size, size}};
+    const ptrdiff_t to[][2] = {{4096, size}, {-4096, size}, {131 * size, size}};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            check_case("%s, strides %d to %d of distant rows", fz_dtype_name(dtype), i, j);
+            operand_place(&x, dtype, 2, shape, in[i], AT_END, 0);
+            place_output(NULL, to[j], AT_BEGIN, size);
+            check_transpose(NULL);
+        }
+}
+
 static void swap(int *a, int *b) {
     int old = *a;
     *a = *b, *b = old;
@@ -158,6 +172,7 @@ int main(void) {
     for (fz_dtype dtype = 0; dtype < FZ_FLOAT16; dtype++) {
         test_planes(dtype);
         test_strided_planes(dtype);
+        test_distant_rows(dtype);
         test_every_permutation(dtype);
         test_any_number_of_threads(dtype);
     }

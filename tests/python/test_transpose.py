@@ -61,12 +61,12 @@ def test_large(dtype, shape):
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, "int32"])
-@pytest.mark.parametrize("columns", [16, 1000, 1031])
+@pytest.mark.parametrize(("columns", "multiple"), [(16, 16), (1000, 16), (1031, 16), (1031, 1024)])
 @pytest.mark.parametrize("first", [0, 1, 5, 16, 33, 64])  # bytes
-def test_beyond_the_caches_at_any_place_of_a_line(dtype, columns, first):
+def test_beyond_the_caches_at_any_place_of_a_line(dtype, columns, multiple, first):
     """There lines are written past the caches, where the rows of the output are whole ones."""
     beyond = forzium.info()["cache_bytes"]["l3"] // np.dtype(dtype).itemsize // 2 // columns
-    rows = (beyond // 16 + 20) * 16
+    rows = (beyond // multiple + 1) * multiple
     x = np.arange(rows * columns, dtype=dtype).reshape(rows, columns)
     memory = np.full(x.nbytes + 256, 0xA5, np.uint8)
     begin = -memory.ctypes.data % 64 + first
