@@ -20,8 +20,6 @@ static const struct {
 size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
 const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
 
-bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
-
 bool fz__is_float(fz_dtype dtype) { return dtypes[dtype].kind == FLOATING; }
 
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {

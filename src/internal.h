@@ -37,7 +37,7 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 /* ---- dtypes.c: names, sizes, promotion, and what the operations make of dtypes ------------------------- */
 
 /* float32 or float64: the dtypes of linear algebra. */
-bool fz__is_full_float(fz_dtype dtype);
+static inline bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
 /* Of any width. */
 bool fz__is_float(fz_dtype dtype);
 /* FZ_ERROR_DTYPE for any other. */
