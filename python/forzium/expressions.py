@@ -303,10 +303,10 @@ def _closing_reduction(body: _ast.expr) -> tuple[str, Axis, _ast.expr] | None:
     """The name, axis and argument of a reduction that is the whole expression."""
     if not isinstance(body, _ast.Call) or not isinstance(body.func, _ast.Name):
         return None
-    if body.func.id not in _REDUCTIONS or not body.args:
+    if body.func.id not in _REDUCTIONS:
         return None
     given = [*body.args[1:], *(keyword.value for keyword in body.keywords)]
-    if len(given) > 1 or any(keyword.arg != "axis" for keyword in body.keywords):
+    if not body.args or len(given) > 1 or any(keyword.arg != "axis" for keyword in body.keywords):
         raise _Refusal(body, f"{body.func.id} takes an argument and axis")
     if not given:
         return body.func.id, None, body.args[0]

@@ -113,6 +113,9 @@ def test_wrong_reductions_are_errors():
     for text in ("sum(a, axis=1.5)", "sum(a, axis=a)", "argmax(a + 1)", "sum(a) + 1", "median(a)"):
         with pytest.raises(ValueError, match="column"):
             forzium.evaluate(text)
+    for text in ("sum()", "sum(axis=0)", "sum(a, 0, 1)", "sum(a, keepdims=True)"):
+        with pytest.raises(ValueError, match="column 1: sum takes an argument and axis"):
+            forzium.evaluate(text)
     with pytest.raises(ValueError, match="no elements"):
         forzium.evaluate("max(none + 1)")
     np.testing.assert_array_equal(forzium.evaluate("sum(none + 1, axis=0)"), np.zeros(4))
