@@ -101,17 +101,24 @@ typedef struct batch {
     char *scratch;        /* of each participant */
 } batch;
 
-/* Asks for the next small matrix before its turn: the way in which products read it runs ahead of the hardware. */
-static void prefetch(const fz__matrix *x, ptrdiff_t distance) {
+/* A small matrix as lines of memory: one where there are no gaps, none where it is large. */
+typedef struct extent {
+    ptrdiff_t lines, bytes, stride;
+} extent;
+
+static extent extent_of(const fz__matrix *x) {
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
     const bool is_row_major = x->column_stride == element;
-    const ptrdiff_t lines = is_row_major ? x->rows : x->columns,
-                    stride = is_row_major ? x->row_stride : x->column_stride;
-    const ptrdiff_t bytes = element * (is_row_major ? x->columns : x->rows);
-    if (lines * bytes > PREFETCHED_BYTES) return;
-    for (ptrdiff_t i = 0; i < lines; i++)
-        for (ptrdiff_t at = 0; at < bytes; at += FZ_CACHE_LINE)
-            __builtin_prefetch(x->data + distance + i * stride + at);
+    const extent e = {is_row_major ? x->rows : x->columns, element * (is_row_major ? x->columns : x->rows),
+                      is_row_major ? x->row_stride : x->column_stride};
+    if (e.lines * e.bytes > PREFETCHED_BYTES) return (extent){0};
+    return e.stride == e.bytes ? (extent){1, e.lines * e.bytes, 0} : e;
+}
+
+/* Asks for the next small matrix before its turn: the way in which products read it runs ahead of the hardware. */
+static void prefetch(const extent *e, const char *data) {
+    for (ptrdiff_t i = 0; i < e->lines; i++, data += e->stride)
+        for (ptrdiff_t at = 0; at < e->bytes; at += FZ_CACHE_LINE) __builtin_prefetch(data + at);
 }
 
 typedef struct run {
@@ -124,11 +131,12 @@ static void run_row(void *context, ptrdiff_t n, char *const pointers[], const pt
     const run *r = context;
     fz__product product = *r->product;
     const int left = product.transposed, right = !left;
+    const extent a = extent_of(&product.a), b = extent_of(&product.b);
     product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
     for (; n; n--) {
         if (n > 1) {
-            prefetch(&product.a, strides[left]);
-            prefetch(&product.b, strides[right]);
+            prefetch(&a, product.a.data + strides[left]);
+            prefetch(&b, product.b.data + strides[right]);
         }
         fz__product_run(&product, r->scratch, r->participants);
         product.a.data += strides[left], product.b.data += strides[right], product.c.data += strides[2];
