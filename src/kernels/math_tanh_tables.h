@@ -1,9 +1,10 @@
-/* Polynomials for tanh on twice as many intervals as a vector has lanes: a column is an interval, a row the points about
-   which the polynomials are, tanh there, and the coefficients of one power each of the distance t. The points were chosen
-   near the intervals' middles so that tanh there is a number of T to 1/256 ULP, as far as there are such, and 0 in the
-   first (Gal, "Computing elementary functions: a new approach for achieving high accuracy and good performance", 1986).
-   The coefficients, computed with 160 bits, interpolate (tanh - value) / t at Chebyshev's points: within 2^-28.1 (float64:
-   2^-54.3) of tanh after rounding. math_hyperbolic.h says where the intervals lie. */
+/* What tanh is on twice as many intervals as a vector has lanes: a column is an interval, the rows are a point of each,
+   tanh there, and what tells of tanh about it: of float64 its slope, 1 - tanh^2; of float32 the coefficients, one power
+   of the distance t each, of a polynomial: computed with 160 bits, they interpolate (tanh - value) / t at Chebyshev's
+   points, within 2^-28.1 of tanh after rounding. The points were chosen near the intervals' middles so that tanh there
+   is a number of T to 1/256 ULP, as far as there are such, and 0 in the first (Gal, "Computing elementary functions: a
+   new approach for achieving high accuracy and good performance", 1986). math_hyperbolic.h says where the intervals
+   lie. */
 #ifndef FZ_MATH_TANH_TABLES_H
 #define FZ_MATH_TANH_TABLES_H
 
@@ -65,66 +66,10 @@ static const T TANH_PIECES[][16] = {
      0x1.f4c79d44d192p-1, 0x1.fd711c763eb0bp-1, 0x1.ffa7b48b16e66p-1, 0x1.fff4199810699p-1,
      0x1.fffe685d59c45p-1, 0x1.ffffeb15e33c5p-1, 0x1.ffffffa370173p-1, 0x1.fffffffe2fef9p-1,
      0x1.fffffffff7db6p-1, 0x1.fffffffffffafp-1, 0x1.fffffffffffffp-1},
-    {0, 0x1.bda8edcf59579p-1, 0x1.31c097037d0f8p-1, 0x1.20edf0128abcp-2, 0x1.d1b93f0873d96p-4,
+    {1, 0x1.bda8edcf59579p-1, 0x1.31c097037d0f8p-1, 0x1.20edf0128abcp-2, 0x1.d1b93f0873d96p-4,
      0x1.631d302a5e132p-5, 0x1.46a05af4e4ffp-7, 0x1.610f5fadc888ap-10, 0x1.7cc8911061e27p-13,
-     0x1.97a203f60b04bp-16, 0x1.4ea1c565558c1p-20, 0x1.723fa31e7370ep-26, 0x1.d01070023f7afp-32,
-     0x1.0493fe12abe16p-37, 0x1.43fe15ffd9fd2p-46, 0x1.ffa6b5af9f3fp-53},
-    {-0x1.97223b192ce19p-66, -0x1.40d6b1ecea1afp-2, -0x1.841d2ef78555fp-2, -0x1.e998229634a05p-3,
-     -0x1.b672b2cdf137ap-4, -0x1.5b54f3f5c6d65p-5, -0x1.44fe92f8bca23p-7, -0x1.60d27d00f7ecdp-10,
-     -0x1.7cbfb765de553p-13, -0x1.97a0bf6b42425p-16, -0x1.4ea1b7ba0324fp-20, -0x1.723fa2db865a9p-26,
-     -0x1.d01070009db17p-32, -0x1.0493fe12a971bp-37, -0x1.43fe16a129e57p-46, -0x1.ffa6b5af9f4a7p-53},
-    {-0x1.5555555555555p-2, -0x1.6b3c4fa41a691p-3, 0x1.53f7da5bc383ap-5, 0x1.bc6246e156557p-4,
-     0x1.0187578a69fcbp-4, 0x1.bab2a0c9e635bp-6, 0x1.acfd8616207cdp-8, 0x1.d5cbb489a6933p-11,
-     0x1.fb92b07fc5c95p-14, 0x1.0fbecee4cd8c8p-16, 0x1.be2cd08472db5p-21, 0x1.edaa2dc791e7fp-27,
-     0x1.35604aa8dcdcep-32, 0x1.5b6ffd6e2d35ap-38, 0x1.affd7371a0cc3p-47, 0x1.5519ce7515301p-53},
-    {-0x1.3c320859ef0e1p-47, 0x1.58a4739a454e4p-3, 0x1.999940f5dea37p-4, -0x1.90e29394ba1d9p-7,
-     -0x1.8130077fecef8p-6, -0x1.92e222e982939p-7, -0x1.a45e30930f91p-9, -0x1.d4876492ba9edp-12,
-     -0x1.fb637f00f02f8p-15, -0x1.0fbb6d77c2196p-17, -0x1.be2c879c30115p-22, -0x1.edaa2c61291ebp-28,
-     -0x1.35604aa3a855cp-33, -0x1.5b6ffd6d17204p-39, -0x1.affd5bb04f417p-48, -0x1.5519ce750acadp-54},
-    {0x1.1111111118f4ep-3, 0x1.2515aaa666e81p-6, -0x1.0645b67b103bap-4, -0x1.3ff48e6358a5cp-6,
-     0x1.e53d03cd4ffep-9, 0x1.04f9f296ab374p-8, 0x1.429d7158c9b72p-10, 0x1.74cc678d939ffp-13,
-     0x1.959db2f8cc82fp-16, 0x1.b2baaaa4676ecp-19, 0x1.64eff7d9f8fabp-23, 0x1.8aee87a9e8dacp-29,
-     0x1.ef007761bbd3p-35, 0x1.15f33123afcbep-40, 0x1.59977e79b43e2p-49, 0x1.10e171f6b5f69p-55},
-    {-0x1.a451e82423caep-35, -0x1.1ca7bb7179512p-4, -0x1.248cb02d43f96p-10, 0x1.f5b7e4b04e07cp-7,
-     0x1.028fd4791f644p-9, -0x1.83544cc96053p-11, -0x1.8a236d7bb19e7p-12, -0x1.ebacbceb041c5p-15,
-     -0x1.0e047dfed1ef5p-17, -0x1.21c35accd433cp-20, -0x1.dbe969277cbd2p-25, -0x1.0749ad0a8a1cfp-30,
-     -0x1.4a004fcb3cc75p-36, -0x1.729997305ef1cp-42, -0x1.cccc012c3d91bp-51, -0x1.6bd742a4b2dep-57},
-    {-0x1.ba1ba0e8d2cb9p-5, 0x1.b2cf23596fe1p-7, 0x1.63b4342b3968ap-6, -0x1.30b154961a174p-8,
-     -0x1.fb262ef801b6dp-10, -0x1.931bdf4098d2ep-14, 0x1.71b32136f7cbbp-14, 0x1.12d01d8d0d5e1p-16,
-     0x1.33b1769e02074p-19, 0x1.4b0770a14e37ep-22, 0x1.0ff1b3a36df64p-26, 0x1.2ce6764a91e6ap-32,
-     0x1.7924ec967f337p-38, 0x1.a78af609e01fap-44, 0x1.074fed8022a26p-52, 0x1.9fd171d15a31p-59},
-    {-0x1.0d8a12ff04126p-25, 0x1.756aeb990fa7dp-6, -0x1.543ab5885f4b1p-7, -0x1.e7e29074f1059p-11,
-     0x1.c7028a018f1bep-11, 0x1.48c55a112e7a3p-13, -0x1.a9c6fec83741bp-17, -0x1.0692761b95149p-18,
-     -0x1.31e5ca0ac40bbp-21, -0x1.4ac5837875cd9p-24, -0x1.0feedd46e2c95p-28, -0x1.2ce6565614fcbp-34,
-     -0x1.7924d6df75ce6p-40, -0x1.a78adc46e2276p-46, -0x1.073cb7ea1e75fp-54, -0x1.9fd178855f77dp-61},
-    {0x1.66511e90379d2p-6, -0x1.7e6770f859fd3p-7, -0x1.0a3d30b899427p-9, 0x1.c6a3ae9ba6cffp-10,
-     -0x1.a11cb339ea587p-13, -0x1.52f81b6209e43p-14, -0x1.34f9db526965dp-20, 0x1.a785fada90b3bp-21,
-     0x1.0cb822f05c8e6p-23, 0x1.258fb5f001313p-26, 0x1.e366094e813b8p-31, 0x1.0b7738bc7913ep-36,
-     0x1.4f3d541d8bb4ap-42, 0x1.787b682f977d9p-48, 0x1.d3fb139296521p-57, 0x1.719d4b3456c1fp-63},
-    {-0x1.1c8fe9273a7e5p-18, -0x1.5f7d0599dc815p-8, 0x1.229101ea43e48p-8, -0x1.ba5537cb8c66ep-11,
-     -0x1.04e5882eb8f71p-15, 0x1.cc05b1e375fc3p-16, 0x1.cb3132549bb18p-20, -0x1.0e2e6f74bd13bp-23,
-     -0x1.a3c148aebbd5dp-26, -0x1.d43bd7599fec4p-29, -0x1.82acf3dd56f89p-33, -0x1.abf747ad99e37p-39,
-     -0x1.0c3458f463c8cp-44, -0x1.2d337632e4b17p-50, -0x1.77da9a008d8d8p-59, -0x1.27a783a8afa4p-65},
-    {-0x1.217ceab449011p-7, 0x1.8a9f4340fbaeap-8, -0x1.8f32fd80154a3p-10, 0x1.805b33e9714b1p-14,
-     0x1.d2a378fa109fep-15, -0x1.7b451d108fb38p-18, -0x1.a93860d241976p-21, 0x1.87e9e2eb78027p-27,
-     0x1.227900ad7879p-28, 0x1.526765c5214eep-31, 0x1.191d26f4ae869p-35, 0x1.3743ff4eec624p-41,
-     0x1.86167ec38410bp-47, 0x1.b61db2666713ep-53, 0x1.1159bb5219aaep-61, 0x1.ad68b6b6e7195p-68},
-    {-0x1.1c42bc2a71004p-13, 0x1.4c1fdce47bc5bp-12, -0x1.7629cc6902552p-11, 0x1.4182193c8328dp-13,
-     -0x1.f09d2beab4f8dp-16, -0x1.16c3fe49565e1p-22, 0x1.1c7d0d02bf5b5p-22, 0x1.f809609b0ef5p-30,
-     -0x1.5c08f47794041p-31, -0x1.bd7dfa2f1b2d1p-34, -0x1.75cd87fe9705ep-38, -0x1.9e175b5713afap-44,
-     -0x1.038431bbeaa07p-49, -0x1.236eda4f53649p-55, -0x1.5d113413187e4p-64, -0x1.1b1ec4dbbee7bp-70},
-    {0x1.0799a1c0c53ebp-8, -0x1.3a7a44cae6ebfp-9, 0x1.bfd2805b2cb6ep-11, -0x1.ed6b35f7fd04fp-14,
-     0x1.2305577cc522bp-17, 0x1.e5d8947794e02p-21, -0x1.2a56cdc6d6efbp-24, -0x1.80faef7cd67b3p-30,
-     0x1.4bef6ed106259p-34, 0x1.0b27338050398p-36, 0x1.cc3939283f2efp-41, 0x1.fca475480cf4p-47,
-     0x1.4018204d75508p-52, 0x1.6689980dbacc2p-58, 0x1.ad4c1559365f9p-67, 0x1.48d831c36b119p-73},
-    {-0x1.be8d8a211bbf7p-11, 0x1.1ea60e3209233p-11, -0x1.4106fb5731041p-13, 0x1.0a5871acb7cc7p-15,
-     0x1.82c3bce17e0bap-24, -0x1.14eda3580de2ep-21, 0x1.ab9e55f8747dbp-27, 0x1.27c175a861defp-31,
-     -0x1.1aa1f1a425466p-38, -0x1.2466ed86ad27bp-39, -0x1.16f4a59df77b1p-43, -0x1.367c7e55e1f74p-49,
-     -0x1.85252e0f073bbp-55, -0x1.b5421b2c4a1aep-61, -0x1.477e1a70b5ce8p-69, -0x1.2c6d0e96bd842p-76},
-    {-0x1.3edcca70ed4bp-11, 0x1.8c7f9465639d6p-11, -0x1.8e4203e0e15b8p-13, 0x1.18b65ba87067ap-17,
-     -0x1.a45ece11b8b95p-20, 0x1.898d515b9cc92p-23, -0x1.047d0d2ef09c7p-31, -0x1.4660d7815ded1p-33,
-     -0x1.500446219b636p-40, 0x1.15d1539543fa8p-42, 0x1.20b1d3aa5b7ffp-46, 0x1.5528b1e5cea11p-52,
-     0x1.91a891dfe68fp-58, 0x1.d592f412115fp-64, 0x1.5ec9d1a924b8ep-72, 0x1.3804e19283fc5p-80},
+     0x1.97a203f60b04bp-16, 0x1.4ea1c56555872p-20, 0x1.723fa31e737d2p-26, 0x1.d01070023f709p-32,
+     0x1.0493fe12abe4ap-37, 0x1.43fe1602b04e3p-46, 0x1.ffa6b5af9f3f3p-53},
 };
 #endif
 /* clang-format on */
