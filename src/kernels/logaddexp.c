@@ -1,5 +1,6 @@
 /* What vectors of logaddexp leave to whole numbers of 128 bits: results near 0, where its terms cancel. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels.h"
@@ -36,18 +37,38 @@ static const uint64_t INVERSE_FACTORIALS[][2] = {
     {0x0000000000000000, 0x000000000024B3F3}, {0x0000000000000000, 0x0000000000013933},
     {0x0000000000000000, 0x0000000000000A1A}};
 
-/* (e^r - 1) / r for r = a or -a by Taylor's series, 0 <= a <= ln 2: what is left out is below 2^-128. */
-static uint128 exp_slope(uint128 a, int negative) {
-    uint128 sum = 0;
-    for (int n = sizeof INVERSE_FACTORIALS / sizeof *INVERSE_FACTORIALS - 1; n >= 0; n--) {
-        const uint128 term = (uint128)INVERSE_FACTORIALS[n][0] << 64 | INVERSE_FACTORIALS[n][1];
-        sum = negative ? term - product(a, sum) : term + product(a, sum);
-    }
-    return sum;
+static uint64_t high_product(uint64_t a, uint64_t b) { return (uint64_t)((uint128)a * b >> 64); }
+
+static uint128 inverse_factorial(int n) {
+    return (uint128)INVERSE_FACTORIALS[n][0] << 64 | INVERSE_FACTORIALS[n][1];
 }
 
-/* e^-a = 2^-k times the result, which is 1 to 2, for 1/4 <= a <= 746. */
-static uint128 exp_of_minus(double a, int *k) {
+/* A number from 0 to 1.1, and the slope of an exponential function up to there. */
+typedef struct line {
+    uint128 a, slope;
+} line;
+
+/* (e^a - 1) / a for `rising`, (1 - e^-a) / a for `falling`, by Taylor's series: what is left out is below 2^-128. Roughly,
+   within 2^-67: of fewer terms, those that are below 2^-4 with 64 bits. */
+static void find_slopes(line *rising, line *falling, bool roughly) {
+    enum { ALL = sizeof INVERSE_FACTORIALS / sizeof *INVERSE_FACTORIALS, ROUGHLY = 22, LONG = 3, BELOW = 56 };
+    const uint64_t rising_a = (uint64_t)(rising->a >> 61), falling_a = (uint64_t)(falling->a >> 61);
+    uint64_t up = 0, down = 0;
+    for (int n = ROUGHLY; roughly && n-- > LONG;) {
+        const uint64_t term = (uint64_t)(inverse_factorial(n) >> BELOW);
+        up = term + 2 * high_product(rising_a, up);
+        down = term - 2 * high_product(falling_a, down);
+    }
+    rising->slope = (uint128)up << BELOW;
+    falling->slope = (uint128)down << BELOW;
+    for (int n = roughly ? LONG : ALL; n-- > 0;) {
+        rising->slope = inverse_factorial(n) + product(rising->a, rising->slope);
+        falling->slope = inverse_factorial(n) - product(falling->a, falling->slope);
+    }
+}
+
+/* e^-a = 2^-k e^r, 0 <= r <= ln 2, for 1/4 <= a <= 746. */
+static uint128 reduce(double a, int *k) {
     const uint64_t units = (uint64_t)(a * 0x1p54);                      /* exact */
     const uint64_t log2_e[] = {0xB8AA3B295C17F0BB, 0xBE87FED0691D3E89}; /* in 1 / 2^127 */
     const uint128 low = (uint128)units * log2_e[1], high = (uint128)units * log2_e[0] + (uint64_t)(low >> 64);
@@ -56,22 +77,32 @@ static uint128 exp_of_minus(double a, int *k) {
     const uint128 below =
         ((uint128)1 << 117) - (high & (((uint128)1 << 117) - 1)); /* the next whole number */
     *k = (int)(high >> 117) + 1;
-    const uint128 r = product((below << 7) - ((uint64_t)low >> 57), ln_2);
-    return ONE + product(r, exp_slope(r, 0));
+    return product((below << 7) - ((uint64_t)low >> 57), ln_2);
 }
 
-/* In units of e^smaller's power of two, e^smaller and 1 - e^larger are below 8, and right to 2^-116. Their difference is
-   right to a double's 53 bits where it is above 2^-62 of either: for floats always, for doubles but once in 2^10 pairs
-   between which and 0 there are no other. */
+static uint128 shift(uint128 x, int places) {
+    return places >= 0 ? x << places : places > -128 ? x >> -places : 0;
+}
+
+/* e^smaller - (1 - e^larger) in units of e^smaller's power of two, 2^-k. Both are below 8 there, and right to 2^-116;
+   roughly, to 2^-64. */
+static int128 subtract(double larger, double smaller, bool roughly, int *k) {
+    int exponent;
+    const uint128 digits = (uint128)(uint64_t)(int64_t)(frexp(-larger, &exponent) * 0x1p53) << 71;
+    line rising = {.a = reduce(-smaller, k)}, falling = {.a = shift(digits, exponent)};
+    find_slopes(&rising, &falling, roughly);
+    const uint128 power = ONE + product(rising.a, rising.slope);
+    const uint128 missing = shift(product(digits, falling.slope), exponent + *k);
+    return (int128)power - (int128)missing;
+}
+
+/* Roughly the difference is right to 56 bits where it is above 2^-8 of e^smaller, as it is 99 times in 100. Else it is to a
+   double's 53 bits where it is above 2^-62 of it: for floats always, for doubles but once in 2^10 pairs between
+   which and 0 there are no other. */
 double fz__logaddexp_less_1(double larger, double smaller, double *low) {
-    int k, exponent;
-    const uint128 power = exp_of_minus(-smaller, &k);
-    const double fraction = frexp(-larger, &exponent);
-    const double within = exponent > -124 ? -larger : 0;
-    const uint128 slope = exp_slope((uint128)(within * 0x1p124), 1);
-    const uint128 missing = product((uint128)(fraction * 0x1p53) << 71, slope);
-    const int places = exponent + k;
-    const int128 rest = (int128)power - (int128)(places < 0 ? missing >> -places : missing << places);
+    int k;
+    int128 rest = subtract(larger, smaller, true, &k);
+    if (rest < (int128)(ONE >> 8) && rest > -(int128)(ONE >> 8)) rest = subtract(larger, smaller, false, &k);
     const double high = (double)rest;
     *low = ldexp((double)(rest - (int128)high), -124 - k);
     return ldexp(high, -124 - k);

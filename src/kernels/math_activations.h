@@ -93,17 +93,39 @@ static inline double logaddexp_less_1(double larger, double smaller, double *low
     return fabs(sum) > 0x1p-24 ? sum : fz__logaddexp_less_1(larger, smaller, low);
 }
 
-/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
-static __attribute__((noinline, cold, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
-                                                                    vec result) {
-    vec sum = vsplat(0), low = vsplat(0);
+/* In which lanes of `near` e^larger + e^smaller - 1 = *sum + *low to 2^-56 (float32: 2^-27) of it: by steps each power is
+   right to 2^-64 (2^-35), and all but a few sums are above 2^-8. */
+FZ_INLINE mask add_powers_less_1(vec larger, vec smaller, mask near, vec *sum, vec *low) {
+    if (EXP_STEPS == 1) return near ^ near;
+    const growth x = grow(larger, vsplat(0)), y = grow(smaller, vsplat(0));
+    const vec x_places = -vfloor(x.k), y_places = -vfloor(y.k);
+    const vpair high = vsum(vscale(x.high, x_places), vscale(y.high, y_places));
+    const vec rest = high.low + (vscale(x.low, x_places) + vscale(y.low, y_places));
+    const vec less_1 = high.high - 1; /* exact where it counts */
+    const mask done = near & (vabsolute(less_1) > (T)0x1p-8);
+    *sum = (vec)(done & (mask)less_1);
+    *low = (vec)(done & (mask)rest);
+    return done;
+}
+
+/* The same in all lanes of `left`, one by one. */
+static __attribute__((noinline, cold, unused)) void add_each_less_1(vec larger, vec smaller, mask left,
+                                                                    vec *sum, vec *low) {
     for (int lane = 0; lane < W; lane++) {
-        if (!near[lane]) continue;
+        if (!left[lane]) continue;
         double rest;
         const double most = logaddexp_less_1(larger[lane], smaller[lane], &rest);
-        sum[lane] = (T)most;
-        low[lane] = (T)(most - sum[lane] + rest);
+        (*sum)[lane] = (T)most;
+        (*low)[lane] = (T)(most - (*sum)[lane] + rest);
     }
+}
+
+/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
+static __attribute__((noinline, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
+                                                              vec result) {
+    vec sum = vsplat(0), low = vsplat(0);
+    const mask left = near & ~add_powers_less_1(larger, smaller, near, &sum, &low);
+    if (vany(left)) add_each_less_1(larger, smaller, left, &sum, &low);
     return vselect(near, log1p_sum(sum, low), result);
 }
 
