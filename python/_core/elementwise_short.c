@@ -1,9 +1,10 @@
 /* Element-wise calls whose plan would cost a good part of the work: arrays without gaps and of one dtype, each of one
-   shape or the same row or column for all of it, a few elements with gaps, and Python numbers; so few that the GIL is
-   kept. Whatever is otherwise goes the long way, by views. */
+   shape or the same row or column for all of it, a few elements with gaps, and numbers; so few that the GIL is kept.
+   Whatever is otherwise goes the long way, by views. */
 #include "numpy_api.h"
 
 #include <float.h>
+#include <numpy/arrayscalars.h>
 
 enum {
     MAX_INPUTS = 3,
@@ -16,6 +17,7 @@ typedef struct call {
     npy_intp n, rows; /* elements; rows of them, 0 where nothing is a row or a column */
     int conditions;   /* inputs in front that are bool whatever the others are */
     bool has_scalars, has_spread;
+    fz_dtype strong; /* of NumPy's scalars among the numbers; FZ_DTYPE_COUNT: there is none */
     const void *data[MAX_INPUTS];
     fz_spread spread[MAX_INPUTS];
     double scalar[MAX_INPUTS];
@@ -102,10 +104,21 @@ static bool take_array(call *c, int k, PyArrayObject *array) {
     return true;
 }
 
-/* A Python float, or an int that is as exact as one. */
+/* NumPy's scalars of one dtype, which that of the arrays will have to be. */
+static bool is_strong(call *c, fz_dtype dtype) {
+    if (c->strong != FZ_DTYPE_COUNT && c->strong != dtype) return false;
+    c->strong = dtype;
+    return true;
+}
+
+/* A Python float, an int that is as exact as one, or NumPy's float32 or float64. */
 static bool take_number(call *c, int k, PyObject *value) {
     if (PyFloat_CheckExact(value)) {
         c->scalar[k] = PyFloat_AS_DOUBLE(value);
+    } else if (Py_IS_TYPE(value, &PyDoubleArrType_Type) && is_strong(c, FZ_FLOAT64)) {
+        c->scalar[k] = PyArrayScalar_VAL(value, Double);
+    } else if (Py_IS_TYPE(value, &PyFloatArrType_Type) && is_strong(c, FZ_FLOAT32)) {
+        c->scalar[k] = PyArrayScalar_VAL(value, Float);
     } else if (PyLong_CheckExact(value)) {
         int overflow;
         const long long number = PyLong_AsLongLongAndOverflow(value, &overflow), most = 1LL << DBL_MANT_DIG;
@@ -169,7 +182,7 @@ static bool take_inputs(call *c, int inputs, PyObject *const *values) {
         c->data[k] = c->gathered[k];
     }
     return c->model && c->n > 0 && (!c->has_scalars || c->dtype == FZ_FLOAT32 || c->dtype == FZ_FLOAT64) &&
-           spread_arrays(c, inputs, values);
+           (c->strong == FZ_DTYPE_COUNT || c->strong == c->dtype) && spread_arrays(c, inputs, values);
 }
 
 static bool take_condition(call *c, PyObject *value) {
@@ -212,6 +225,7 @@ PyObject *fzpy_elementwise_short(fz_op op, int inputs, PyObject *const *values, 
     call c; /* filled as far as it is used: to clear it would take a tenth of the time */
     c.conditions = fz_op_is_condition(op, 0);
     c.has_scalars = c.has_spread = false;
+    c.strong = FZ_DTYPE_COUNT;
     c.model = NULL;
     c.rows = 0;
     if (!fzpy_has_numpy() || !take_inputs(&c, inputs, values)) return NULL;

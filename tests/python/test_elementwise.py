@@ -595,6 +595,20 @@ def test_python_integers_among_few_floats_are_numpys(dtype, number):
             np.testing.assert_array_equal(got, getattr(forzium, name)(x, np.asarray(number, x.dtype)), name)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "e"])
+@pytest.mark.parametrize(
+    "scalar", [np.float32(0.1), np.float64(0.1), np.float16(0.1), np.int32(3), np.bool(True)]
+)
+def test_numpys_scalars_among_few_elements_are_of_their_dtype(dtype, scalar):
+    x = np.array([-2.5, 0.0, 1.0, 3.0, 1e4], dtype)
+    for name in ("add", "multiply", "maximum", "less", "logical_or", "equal"):
+        for inputs in ((x, scalar), (scalar, x)):
+            assert_same(getattr(forzium, name)(*inputs), getattr(np, name)(*inputs))
+    for low, high in ((scalar, np.float64(2)), (np.float32(-1), scalar), (-1.0, scalar)):
+        assert_same(forzium.clip(x, low, high), np.clip(x, low, high))
+    assert_same(forzium.where(x > 0, x, scalar), np.where(x > 0, x, scalar))
+
+
 def test_keywords_of_any_alphabet_are_named():
     with pytest.raises(TypeError, match="unexpected keyword argument 'öut'"):
         forzium.add(1.0, 2, **{"öut": np.empty(())})
