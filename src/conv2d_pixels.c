@@ -9,7 +9,8 @@ void fz__conv_to_pixels(const fz__conv *conv, fz_dtype dtype, const char *from, 
     const bool gapless = strides[3] == element && (shape[2] == 1 || strides[2] == shape[3] * element) &&
                          (shape[1] == 1 || strides[1] == shape[2] * shape[3] * element);
     if (dtype == conv->dtype && gapless) {
-        conv->kernels->transpose((size_t)shape[0], (size_t)count, from, strides[0], to, pixel, false, NULL);
+        conv->kernels->transpose((size_t)shape[0], (size_t)count, from, strides[0], to, pixel, false, NULL,
+                                 NULL);
         return;
     }
     const ptrdiff_t packed[4] = {element, shape[2] * shape[3] * pixel, shape[3] * pixel, pixel};
@@ -34,7 +35,7 @@ void fz__conv_store_pixels(const fz__conv *conv, const fz__rectangle *at, ptrdif
     const bool gapless = at->rows == 1 || out->strides[2] == at->columns * conv->element;
     if (out->dtype == conv->dtype && out->strides[3] == conv->element && gapless) {
         conv->kernels->transpose((size_t)pixels, (size_t)at->channels, sums, step, to, out->strides[1], false,
-                                 NULL);
+                                 NULL, NULL);
         return;
     }
     const ptrdiff_t shape[3] = {at->channels, at->rows, at->columns},

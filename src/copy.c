@@ -11,8 +11,8 @@ enum {
     STREAMED = 1024,     /* columns of a tile that is stored past the caches, line by line, */
     STREAMED_FROM = 16,  /* and lines in a row of the destination from which on that pays */
     BUFFERED = 32 << 10, /* bytes of a tile by way of a buffer: where rows meet in a few sets of the caches */
-    BUFFERED_ROW = 512,  /* and of its rows in the destination, */
-    BUFFERED_ROW_STREAMED = 256, /* past the caches */
+    BUFFERED_ROW = 512,  /* and of its rows in the destination: */
+    BUFFERED_ROW_STREAMED = 256, /* where they are streamed */
 };
 
 typedef struct job {
@@ -21,8 +21,8 @@ typedef struct job {
     fz_transpose_tile *transpose;
     ptrdiff_t rows, columns; /* of the plane: columns run fastest in the source, rows in the destination */
     ptrdiff_t src_stride, dst_stride; /* from one row to the next in each */
-    bool streams; /* past the caches: then tiles begin where lines of the destination do */
-    bool buffered;
+    bool streams;  /* past the caches: then tiles begin where lines of the destination do */
+    bool buffered; /* tiles go by way of a buffer, as rows meet in a few sets of the caches */
     ptrdiff_t tile_rows, tile_columns; /* at most */
     ptrdiff_t before;                  /* rows that the first tile has less */
     ptrdiff_t row_tiles, column_tiles;
@@ -40,6 +40,14 @@ static void copy_rows(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     fz__nest_walk(&j->nest, begin, end, copy_row, j);
 }
 
+/* The tile that follows in the source: to the right, or the first of the next rows; NULL behind the last. */
+static const char *find_next(const job *j, const char *plane, ptrdiff_t row, ptrdiff_t column,
+                             ptrdiff_t rows) {
+    const ptrdiff_t right = column + j->tile_columns, below = row + rows;
+    if (right < j->columns) return plane + row * j->src_stride + right * j->element;
+    return below < j->rows ? plane + below * j->src_stride : NULL;
+}
+
 /* Tiles are counted with the source's fast axis first, then the plane's other, then the planes. */
 static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
@@ -55,7 +63,8 @@ static void copy_tiles(void *context, ptrdiff_t begin, ptrdiff_t end, int partic
         j->transpose((size_t)rows, (size_t)fz__min(j->tile_columns, j->columns - column),
                      plane[0] + row * j->src_stride + column * j->element, j->src_stride,
                      plane[1] + column * j->dst_stride + row * j->element, j->dst_stride,
-                     j->streams && rows == j->tile_rows, j->buffered ? buffer : NULL);
+                     j->streams && rows == j->tile_rows, j->buffered ? buffer : NULL,
+                     find_next(j, plane[0], row, column, rows));
     }
 }
 

@@ -38,7 +38,7 @@ typedef struct fz__product {
     fz__matrix a, b, c;
     const fz_packed *packed; /* stands for b */
     fz__finish finish;
-    /* chosen by fz__product_plan, which may transpose all of it: c^T = b^T a^T */
+    /* chosen by fz__product_plan, which may transpose all of it: c^T = b^T a^T; transposed and asks are false before */
     const fz_kernels *kernels;
     const fz_matmul_kernels *matmul; /* kernels' own, or the one for groups */
     bool transposed;

@@ -235,6 +235,7 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
 
+/* Not inlined: small products, which call it for one block, need none of the divisions. */
 __attribute__((noinline)) ptrdiff_t fz__product_steps(fz_dtype compute, ptrdiff_t steps) {
     if (steps <= LEAST_STEPS) return fz__max(steps, 1);
     return even_part(steps, most_steps(compute), 1);

@@ -268,6 +268,7 @@ static fz_status reduce_split(fz__reduction *r, const fz_array *x, const fz_arra
     return by_rows ? fz__reduce_rows(r) : fz__reduce_columns(r);
 }
 
+/* Not inlined, as the short ways are not: each has a large frame of its own. */
 static __attribute__((noinline)) fz_status run(fz__reduction *r, const fz_array *x, int naxes,
                                                const int axes[], const fz_reduce_options *options,
                                                const fz_array *out) {

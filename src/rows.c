@@ -247,7 +247,7 @@ static void load_tile(const fz__rows *r, ptrdiff_t count, const fz_row_operands 
         if (!memory[k]) continue;
         if (count > 1 && lie_side_by_side(r, k, strides[k]))
             fz__kernels(r->dtype)->transpose((size_t)r->n, (size_t)count, input_of(tile, k),
-                                             r->reduced.strides[k][0], memory[k], r->n * r->size, false,
+                                             r->reduced.strides[k][0], memory[k], r->n * r->size, false, NULL,
                                              NULL);
         else
             any = (s.memory[k] = memory[k]) != NULL;
@@ -263,7 +263,7 @@ static void store_tile(const fz__rows *r, ptrdiff_t count, const fz_row_operands
     const int out = r->inputs;
     if (count > 1 && lie_side_by_side(r, out, tile->out_stride)) {
         fz__kernels(r->dtype)->transpose((size_t)count, (size_t)r->n, memory, r->n * r->size, tile->out,
-                                         r->reduced.strides[out][0], false, NULL);
+                                         r->reduced.strides[out][0], false, NULL, NULL);
         return;
     }
     slots s = {.rows = r};

@@ -109,7 +109,7 @@ typedef struct fzpy_view {
         int64_t integer;
         uint64_t natural;
         uint8_t truth;
-    } scalar;                                           /* where a Python scalar's 0-d view points */
+    } scalar;                                           /* where a scalar's 0-d view points */
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM]; /* filled as far as ndim */
 } fzpy_view;
 

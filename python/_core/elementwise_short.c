@@ -104,8 +104,8 @@ static bool take_array(call *c, int k, PyArrayObject *array) {
     return true;
 }
 
-/* NumPy's scalars of one dtype, which that of the arrays will have to be. */
-static bool is_strong(call *c, fz_dtype dtype) {
+/* NumPy's scalars are of one dtype, which the arrays will have to be of. */
+static bool take_strong(call *c, fz_dtype dtype) {
     if (c->strong != FZ_DTYPE_COUNT && c->strong != dtype) return false;
     c->strong = dtype;
     return true;
@@ -115,9 +115,9 @@ static bool is_strong(call *c, fz_dtype dtype) {
 static bool take_number(call *c, int k, PyObject *value) {
     if (PyFloat_CheckExact(value)) {
         c->scalar[k] = PyFloat_AS_DOUBLE(value);
-    } else if (Py_IS_TYPE(value, &PyDoubleArrType_Type) && is_strong(c, FZ_FLOAT64)) {
+    } else if (Py_IS_TYPE(value, &PyDoubleArrType_Type) && take_strong(c, FZ_FLOAT64)) {
         c->scalar[k] = PyArrayScalar_VAL(value, Double);
-    } else if (Py_IS_TYPE(value, &PyFloatArrType_Type) && is_strong(c, FZ_FLOAT32)) {
+    } else if (Py_IS_TYPE(value, &PyFloatArrType_Type) && take_strong(c, FZ_FLOAT32)) {
         c->scalar[k] = PyArrayScalar_VAL(value, Float);
     } else if (PyLong_CheckExact(value)) {
         int overflow;

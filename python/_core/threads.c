@@ -93,8 +93,9 @@ static PyObject *info(PyObject *self, PyObject *ignored) {
     fz_cpu_info cpu;
     const fz_status status = fz_get_cpu_info(&cpu);
     if (status) return fzpy_raise(status);
-    /* Py_BuildValue fails, and drops the rest, where one of these is NULL. */
-    PyObject *tiles = list_sizes(&cpu, false), *blocks = list_sizes(&cpu, true), *narrow = list_narrow(&cpu);
+    PyObject *tiles = list_sizes(&cpu, false), *blocks = tiles ? list_sizes(&cpu, true) : NULL;
+    PyObject *narrow = blocks ? list_narrow(&cpu) : NULL;
+    /* Fails, and drops the rest, where one of these is NULL. */
     return Py_BuildValue(
         "{s:s,s:s,s:s,s:i,s:{s:n,s:n,s:n},s:{s:n,s:N,s:N,s:N}}", "version", fz_version(), "simd", cpu.simd,
         "simd_detected", fz_simd_detected(), "num_threads", fz_get_num_threads(), "cache_bytes", "l1",

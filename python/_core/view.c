@@ -66,7 +66,8 @@ static int fail_dtype(const char *operation, const char *argument, PyArrayObject
     return -1;
 }
 
-/* Shape and strides are copied: another thread may reshape the ndarray while this one computes. */
+/* Shape and strides are copied: another thread may reshape the ndarray while this one computes. Not inlined in its five
+   callers. */
 static __attribute__((noinline)) void fill_view(fzpy_view *view, PyArrayObject *array, fz_dtype dtype) {
     const int ndim = PyArray_NDIM(array);
     for (int d = 0; d < ndim; d++) {
@@ -80,7 +81,7 @@ static __attribute__((noinline)) void fill_view(fzpy_view *view, PyArrayObject *
 
 /* ---- inputs -------------------------------------------------------------------------------------------- */
 
-/* A Python scalar: its view is 0-d and points into itself. */
+/* A scalar, given or to be computed: its view is 0-d and points into itself. */
 static int view_scalar(fzpy_view *view, fz_dtype dtype, fzpy_weakness weak) {
     view->owner = NULL;
     view->weak = weak;

@@ -355,9 +355,10 @@ typedef struct fz_scan_kernels {
 
 /* dst[j][i] = src[i][j] for i < rows, j < columns; both have contiguous rows and byte row strides. streams: dst is stored
    past the caches; its rows begin at cache lines and are whole ones. buffer: NULL, or room for its rows and a cache line
-   behind each, by way of which they go. Both only for elements of 4 bytes or more. */
+   behind each, by way of which they go. Both only for elements of 4 bytes or more. next: where the tile of src begins that
+   follows, or NULL; looked at where both are. */
 typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
-                               ptrdiff_t dst_stride, bool streams, void *buffer);
+                               ptrdiff_t dst_stride, bool streams, void *buffer, const void *next);
 
 /* e^larger + e^smaller - 1 as the sum of the result and *low, for larger <= 0, smaller <= -1/4, near 0. Of no
    instruction set or dtype: logaddexp's lane expressions call it for the few lanes that need it. */

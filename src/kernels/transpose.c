@@ -71,19 +71,18 @@ FZ_INLINE void store_line(char *dst, const char *src, size_t bytes, bool streams
 }
 
 /* Reads along src's rows and writes along dst's: those of one side meet in a few sets of the caches. What is streamed is so
-   large that src, too, is in memory: while a tile is written, the one to the right is asked for. */
+   large that src, too, is in memory: while a tile is written, the next one is asked for. */
 static void transpose_buffered(size_t rows, size_t columns, const char *src, ptrdiff_t src_stride, char *dst,
-                               ptrdiff_t dst_stride, bool streams, char *buffer) {
+                               ptrdiff_t dst_stride, bool streams, char *buffer, const char *next) {
     const size_t bytes = rows * sizeof(T), width = columns * sizeof(T);
     const ptrdiff_t stride = (ptrdiff_t)bytes + FZ_CACHE_LINE;
     transpose_blocks(rows, columns, SIDE, src, src_stride, buffer, stride);
-    src += width;
     size_t asked = 0;
     for (size_t j = 0; j < columns; j++, dst += dst_stride, buffer += stride) {
-        for (size_t at = 0; streams && at < bytes; at += FZ_CACHE_LINE) {
-            __builtin_prefetch(src + asked, 0, 2);
+        for (size_t at = 0; streams && next && at < bytes; at += FZ_CACHE_LINE) {
+            __builtin_prefetch(next + asked, 0, 2);
             asked += FZ_CACHE_LINE;
-            if (asked >= width) asked = 0, src += src_stride;
+            if (asked >= width) asked = 0, next += src_stride;
         }
         store_line(dst, buffer, bytes, streams);
     }
@@ -182,7 +181,7 @@ static bool separate_few(size_t columns, size_t n, const char *src, ptrdiff_t sr
 
 extern fz_transpose_tile FZ_KERNEL(transpose);
 void FZ_KERNEL(transpose)(size_t rows, size_t columns, const void *src, ptrdiff_t src_stride, void *dst,
-                          ptrdiff_t dst_stride, bool streams, void *buffer) {
+                          ptrdiff_t dst_stride, bool streams, void *buffer, const void *next) {
     if (rows < SIDE || columns < SIDE) {
         if (!interleave_few(rows, columns, src, src_stride, dst, dst_stride) &&
             !separate_few(columns, rows, src, src_stride, dst, dst_stride))
@@ -190,7 +189,7 @@ void FZ_KERNEL(transpose)(size_t rows, size_t columns, const void *src, ptrdiff_
         return;
     }
     if (IS_WIDE && buffer)
-        transpose_buffered(rows, columns, src, src_stride, dst, dst_stride, streams, buffer);
+        transpose_buffered(rows, columns, src, src_stride, dst, dst_stride, streams, buffer, next);
     else if (IS_WIDE && streams)
         transpose_bands(rows, columns, FZ_CACHE_LINE / sizeof(T), src, src_stride, dst, dst_stride, true);
     else

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import signal
@@ -18,12 +19,13 @@ import pytest
 from forzium.bench import functions
 from forzium.bench.cases import Case
 from forzium.bench.claims import tables
-from forzium.bench.libraries import LIBRARIES
+from forzium.bench.libraries import LIBRARIES, load
 from forzium.bench.operations import OPERATIONS
-from forzium.bench.placement import MOST_BYTES, moved
+from forzium.bench.placement import MOST_BYTES, may_move, moved
 from forzium.bench.results import Results, Row
 from forzium.bench.standings import group_standings, standings
 from forzium.bench.suites import SUITES, elementwise
+from forzium.bench.worker import Worker
 
 ROOT = Path(__file__).parents[2]
 
@@ -251,6 +253,7 @@ def test_operands_have_their_layout(function: str, layout: str) -> None:
 def test_moved_arrays_are_equal_elsewhere_and_lie_to_each_other_as_before() -> None:
     whole = np.arange(60.0).reshape(6, 10)
     names = {"f": len, "x": whole[::2, 1:], "y": whole[:, ::-1], "options": {"row": np.ones(3)[None]}, "n": 3}
+    names["box"] = [whole]
     there = moved(names)
     assert there["f"] is len
     assert there["n"] == 3
@@ -260,6 +263,7 @@ def test_moved_arrays_are_equal_elsewhere_and_lie_to_each_other_as_before() -> N
         assert not np.may_share_memory(after, whole)
     assert there["options"]["row"].shape == (1, 3)
     assert not np.may_share_memory(there["options"]["row"], names["options"]["row"])
+    assert not np.may_share_memory(there["box"][0], whole)
     there["x"][0, 0] = -1
     assert there["y"][0, -2] == -1
 
@@ -273,9 +277,26 @@ def test_moved_tensors_keep_their_strides() -> None:
     assert there.data_ptr() != x.data_ptr()
 
 
-def test_what_fits_no_cache_stays_where_it_is() -> None:
-    x = np.empty(MOST_BYTES + 1, np.uint8)
-    assert moved({"x": x})["x"] is x
+def test_whether_arrays_move_depends_on_the_inputs_alone() -> None:
+    half = np.empty(MOST_BYTES // 2, np.uint8)
+    assert may_move({"x": half, "y": half, "factor": 2.0})
+    assert not may_move({"x": half, "y": half, "z": half[:1]})
+
+
+@pytest.mark.parametrize("callers", [0, 2])
+def test_each_round_has_its_arrays_elsewhere_where_one_thread_calls(callers: int) -> None:
+    (case,) = (case for case in elementwise.SUITE.cases if case.key == "add.float64.contiguous.1000")
+    worker = Worker(load("forzium"), 1)
+    assert worker.prepare({**case.to_json(), "callers": callers})["status"] == "ok"
+    for _ in range(3):
+        assert worker.time(1e-4)["seconds"] > 0
+    places = [timed.names for timed in worker._places]
+    assert len(places) == (0 if callers else 3)
+    for before, after in itertools.pairwise(places):
+        assert not np.may_share_memory(before["x"], after["x"])
+        np.testing.assert_array_equal(after["out"], after["x"] + after["y"])
+    worker.drop()
+    assert not worker._places
 
 
 def test_every_elementwise_row_is_measured() -> None:

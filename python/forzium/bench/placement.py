@@ -12,21 +12,18 @@ from typing import Any
 
 import numpy as np
 
-MOST_BYTES = 32 << 20
-"""Arrays that are larger together stay where they are: they lie in memory, not in caches."""
+MOST_BYTES = 24 << 20
+"""Inputs that are larger together stay where they are, whichever library gets them: they fit no cache."""
+
+
+def may_move(inputs: Mapping[str, Any]) -> bool:
+    """Whether a case's inputs, the same for every library, are small enough for places to matter."""
+    return sum(getattr(value, "nbytes", 0) for value in inputs.values()) <= MOST_BYTES
 
 
 def moved(names: Mapping[str, Any]) -> dict[str, Any]:
-    """The names with copies of their arrays, in dicts too; views of one array stay so, with their strides."""
-    if _size_of(names) > MOST_BYTES:
-        return dict(names)
+    """The names with copies of their arrays, in dicts and lists too; views of one array stay so."""
     return _move_all(names, {})
-
-
-def _size_of(value: Any) -> int:
-    if isinstance(value, Mapping):
-        return sum(map(_size_of, value.values()))
-    return value.nbytes if _is_array(value) else 0
 
 
 def _is_array(value: Any) -> bool:
@@ -48,6 +45,8 @@ def _move_all(names: Mapping[str, Any], owners: dict[int, Any]) -> dict[str, Any
 def _move(value: Any, owners: dict[int, Any]) -> Any:
     if isinstance(value, dict):
         return _move_all(value, owners)
+    if isinstance(value, list) and value and all(map(_is_array, value)):
+        return [_move(item, owners) for item in value]
     if isinstance(value, np.ndarray):
         return _move_array(value, owners)
     if _is_tensor(value):

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from .cases import Case
 from .libraries import Adapter, Timed, load
-from .placement import moved
+from .placement import may_move, moved
 
 Reply = dict[str, Any]
 
@@ -86,6 +86,7 @@ class Worker:
         self._timer: timeit.Timer | None = None
         self._callers: Callers | None = None
         self._places: list[Timed] = []
+        self._moves = False
         self._calls = 1
         self._repeats = 0
 
@@ -111,14 +112,14 @@ class Worker:
         self._set_timer(statements, row.callers)
         return reply
 
-    @staticmethod
-    def _check(case: Case, build: Callable[..., Timed], seed: int) -> tuple[Timed, float, float]:
+    def _check(self, case: Case, build: Callable[..., Timed], seed: int) -> tuple[Timed, float, float]:
         import numpy as np
 
         from .operations import OPERATIONS, error_of
 
         operation = OPERATIONS[case.operation]
         inputs = operation.inputs(case.params, np.random.default_rng(seed))
+        self._moves = not case.callers and may_move(inputs)
         expected = operation.expected(case.params, **operation.thin(case.params, inputs))
         timed = build(case.params, **inputs)
         if timed.result is None:
@@ -149,7 +150,7 @@ class Worker:
 
     def time(self, seconds: float) -> Reply:
         """Seconds per call over one round of about ``seconds``; the first round finds the repeats."""
-        if self._repeats and self._places:
+        if self._repeats and self._moves:
             self._move()
         assert self._timer is not None
         if not self._repeats:
