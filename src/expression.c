@@ -40,6 +40,7 @@ static fz_status check_program(const fz_program *p) {
 
 static bool is_integer(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_UINT64; }
 static bool is_float(fz_dtype dtype) { return dtype != FZ_BOOL && !is_integer(dtype); }
+static bool is_narrow(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
 
 static bool is_negative(const fz_constant *number) {
     return number->kind.dtype == FZ_INT64 && number->value.integer < 0;
@@ -59,8 +60,8 @@ static fz_dtype weak_dtype(fz_dtype own, fz_dtype strong) {
     return strong == FZ_BOOL ? own : strong;
 }
 
-/* What one instruction becomes, at most. */
-enum { MOST_SETTLED = 4 };
+/* What one instruction becomes, at most: itself, and conversions of what it reads and writes. */
+enum { MOST_SETTLED = 1 + FZ_MAX_OPERANDS };
 
 /* The builder of a program with dtypes: values[place_of[v]] is value v of the program as given. */
 typedef struct typing {
@@ -115,13 +116,15 @@ static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *
     return misfit;
 }
 
-/* Beside narrow floats numbers are rounded to them, as arrays of them were: the computation is in float32. */
-static void narrow_numbers(typing *t, fz_instruction *in, const fz_dtype dtypes[]) {
+/* Beside narrow floats, and integers that become such, numbers are rounded to them, as arrays of them were: the
+   computation is in float32. */
+static void narrow_numbers(typing *t, fz_instruction *in, const fz_dtype dtypes[], fz_dtype result) {
     for (int k = fz_op_is_condition(in->op, 0); k < fz_op_arity(in->op); k++) {
         const int v = in->operands[k];
-        if (!t->values[v].weak || (dtypes[k] != FZ_FLOAT16 && dtypes[k] != FZ_BFLOAT16)) continue;
+        const fz_dtype narrow = is_narrow(dtypes[k]) ? dtypes[k] : result;
+        if (!t->values[v].weak || !is_narrow(narrow)) continue;
         in->operands[k] = t->first + t->instructions;
-        append_conversion(t, v, dtypes[k], true);
+        append_conversion(t, v, narrow, true);
     }
 }
 
@@ -203,7 +206,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
         settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
         return FZ_OK;
     }
-    narrow_numbers(t, in, dtypes);
+    narrow_numbers(t, in, dtypes, result);
     if (in->op == FZ_OP_multiply && in->operands[0] == in->operands[1] && compute != FZ_BOOL)
         in->op = FZ_OP_square; /* reads it once */
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});

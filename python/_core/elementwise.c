@@ -71,6 +71,8 @@ static bool is_float(fz_dtype dtype) {
     return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
 }
 
+static bool is_narrow(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
+
 /* NEP 50: the arrays' dtypes promoted; Python scalars raise at most its kind. A condition does not count. */
 static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
     fz_dtype strong = FZ_DTYPE_COUNT, wide = FZ_INT64;
@@ -155,6 +157,7 @@ static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *view
     const bool compares = p->result == FZ_BOOL;
     fz_dtype target = is_float(p->compute) && !is_float(p->common) ? p->compute : p->common;
     if (p->compute != FZ_FLOAT32 && is_float(p->compute)) target = p->compute;
+    if (is_narrow(p->result)) target = p->result;
     for (int k = fz_op_is_condition((fz_op)row->id, 0); k < inputs; k++) {
         if (views[k].weak && fzpy_counts_truth((fz_op)row->id)) settle_truth(&views[k]);
         if (!views[k].weak || views[k].array.dtype == FZ_BOOL || fzpy_view_settle(&views[k], target))
@@ -241,9 +244,9 @@ static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view 
     if (make_plan(row, inputs, views, dtype, &p) < 0) return NULL;
     for (int k = 0; k < inputs; k++) arrays[k] = &views[k].array;
     if (make_output(row, p.result, inputs, arrays, given, &out) < 0) return NULL;
-    const bool is_narrow = p.result == FZ_FLOAT16 || p.result == FZ_BFLOAT16;
-    const fz_status status = is_narrow && out.array.dtype != p.result ? run_narrow(row, &p, arrays, &out)
-                                                                      : run(row, p.compute, arrays, &out);
+    const fz_status status = is_narrow(p.result) && out.array.dtype != p.result
+                                 ? run_narrow(row, &p, arrays, &out)
+                                 : run(row, p.compute, arrays, &out);
     if (!status) return fzpy_view_result(&out, given != NULL);
     fzpy_view_clear(&out);
     return PyErr_Occurred() ? NULL : fzpy_raise(status);

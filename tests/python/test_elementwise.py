@@ -358,6 +358,24 @@ def test_subclasses_of_pythons_numbers(scalar):
     assert_same_values(np.asarray(forzium.add(x, scalar)).astype(float), (x + scalar).astype(float))
 
 
+@pytest.mark.parametrize("number", [-1, 300, 2049, 2051, 70000, -70000])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_numbers_are_rounded_to_the_float16_that_integers_become(dtype, number):
+    x = np.array([0, 1, 2, 100]).astype(dtype)
+    for name in ("hypot", "copysign"):
+        operation, numpys = pair(name)
+        assert_gives(name, operation(x, number), numpys(x, number))
+        assert_gives(name, operation(number, x), numpys(number, x))
+    if number == 70000:
+        assert not forzium.arctan2(x, number).any()
+
+
+@pytest.mark.parametrize("number", [2049, 70000])
+def test_bools_and_numpys_scalars_leave_numbers_as_they_are(number):
+    for x, k in ((np.array([True, False]), number), (np.arange(3, dtype=np.uint8), np.int64(number))):
+        assert_same(forzium.copysign(k, x), np.copysign(k, x))
+
+
 # ---- what is not an ndarray --------------------------------------------------------------------
 
 
