@@ -96,15 +96,15 @@ static inline double logaddexp_less_1(double larger, double smaller, double *low
 /* In which lanes of `near` e^larger + e^smaller - 1 = *sum + *low to 2^-56 (float32: 2^-27) of it: by steps each power is
    right to 2^-64 (2^-35), and all but a few sums are above 2^-8. */
 FZ_INLINE mask add_powers_less_1(vec larger, vec smaller, mask near, vec *sum, vec *low) {
-    if (EXP_STEPS == 1) return near ^ near;
+    if (EXP_STEPS == 1) return near ^ near; /* without steps powers are not right enough */
     const growth x = grow(larger, vsplat(0)), y = grow(smaller, vsplat(0));
     const vec x_places = -vfloor(x.k), y_places = -vfloor(y.k);
     const vpair high = vsum(vscale(x.high, x_places), vscale(y.high, y_places));
     const vec rest = high.low + (vscale(x.low, x_places) + vscale(y.low, y_places));
-    const vec less_1 = high.high - 1; /* exact where it counts */
-    const mask done = near & (vabsolute(less_1) > (T)0x1p-8);
-    *sum = (vec)(done & (mask)less_1);
-    *low = (vec)(done & (mask)rest);
+    const vpair less_1 = vsum_ordered(high.high - 1 /* exact where it counts */, rest); /* |rest| < 2^-10 */
+    const mask done = near & (vabsolute(less_1.high) > (T)0x1p-8);
+    *sum = (vec)(done & (mask)less_1.high);
+    *low = (vec)(done & (mask)less_1.low);
     return done;
 }
 
@@ -120,13 +120,15 @@ static __attribute__((noinline, cold, unused)) void add_each_less_1(vec larger, 
     }
 }
 
-/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits. */
+/* log(e^x + e^y) in the lanes of `near`, where it is so near 0 that the sum e^x + e^y - 1 needs more digits; low joins
+   last, since the largest errors would come of adding it to one.low, 0.99 ULP. */
 static __attribute__((noinline, unused)) vec logaddexp_near_0(vec larger, vec smaller, mask near,
                                                               vec result) {
     vec sum = vsplat(0), low = vsplat(0);
     const mask left = near & ~add_powers_less_1(larger, smaller, near, &sum, &low);
     if (vany(left)) add_each_less_1(larger, smaller, left, &sum, &low);
-    return vselect(near, log1p_sum(sum, low), result);
+    const vpair one = vsum(vsplat(1), sum), rest = log_pair(one.high, one.low, vsplat(0));
+    return vselect(near, rest.high + vfma(low, vreciprocal_near(one.high), rest.low), result);
 }
 
 /* log(e^x + e^y) = max(x, y) + log(1 + e^-|x - y|), where the rounding error of the difference counts. */

@@ -200,7 +200,7 @@ typedef struct growth {
     mask step;
 } growth;
 
-/* Of a + low for 0 <= a <= 760 (float32: 110), |low| <= ulp(a). */
+/* Of a + low for |a| <= 760 (float32: 110), |low| <= ulp(a); below 0 unit may overflow. */
 FZ_INLINE growth grow(vec a, vec low) {
     const T whole = FZ_WHOLE / EXP_STEPS;
     const vec shifted = vfma(a, vsplat(-FZ_LOG2_E), vsplat(whole)), k = shifted - whole;

@@ -64,14 +64,11 @@ FZ_INLINE vec log_sum(vec x, vec low, vec extra) {
     return sum.high + sum.low;
 }
 
-/* log(1 + x + low): 0.8 ULP. */
-FZ_INLINE vec log1p_sum(vec x, vec low) {
+/* 0.8 ULP. */
+FZ_INLINE vec vlog1p(vec x) {
     const vpair sum = vsum(vsplat(1), x);
-    const vec result = log_sum(sum.high, sum.low + low, vsplat(0));
-    return vlog_special(sum.high, vselect(x == 0, x, result));
+    return vlog_special(sum.high, vselect(x == 0, x, log_sum(sum.high, sum.low, vsplat(0))));
 }
-
-FZ_INLINE vec vlog1p(vec x) { return log1p_sum(x, vsplat((T)-0.0)); }
 
 /* A base b other than e: its tables, log_b(2) in two parts of which the first has few bits, 1 / ln(b) in
    two parts. */
