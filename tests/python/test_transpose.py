@@ -160,3 +160,106 @@ def test_every_dtype(dtype, shape):
     out = np.empty((*x.T.shape[:-1], shape[0] + 3), dtype)
     forzium.transpose(x, out=out[..., 1:-2])
     assert_same_bytes(np.ascontiguousarray(out[..., 1:-2]), np.ascontiguousarray(x.T))
+
+
+# ---- rows that lie a multiple of 4 KB apart ----------------------------------------------------
+
+
+@pytest.fixture
+def on_threads():
+    """Calls on 1, 2, 3 and 7 threads."""
+    before = forzium.get_num_threads()
+
+    def calls(call):
+        for threads in (1, 2, 3, 7):
+            forzium.set_num_threads(threads)
+            call()
+
+    yield calls
+    forzium.set_num_threads(before)
+
+
+def whole_numbers(shape, dtype):
+    return np.random.default_rng(len(shape)).integers(0, 1 << 30, shape).astype(dtype)
+
+
+def far_rows(shape, dtype, offset=1):
+    """Matrices as slices out of wider ones whose rows are whole pages, and the guarded memory of them."""
+    pages = (offset + shape[-1]) * np.dtype(dtype).itemsize // 4096 + 1
+    wide = np.full((*shape[:-1], pages * 4096), 0xA5, np.uint8)
+    return wide.view(dtype)[..., offset : offset + shape[-1]], wide
+
+
+def assert_writes_alone(source, axes, out, memory):
+    """The transpose of source to out, and nothing else to the memory in which out lies."""
+    out[...] = 0
+    forzium.transpose(source, axes, out=out)
+    assert np.array_equal(out, source.transpose(axes))
+    out[...] = np.full(out.itemsize, 0xA5, np.uint8).view(out.dtype)[0]
+    assert np.all(memory == 0xA5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(128, 1024), (130, 1024), (64, 2048), (512, 512), (65, 4096), (7, 8192)])
+def test_rows_of_whole_pages(dtype, shape, on_threads):
+    """Of one byte to eight, so that each of these is one for some dtype."""
+    x = whole_numbers(shape, dtype)
+
+    def check():
+        for source in (x, x[::-1], x[:, ::-1]):
+            assert_same_bytes(forzium.transpose(source), source.T)
+            assert_same_bytes(forzium.transpose(source.copy().T), source)
+
+    on_threads(check)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(128, 400), (130, 130), (1027, 130), (63, 500), (300, 9), (17, 1000)])
+def test_slices_out_of_rows_of_whole_pages(dtype, shape, on_threads):
+    """As input, as output and as both; the bytes between their rows stay as they are."""
+    values = whole_numbers(shape, dtype)
+    far, _ = far_rows(shape, dtype)
+    far[...] = values
+    out, memory = far_rows(shape[::-1], dtype, offset=3)
+
+    def check():
+        assert_same_bytes(forzium.transpose(far), values.T)
+        for source in (values, far, far[::-1, ::-1]):
+            assert_writes_alone(source, None, out, memory)
+        assert_writes_alone(far, None, out[:, ::-1], memory)
+        assert_writes_alone(far[:, ::2], None, out[::2], memory)
+
+    on_threads(check)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("axes", [(0, 2, 1), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_stacks_of_rows_of_whole_pages(dtype, axes, on_threads):
+    values = whole_numbers((5, 66, 130), dtype)
+    far, _ = far_rows(values.shape, dtype)
+    far[...] = values
+    out, memory = far_rows(tuple(values.shape[axis] for axis in axes), dtype)
+
+    def check():
+        for source in (values, far, far[::-1], far[:, ::-1, ::-1]):
+            assert_writes_alone(source, axes, out, memory)
+
+    on_threads(check)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_whole_pages_beyond_half_the_last_cache(dtype, on_threads):
+    cache = forzium.info()["cache_bytes"]["l3"]
+    if not 0 < cache <= 64 << 20:
+        pytest.skip(f"a last cache of {cache} bytes")
+    columns = 4096 // np.dtype(dtype).itemsize
+    values = whole_numbers((cache // 2 // 4096 + 13, columns), dtype)
+    out, memory = far_rows(values.shape[::-1], dtype, offset=5)
+    stack = values[:-1].reshape(2, -1, columns)[:, :, ::-1]
+
+    def check():
+        for source in (values, values[::-1, :-3]):
+            assert_writes_alone(source, None, out[: source.shape[1]], memory)
+        assert np.array_equal(forzium.transpose(stack, (0, 2, 1)), stack.transpose(0, 2, 1))
+
+    on_threads(check)
