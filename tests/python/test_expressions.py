@@ -184,6 +184,29 @@ def test_several_outputs_may_be_the_inputs(n):
     np.testing.assert_array_equal(b, difference)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(700, 501), (1, 37), (3, 1), (5, 40, 33), (40, 7, 129), (9, 4097)])
+@pytest.mark.parametrize(
+    "text", ["a*row + column", "gapped*row - column", "row - flipped", "a*2 + gapped*column"]
+)
+def test_many_rows_with_a_row_or_a_column_on_any_number_of_threads(text, shape, dtype):
+    random = np.random.default_rng(0)
+    a, wide = random.random(shape).astype(dtype), random.random((*shape[:-1], 2 * shape[-1])).astype(dtype)
+    row, column = random.random(shape[-1]).astype(dtype), random.random((shape[-2], 1)).astype(dtype)
+    values = {"a": a, "row": row, "column": column, "flipped": a[::-1], "gapped": wide[..., : shape[-1]]}
+    want, before = eval(text, {}, values), forzium.get_num_threads()
+    for threads in (1, 3):
+        forzium.set_num_threads(threads)
+        assert_same(forzium.evaluate(text, values), want)
+        assert_same(forzium.evaluate(f"sum({text})", values), forzium.sum(want))
+        surrounded = np.full((*shape[:-1], shape[-1] + 5), 9, dtype)
+        forzium.evaluate(text, values, out=surrounded[..., 2:-3])
+        np.testing.assert_array_equal(surrounded[..., 2:-3], want)
+        assert (surrounded[..., :2] == 9).all()
+        assert (surrounded[..., -3:] == 9).all()
+    forzium.set_num_threads(before)
+
+
 def test_outputs_must_not_overlap():
     a = np.ones(5)
     with pytest.raises(ValueError, match="share memory"):
