@@ -36,6 +36,16 @@ def test_samples_meet_every_exponent_and_the_hard_places(dtype):
     assert {0.0, 1.0, -1.0, np.inf, -np.inf, 0.5, float(limits.smallest_subnormal)} <= set(hard.tolist())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_of_pairs_surround_the_zeros_of_logaddexp(dtype):
+    x, y = (np.concatenate(chunks) for chunks in zip(*sampled(np.dtype(dtype), 2, 100_000), strict=True))
+    with np.errstate(all="ignore"):
+        sums = np.expm1(x.astype(np.longdouble)) + np.exp(y.astype(np.longdouble))
+    near = np.sign(sums[(np.abs(sums) <= 2 * np.finfo(dtype).eps) & (x > -0.69) & (x < -0.01)])
+    assert (near > 0).sum() > 500
+    assert (near < 0).sum() > 500
+
+
 class OffByUlps:
     """An engine that is wrong by 3 units in one place, by one elsewhere."""
 

@@ -65,6 +65,15 @@ def _gelu_tanh(x: Any) -> Any:
     return x / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x * x * x)))
 
 
+def _logaddexp(x: Any, y: Any) -> Any:
+    """Of float32's numbers."""
+    value = np.logaddexp(x, y)
+    cancelled = np.abs(value) < np.abs(np.maximum(x, y)) / 2**16
+    few = (z[cancelled].astype(np.float64) for z in (x, y))
+    value[cancelled] = _by_mpmath(_precise_logaddexp, tuple(few))
+    return value
+
+
 # ---- formulas on mpmath's numbers -----------------------------------------------------------------
 
 
@@ -132,7 +141,7 @@ _BINARY = ("hypot", "power", "arctan2")
 ORACLES: dict[str, Oracle] = {
     **{name: Oracle(1, getattr(np, name)) for name in _UNARY},
     **{name: Oracle(2, getattr(np, name)) for name in _BINARY},
-    "logaddexp": Oracle(2, np.logaddexp, _precise_logaddexp),
+    "logaddexp": Oracle(2, _logaddexp, _precise_logaddexp),
     "erf": Oracle(1, lambda x: _special("erf", x), _precise_erf),
     "erfc": Oracle(1, lambda x: _special("erfc", x), _precise_erfc),
     "sigmoid": Oracle(1, lambda x: 1 / (1 + np.exp(-x))),
