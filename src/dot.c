@@ -33,10 +33,6 @@ static void dot_rows_of_integers(size_t count, size_t n, const fz_row_operands *
 
 static fz_row_function *const integer_passes[FZ_ROW_PASSES] = {[FZ_ROW_DOT] = dot_rows_of_integers};
 
-static bool is_float(fz_dtype dtype) {
-    return fz__is_full_float(dtype) || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
-}
-
 /* arrays: a and b, broadcast to one shape, and out; the last axis is summed over. */
 static fz_status run(const char *name, const fz_array *const arrays[3]) {
     const fz_dtype common = fz_promote(arrays[0]->dtype, arrays[1]->dtype);
@@ -44,8 +40,8 @@ static fz_status run(const char *name, const fz_array *const arrays[3]) {
     reduced[arrays[0]->ndim - 1] = true;
     fz__rows r;
     r.operation = name;
-    r.dtype = is_float(common) ? fz__row_dtype(common) : common == FZ_UINT64 ? FZ_UINT64 : FZ_INT64;
-    r.passes = is_float(common) ? fz__kernels(r.dtype)->rowwise->passes : integer_passes;
+    r.dtype = fz__is_float(common) ? fz__row_dtype(common) : common == FZ_UINT64 ? FZ_UINT64 : FZ_INT64;
+    r.passes = fz__is_float(common) ? fz__kernels(r.dtype)->rowwise->passes : integer_passes;
     r.compute = compute_dot;
     r.nothing = 0;
     r.full = false;

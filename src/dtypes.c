@@ -20,8 +20,6 @@ static const struct {
 size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
 const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
 
-bool fz__is_float(fz_dtype dtype) { return dtypes[dtype].kind == FLOATING; }
-
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {
     if (fz__is_full_float(x->dtype)) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s; float32 and float64 would do", operation, argument,
@@ -104,9 +102,7 @@ int fz_op_is_condition(fz_op op, int k) { return ops[op].takes_condition && k ==
 
 fz_dtype fz__op_result(fz_op op, fz_dtype compute) { return ops[op].gives_bool ? FZ_BOOL : compute; }
 
-fz_dtype fz__op_compute(fz_dtype dtype) {
-    return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : dtype;
-}
+fz_dtype fz__op_compute(fz_dtype dtype) { return fz__is_narrow_float(dtype) ? FZ_FLOAT32 : dtype; }
 
 _Static_assert(FZ_OP_greater_equal - FZ_OP_equal == 5, "in ops.def the comparisons follow one another");
 

@@ -39,8 +39,6 @@ static fz_status check_program(const fz_program *p) {
 /* ---- dtypes ----------------------------------------------------------------------------------------------- */
 
 static bool is_integer(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_UINT64; }
-static bool is_float(fz_dtype dtype) { return dtype != FZ_BOOL && !is_integer(dtype); }
-static bool is_narrow(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
 
 static bool is_negative(const fz_constant *number) {
     return number->kind.dtype == FZ_INT64 && number->value.integer < 0;
@@ -56,7 +54,7 @@ bool fz__integer_fits(const fz_constant *number, fz_dtype dtype) {
 
 /* What a Python number becomes beside arrays of dtype `strong` (NEP 50). */
 static fz_dtype weak_dtype(fz_dtype own, fz_dtype strong) {
-    if (is_float(own)) return is_float(strong) ? strong : FZ_FLOAT64;
+    if (fz__is_float(own)) return fz__is_float(strong) ? strong : FZ_FLOAT64;
     return strong == FZ_BOOL ? own : strong;
 }
 
@@ -121,8 +119,8 @@ static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *
 static void narrow_numbers(typing *t, fz_instruction *in, const fz_dtype dtypes[], fz_dtype result) {
     for (int k = fz_op_is_condition(in->op, 0); k < fz_op_arity(in->op); k++) {
         const int v = in->operands[k];
-        const fz_dtype narrow = is_narrow(dtypes[k]) ? dtypes[k] : result;
-        if (!t->values[v].weak || !is_narrow(narrow)) continue;
+        const fz_dtype narrow = fz__is_narrow_float(dtypes[k]) ? dtypes[k] : result;
+        if (!t->values[v].weak || !fz__is_narrow_float(narrow)) continue;
         in->operands[k] = t->first + t->instructions;
         append_conversion(t, v, narrow, true);
     }
@@ -196,7 +194,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
     const fz_constant *misfit = operand_dtypes(t, in, dtypes, &weak);
     fz_status status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
-    if (misfit && !is_float(compute))
+    if (misfit && !fz__is_float(compute))
         return fz__fail(FZ_ERROR_RANGE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
                         (long long)misfit->value.integer, fz_dtype_name(compute));
     if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);

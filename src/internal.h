@@ -20,7 +20,7 @@ static inline ptrdiff_t fz__ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b -
 static inline ptrdiff_t fz__round_up(ptrdiff_t n, ptrdiff_t multiple) {
     return fz__ceil_div(n, multiple) * multiple;
 }
-/* Do rows so many bytes apart meet in the same few sets of the caches? */
+/* Do rows so many bytes apart meet in the same few sets of the caches? L1's sets span 4 KB on all x86-64 CPUs. */
 static inline bool fz__rows_collide(ptrdiff_t stride) { return stride % 4096 == 0; }
 
 /* ---- status.c: error codes and messages --------------------------------------------------------- */
@@ -38,8 +38,10 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 
 /* float32 or float64: the dtypes of linear algebra. */
 static inline bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
-/* Of any width. */
-bool fz__is_float(fz_dtype dtype);
+static inline bool fz__is_narrow_float(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
+static inline bool fz__is_float(fz_dtype dtype) {
+    return fz__is_full_float(dtype) || fz__is_narrow_float(dtype);
+}
 /* FZ_ERROR_DTYPE for any other. */
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x);
 /* What a loop of op that computes in this dtype writes. */

@@ -193,7 +193,7 @@ static void fold_rows(fz__product *p, fz__nest *nest) {
 /* Integers below 64 bits wrap as the low bits of 32 do; bools count, and any count but 0 is true. */
 fz_dtype fz__matmul_compute(fz_dtype result) {
     if (fz__is_full_float(result)) return result;
-    if (result == FZ_FLOAT16 || result == FZ_BFLOAT16) return FZ_FLOAT32;
+    if (fz__is_narrow_float(result)) return FZ_FLOAT32;
     return fz_dtype_size(result) == 8 ? FZ_INT64 : FZ_INT32;
 }
 

@@ -23,10 +23,6 @@ static bool has_columns(const fz__product *p) { return p->b.row_stride == elemen
 /* b is of float16 or bfloat16, and converted a few lines at a time. */
 static bool is_narrow(const fz__product *p) { return p->b.dtype != p->compute; }
 
-static bool is_float(fz_dtype dtype) {
-    return fz__is_full_float(dtype) || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
-}
-
 /* A few rows pay only while b comes from beyond L2, and is read row by row. Where it lies in L3, a panel of a reads it
    faster, unless it has too few sums to hide their latency. */
 static bool pay_rows(const fz__product *p) {
@@ -38,8 +34,8 @@ static bool pay_rows(const fz__product *p) {
 
 bool fz__is_vector_product(const fz__product *p) {
     const bool has_rows = p->b.column_stride == element_of_b(p);
-    if (p->packed || p->a.columns == 0 || !fz__is_full_float(p->compute) || !is_float(p->a.dtype) ||
-        !is_float(p->b.dtype) || (p->compute == FZ_FLOAT64 && is_narrow(p)))
+    if (p->packed || p->a.columns == 0 || !fz__is_full_float(p->compute) || !fz__is_float(p->a.dtype) ||
+        !fz__is_float(p->b.dtype) || (p->compute == FZ_FLOAT64 && is_narrow(p)))
         return false;
     if (p->c.rows == 1) return has_columns(p) || has_rows;
     return p->c.rows <= MOST_ROWS && has_rows && pay_rows(p);

@@ -20,18 +20,14 @@ int fz_reduction_is_fused(fz_reduction reduction) { return rows[reduction].famil
 
 /* ---- dtypes ----------------------------------------------------------------------------------------------- */
 
-static bool is_float(fz_dtype dtype) {
-    return fz__is_full_float(dtype) || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
-}
-
 fz_dtype fz_reduce_dtype(fz_reduction reduction, fz_dtype x) {
     switch (rows[reduction].family) {
     case FZ_TOTAL:
-        return is_float(x) ? x : x >= FZ_UINT8 && x <= FZ_UINT64 ? FZ_UINT64 : FZ_INT64;
+        return fz__is_float(x) ? x : x >= FZ_UINT8 && x <= FZ_UINT64 ? FZ_UINT64 : FZ_INT64;
     case FZ_AVERAGE:
     case FZ_VARIANCE:
     case FZ_DEVIATION:
-        return is_float(x) ? x : FZ_FLOAT64;
+        return fz__is_float(x) ? x : FZ_FLOAT64;
     case FZ_TRUTH:
         return FZ_BOOL;
     case FZ_COUNT:
@@ -50,15 +46,16 @@ static bool averages(fz_reduction reduction) {
 
 /* Is it an average in integers? As in NumPy, deviations of several results and what skips NaN of floats have none. */
 static bool is_whole(fz_reduction reduction, const fz_array *x, const fz_array *out) {
-    if (!averages(reduction) || is_float(out->dtype)) return false;
+    if (!averages(reduction) || fz__is_float(out->dtype)) return false;
     if (rows[reduction].family == FZ_DEVIATION && out->ndim) return false;
-    return !(rows[reduction].skips_nan && is_float(x->dtype));
+    return !(rows[reduction].skips_nan && fz__is_float(x->dtype));
 }
 
 /* Totals have any dtype and averages any float; other results the one that NumPy's rules give. */
 static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype result) {
     const fz_dtype wanted = fz_reduce_dtype(reduction, x);
-    if (result == wanted || rows[reduction].family == FZ_TOTAL || (averages(reduction) && is_float(result)))
+    if (result == wanted || rows[reduction].family == FZ_TOTAL ||
+        (averages(reduction) && fz__is_float(result)))
         return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: the result of %s cannot be %s; %s would do",
                     fz_reduction_name(reduction), fz_dtype_name(x), fz_dtype_name(result),
@@ -72,24 +69,24 @@ static fz_status check_result(fz_reduction reduction, fz_dtype x, fz_dtype resul
    dtypes. What is added up in 64 bits needs no conversion; nor does the mean of what adds up without wrapping. A sum
    of bools is how many are true. */
 static fz_dtype choose_dtype(const fz__reduction *r, fz_dtype own, ptrdiff_t size) {
-    const bool is_narrow = own == FZ_BOOL || (!is_float(own) && fz_dtype_size(own) <= 4);
+    const bool is_narrow = own == FZ_BOOL || (!fz__is_float(own) && fz_dtype_size(own) <= 4);
     if (r->family == FZ_COUNT) return FZ_BOOL;
     if (r->family == FZ_AVERAGE && is_narrow && !r->where && size < FEWEST_BEYOND) return own;
-    if (r->result == FZ_FLOAT16 || r->result == FZ_BFLOAT16) return FZ_FLOAT32;
-    if (r->family != FZ_TOTAL || is_float(r->result) || r->result == FZ_BOOL) return r->result;
+    if (fz__is_narrow_float(r->result)) return FZ_FLOAT32;
+    if (r->family != FZ_TOTAL || fz__is_float(r->result) || r->result == FZ_BOOL) return r->result;
     return is_narrow && r->join == FZ_JOIN_add ? own : FZ_INT64;
 }
 
 static bool adds_up(const fz__reduction *r) {
-    return r->join == FZ_JOIN_add && !is_float(r->dtype) && fz_dtype_size(r->dtype) <= 4;
+    return r->join == FZ_JOIN_add && !fz__is_float(r->dtype) && fz_dtype_size(r->dtype) <= 4;
 }
 
 /* A sum or product that is a bool is whether any or every element is true. */
 static fz_join choose_join(const fz__reduction *r, fz_join own) {
     if (r->family == FZ_TOTAL && r->result == FZ_BOOL)
         return own == FZ_JOIN_add ? FZ_JOIN_maximum : FZ_JOIN_minimum;
-    if (!is_float(r->dtype) && own == FZ_JOIN_fmax) return FZ_JOIN_maximum;
-    if (!is_float(r->dtype) && own == FZ_JOIN_fmin) return FZ_JOIN_minimum;
+    if (!fz__is_float(r->dtype) && own == FZ_JOIN_fmax) return FZ_JOIN_maximum;
+    if (!fz__is_float(r->dtype) && own == FZ_JOIN_fmin) return FZ_JOIN_minimum;
     return own;
 }
 
@@ -142,9 +139,10 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
     r->dtype = choose_dtype(r, x->dtype, fz__array_size(x));
     r->join = choose_join(r, r->join);
     choose_casts(r, x->dtype);
-    r->skips_nan = rows[reduction].skips_nan && is_float(x->dtype);
-    r->widen = r->skips_nan && !is_float(r->dtype) ? fz__kernels(FZ_FLOAT64)->elementwise->cast_from[x->dtype]
-                                                   : NULL;
+    r->skips_nan = rows[reduction].skips_nan && fz__is_float(x->dtype);
+    r->widen = r->skips_nan && !fz__is_float(r->dtype)
+                   ? fz__kernels(FZ_FLOAT64)->elementwise->cast_from[x->dtype]
+                   : NULL;
     r->initial = options ? options->initial : NULL;
     r->correction = options ? options->correction : 0;
     r->in_place = r->in_place && !r->where && !r->skips_nan;

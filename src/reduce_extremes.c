@@ -218,7 +218,7 @@ static bool find_plain(fz_join join, const fz_array *x, int axis, const fz_array
 
 fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis,
                             const fz_array *out) {
-    const bool is_narrow = x->dtype == FZ_FLOAT16 || x->dtype == FZ_BFLOAT16;
+    const bool is_narrow = fz__is_narrow_float(x->dtype);
     if (!is_narrow && find_plain(join, x, axis, out)) return FZ_OK;
     const fz_dtype dtype = is_narrow ? FZ_FLOAT32 : x->dtype;
     job j;

@@ -18,7 +18,7 @@ enum {
 };
 
 fz_dtype fz__row_dtype(fz_dtype dtype) {
-    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16 ? FZ_FLOAT32 : FZ_FLOAT64;
+    return dtype == FZ_FLOAT32 || fz__is_narrow_float(dtype) ? FZ_FLOAT32 : FZ_FLOAT64;
 }
 
 /* ---- copying between rows and scratch --------------------------------------------------------------------- */

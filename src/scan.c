@@ -249,7 +249,7 @@ static void multiply_bools(size_t n, const void *x, void *out, const void *befor
 
 /* What out's dtype is computed in. */
 static fz_dtype compute_dtype(fz_dtype dtype) {
-    if (dtype == FZ_FLOAT32 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16) return FZ_FLOAT32;
+    if (dtype == FZ_FLOAT32 || fz__is_narrow_float(dtype)) return FZ_FLOAT32;
     return dtype == FZ_FLOAT64 || dtype == FZ_UINT64 || dtype == FZ_BOOL ? dtype : FZ_INT64;
 }
 

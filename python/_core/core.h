@@ -98,6 +98,13 @@ typedef enum fzpy_weakness { FZPY_STRONG, FZPY_WEAK_INT, FZPY_WEAK_FLOAT } fzpy_
    converted, or all that libforzium has. */
 typedef enum fzpy_dtypes { FZPY_FLOATS, FZPY_ANY } fzpy_dtypes;
 
+static inline bool fzpy_is_narrow_float(fz_dtype dtype) {
+    return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
+}
+static inline bool fzpy_is_float(fz_dtype dtype) {
+    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || fzpy_is_narrow_float(dtype);
+}
+
 /* A view and the reference that keeps its memory alive. The array points into the struct, which must
    therefore stay where it was filled. */
 typedef struct fzpy_view {

@@ -67,12 +67,6 @@ typedef struct plan {
     fz_dtype common, compute, result;
 } plan;
 
-static bool is_float(fz_dtype dtype) {
-    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
-}
-
-static bool is_narrow(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
-
 /* NEP 50: the arrays' dtypes promoted; Python scalars raise at most its kind. A condition does not count. */
 static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
     fz_dtype strong = FZ_DTYPE_COUNT, wide = FZ_INT64;
@@ -83,7 +77,7 @@ static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
         if (views[k].weak == FZPY_WEAK_INT && own == FZ_UINT64) wide = FZ_UINT64;
         if (!views[k].weak) strong = strong == FZ_DTYPE_COUNT ? own : fz_promote(strong, own);
     }
-    if (!weak || (strong != FZ_DTYPE_COUNT && is_float(strong))) return strong;
+    if (!weak || (strong != FZ_DTYPE_COUNT && fzpy_is_float(strong))) return strong;
     if (weak == FZPY_WEAK_FLOAT) return FZ_FLOAT64;
     return strong == FZ_DTYPE_COUNT || strong == FZ_BOOL ? wide : strong;
 }
@@ -126,7 +120,7 @@ static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *
         const fz_dtype own = views[k].array.dtype;
         if (!views[k].weak && !fzpy_is_same_kind(own, wanted))
             return fail_cast(row, row->signature.names[k], own, wanted);
-        if (views[k].weak == FZPY_WEAK_FLOAT && !is_float(wanted))
+        if (views[k].weak == FZPY_WEAK_FLOAT && !fzpy_is_float(wanted))
             return fail_cast(row, row->signature.names[k], own, wanted);
     }
     *p = (plan){wanted, compute, wanted};
@@ -155,9 +149,9 @@ static bool is_negative(const fzpy_view *view) {
 /* Comparisons with an integer beyond the dtype have an answer all the same: that of an infinity. */
 static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *views, plan *p) {
     const bool compares = p->result == FZ_BOOL;
-    fz_dtype target = is_float(p->compute) && !is_float(p->common) ? p->compute : p->common;
-    if (p->compute != FZ_FLOAT32 && is_float(p->compute)) target = p->compute;
-    if (is_narrow(p->result)) target = p->result;
+    fz_dtype target = fzpy_is_float(p->compute) && !fzpy_is_float(p->common) ? p->compute : p->common;
+    if (p->compute != FZ_FLOAT32 && fzpy_is_float(p->compute)) target = p->compute;
+    if (fzpy_is_narrow_float(p->result)) target = p->result;
     for (int k = fz_op_is_condition((fz_op)row->id, 0); k < inputs; k++) {
         if (views[k].weak && fzpy_counts_truth((fz_op)row->id)) settle_truth(&views[k]);
         if (!views[k].weak || views[k].array.dtype == FZ_BOOL || fzpy_view_settle(&views[k], target))
@@ -244,7 +238,7 @@ static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view 
     if (make_plan(row, inputs, views, dtype, &p) < 0) return NULL;
     for (int k = 0; k < inputs; k++) arrays[k] = &views[k].array;
     if (make_output(row, p.result, inputs, arrays, given, &out) < 0) return NULL;
-    const fz_status status = is_narrow(p.result) && out.array.dtype != p.result
+    const fz_status status = fzpy_is_narrow_float(p.result) && out.array.dtype != p.result
                                  ? run_narrow(row, &p, arrays, &out)
                                  : run(row, p.compute, arrays, &out);
     if (!status) return fzpy_view_result(&out, given != NULL);

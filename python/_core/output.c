@@ -21,8 +21,7 @@ fz_dtype fzpy_widen_to_out(fz_dtype dtype, PyObject *out) {
         return dtype;
     }
     const fz_dtype given = fzpy_dtype_of(PyArray_DESCR((PyArrayObject *)out));
-    const bool is_float = given != FZ_DTYPE_COUNT && fzpy_is_same_kind(FZ_FLOAT64, given);
-    return is_float ? fz_promote(dtype, given) : dtype;
+    return fzpy_is_float(given) ? fz_promote(dtype, given) : dtype;
 }
 
 int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,

@@ -12,12 +12,8 @@ static int read_axes(const char *name, PyObject *object, int absent, fzpy_axes *
 
 static const int *list_axes(const fzpy_axes *a) { return a->all ? NULL : a->list; }
 
-static bool is_float(fz_dtype dtype) {
-    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
-}
-
 static fz_dtype float_of(const fzpy_view *x) {
-    return is_float(x->array.dtype) ? x->array.dtype : FZ_FLOAT64;
+    return fzpy_is_float(x->array.dtype) ? x->array.dtype : FZ_FLOAT64;
 }
 
 /* ---- outputs ---------------------------------------------------------------------------------------------- */
@@ -44,7 +40,7 @@ static int open_output(fzpy_output *o, const char *name, PyObject *out, fz_dtype
     for (int k = 0; k < inputs; k++)
         direct &= !fz_may_overlap(&views[k]->array, array) ||
                   (may & IN_PLACE && k == 0 && is_same_view(&views[k]->array, array));
-    if (is_float(dtype) && !is_float(array->dtype)) {
+    if (fzpy_is_float(dtype) && !fzpy_is_float(array->dtype)) {
         PyErr_Format(PyExc_TypeError, "%s: out is %s; the result is %s, and a float would do", name,
                      fz_dtype_name(array->dtype), fz_dtype_name(dtype));
         fzpy_view_clear(&o->given);
@@ -199,7 +195,7 @@ static PyObject *compute_number(const fzpy_operation *row, PyObject *const *valu
 
 /* Integers are summed in 64 bits. */
 static fz_dtype scanned(fz_dtype dtype) {
-    if (is_float(dtype) || dtype == FZ_UINT64) return dtype;
+    if (fzpy_is_float(dtype) || dtype == FZ_UINT64) return dtype;
     return dtype == FZ_UINT8 || dtype == FZ_UINT16 || dtype == FZ_UINT32 ? FZ_UINT64 : FZ_INT64;
 }
 

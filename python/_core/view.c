@@ -134,10 +134,8 @@ static bool fits(const fzpy_view *view, fz_dtype dtype) {
 }
 
 bool fzpy_view_settle(fzpy_view *view, fz_dtype dtype) {
-    const bool is_float =
-        dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16;
     if (dtype == FZ_BOOL) return true;
-    if (!is_float) return view->weak != FZPY_WEAK_INT || fits(view, dtype);
+    if (!fzpy_is_float(dtype)) return view->weak != FZPY_WEAK_INT || fits(view, dtype);
     if (view->array.dtype == FZ_INT64) view->scalar.real = (double)view->scalar.integer;
     if (view->array.dtype == FZ_UINT64) view->scalar.real = (double)view->scalar.natural;
     view->array.dtype = FZ_FLOAT64;
