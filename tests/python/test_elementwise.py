@@ -540,23 +540,6 @@ def test_narrow_floats_at_every_length(name, n):
         np.testing.assert_array_equal(got, want.astype(got.dtype))
 
 
-@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "u8", "e", "f", "d"])
-@pytest.mark.parametrize("step", [2, -1, -3, 0])
-def test_few_elements_with_gaps(dtype, step):
-    for n in range(1, 70):
-        memory = np.random.default_rng(n).integers(0, 100, 3 * n + 1).astype(dtype)
-        x = memory[::step][:n] if step else np.broadcast_to(memory[:1], n)
-        y = memory[:n].copy()
-        for inputs in ((x, x), (x, y), (y, x)):
-            assert_same(forzium.maximum(*inputs), np.maximum(*inputs))
-            assert_same(forzium.less(*inputs), np.less(*inputs))
-        assert_same(forzium.where(x > y, x, y), np.where(x > y, x, y))
-        unaligned = np.frombuffer(b"_" + memory.tobytes(), dtype, offset=1)[: 2 * n : 2]
-        assert_same(forzium.maximum(unaligned, y), np.maximum(unaligned, y))
-        want = np.maximum(x, y)
-        assert_same(forzium.maximum(x, y, out=memory[1 : n + 1]), want)  # which x overlaps
-
-
 @pytest.mark.parametrize("n", [3, 17, 600])
 @pytest.mark.parametrize("name", ["add", "less", "maximum"])
 def test_rows_and_columns_of_narrow_floats(name, n):
@@ -585,46 +568,6 @@ def test_arithmetic_on_all_bits_of_float16(name, n):
     with np.errstate(all="ignore"):
         want = getattr(np, name)(x, x)
         assert_same(getattr(forzium, name)(x, x, out=x), want)
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("number", [0, 3, -1, 2**24 + 1, 2**53, 2**53 + 1, -(2**53) - 1, -(2**63), True])
-def test_python_integers_among_few_floats_are_numpys(dtype, number):
-    x = np.array([-2.5, 0.0, 1.0, 3.0, 2.0**53, np.inf], dtype)
-    with np.errstate(all="ignore"):
-        for name in (
-            "add",
-            "multiply",
-            "divide",
-            "remainder",
-            "power",
-            "maximum",
-            "less",
-            "equal",
-            "logical_and",
-        ):
-            want = getattr(np, name)(x, number)
-            got = getattr(forzium, name)(x, number)
-            assert got.dtype == want.dtype, name
-            if name == "power":
-                np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps)
-            else:
-                np.testing.assert_array_equal(got, want, name)
-            np.testing.assert_array_equal(got, getattr(forzium, name)(x, np.asarray(number, x.dtype)), name)
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i4", "e"])
-@pytest.mark.parametrize(
-    "scalar", [np.float32(0.1), np.float64(0.1), np.float16(0.1), np.int32(3), np.bool(True)]
-)
-def test_numpys_scalars_among_few_elements_are_of_their_dtype(dtype, scalar):
-    x = np.array([-2.5, 0.0, 1.0, 3.0, 1e4], dtype)
-    for name in ("add", "multiply", "maximum", "less", "logical_or", "equal"):
-        for inputs in ((x, scalar), (scalar, x)):
-            assert_same(getattr(forzium, name)(*inputs), getattr(np, name)(*inputs))
-    for low, high in ((scalar, np.float64(2)), (np.float32(-1), scalar), (-1.0, scalar)):
-        assert_same(forzium.clip(x, low, high), np.clip(x, low, high))
-    assert_same(forzium.where(x > 0, x, scalar), np.where(x > 0, x, scalar))
 
 
 def test_keywords_of_any_alphabet_are_named():

@@ -449,3 +449,99 @@ def test_sizes_that_overflow():
     huge = np.broadcast_to(np.float64(1), (2**40, 1))
     with pytest.raises((ValueError, MemoryError)):
         forzium.matmul(huge, huge.T)
+
+
+# ---- stacks of small matrices ------------------------------------------------------------------------------
+
+
+def small_stacks(random, count, side, dtype):
+    """As one run, with gaps between matrices, rows or numbers, transposed, reversed, broadcast."""
+    memory = random.integers(-8, 9, (2 * count, side + 3, 2 * side + 5)).astype(dtype)
+    run = random.integers(-8, 9, (count, side, side)).astype(dtype)
+    yield run
+    yield run.transpose(0, 2, 1)
+    yield random.integers(-8, 9, (count, side + 1, side)).astype(dtype)[:, :side]
+    yield random.integers(-8, 9, (2 * count, side, side)).astype(dtype)[::2]
+    yield memory[:count, 2 : side + 2, 3 : side + 3]
+    yield memory[:count, :side, ::2][..., :side].transpose(0, 2, 1)
+    yield run[::-1]
+    yield run[:, ::-1]
+    yield run[..., ::-1]
+    yield run.transpose(1, 0, 2).copy().transpose(1, 0, 2)
+    yield np.asfortranarray(run)
+    yield np.broadcast_to(run[:1], run.shape)
+    yield run[0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "float16"])
+@pytest.mark.parametrize("side", [1, 3, 4, 8, 9, 16, 17])
+def test_stacks_of_small_matrices_however_they_lie(dtype, side):
+    random = np.random.default_rng(side)
+    for count in (1, 2, side):
+        stacks = list(small_stacks(random, count, side, dtype))
+        for a in stacks:
+            for b in stacks:
+                want = (a.astype(np.float64) @ b.astype(np.float64)).astype(dtype)
+                assert_equal(forzium.matmul(a, b), want)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("side", [4, 8, 9, 16])
+def test_stacks_of_small_matrices_leave_gaps_of_out_alone(dtype, side):
+    random = np.random.default_rng(side)
+    a, b = random.integers(-8, 9, (2, 6, side, side)).astype(dtype)
+    want = (a.astype(np.float64) @ b.astype(np.float64)).astype(dtype)
+    for place in (
+        np.s_[:6, :side, :side],
+        np.s_[::2, 1 : side + 1, 2 : side + 2],
+        np.s_[5::-1, side::-1, : 2 * side : 2],
+    ):
+        got, expected = np.full((2, 12, side + 1, 2 * side + 2), 77, dtype)
+        for axes in ((0, 1, 2), (0, 2, 1)):
+            out = got[place][:, :side].transpose(axes)
+            forzium.matmul(a, b, out=out)
+            expected[place][:, :side].transpose(axes)[...] = want
+            assert_equal(got, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("side", [4, 8, 9, 16])
+def test_stacks_of_small_matrices_have_the_same_bits_on_any_number_of_threads(dtype, side):
+    random = np.random.default_rng(side)
+    a, b = random.standard_normal((2, 700, side, side)).astype(dtype)
+    far, results, before = np.repeat(b, 2, axis=0)[::2], set(), forzium.get_num_threads()
+    for threads in (1, 2, 3, 7):
+        forzium.set_num_threads(threads)
+        results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(a, b[5]).tobytes()))
+        assert_equal(forzium.matmul(a, far), forzium.matmul(a, b))
+    forzium.set_num_threads(before)
+    assert len(results) == 1
+    assert_product(forzium.matmul(a, b)[-1], a[-1], b[-1])
+
+
+def test_no_byte_beyond_the_last_small_matrix_is_read_or_written(run_python):
+    """The stacks end where memory does that may not be read."""
+    run_python("""
+        import ctypes, mmap
+        import forzium, numpy as np
+
+        def stack_at_the_end(count, side, dtype):
+            step = count * side * side * np.dtype(dtype).itemsize
+            size = -(-step // mmap.PAGESIZE) * mmap.PAGESIZE
+            readable = np.frombuffer(mmap.mmap(-1, size + mmap.PAGESIZE), np.uint8, size)
+            end = ctypes.c_void_p(readable.ctypes.data + size)
+            assert ctypes.CDLL(None).mprotect(end, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+            stack = readable[size - step :].view(dtype).reshape(count, side, side)
+            stack[...] = np.arange(stack.size).reshape(stack.shape) % 7
+            return stack
+
+        for dtype in "f", "d", "i4", "e":
+            for side in range(1, 20):
+                a, b, out = (stack_at_the_end(3, side, dtype) for _ in range(3))
+                want = (a.astype("d") @ b.astype("d")).astype(dtype)
+                for x, y, z in (a, b, out), (a[:1], b, out), (a, b[2], out), (a[::2], b[::2], out[::2]):
+                    forzium.matmul(x, y, out=z)
+                    assert (z == (x.astype("d") @ y.astype("d")).astype(dtype)).all()
+                forzium.matmul(a.transpose(0, 2, 1), b.transpose(0, 2, 1), out=out.transpose(0, 2, 1))
+                assert (out == (b.astype("d") @ a.astype("d")).astype(dtype)).all()
+        """)
