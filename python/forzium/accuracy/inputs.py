@@ -75,15 +75,17 @@ def _pairs(dtype: Any, count: int) -> tuple[Any, ...]:
         *(grid[1].ravel(), _all_exponents(random, dtype, quarter), near, exponent),
         random.uniform(-20, 20, quarter).astype(dtype),
     ]
-    cancelling = _where_logaddexp_cancels(random, dtype, count // 20)
+    cancelling = _where_logaddexp_cancels(random, dtype, count // 4)
     return np.concatenate([*first, cancelling[0]]), np.concatenate([*second, cancelling[1]])
 
 
 def _where_logaddexp_cancels(random: np.random.Generator, dtype: Any, count: int) -> tuple[Any, Any]:
     """Pairs for which log(e^x + e^y) is share * x: a large share, a small one or a few last digits."""
-    x = -np.log(2) * np.exp2(-random.pareto(1, count))
+    x = -np.log(2) * np.where(
+        random.random(count) < 0.5, random.random(count), np.exp2(-random.pareto(1, count))
+    )
     digits = np.finfo(dtype).nmant - 1
-    share = random.uniform(-1, 1, count) * np.exp2(random.choice([0, -digits / 2, -digits], count))
+    share = random.uniform(-2, 1, count) * np.exp2(random.choice([0, 0, 0, -digits / 2, -digits], count))
     x, share = x.astype(dtype), share.astype(np.longdouble)
     wide = x.astype(np.longdouble)
     with np.errstate(all="ignore"):

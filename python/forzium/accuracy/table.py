@@ -14,7 +14,8 @@ HEAD = """Accuracy
 The largest error found, in units in the last place of the exact value, and where it was found. The nearest
 number always would be 0.5; every function is meant to stay within 1. Exact values are NumPy's, SciPy's and
 mpmath's in a wider type. Functions of one operand are checked on all numbers of float32 where the table says
-4,294,967,296 inputs; otherwise on a sample of all exponents, and where functions are hard.
+4,294,967,296 inputs; otherwise on a sample of all exponents, and where functions are hard; a sample may
+miss the largest: of float32's logaddexp a search of 12 million pairs found 0.975.
 ``python -m forzium accuracy --float32-exhaustive --write docs/accuracy.rst`` makes this table; with
 ``--functions`` it measures some and leaves the rows of the others.
 
