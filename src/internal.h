@@ -390,6 +390,20 @@ void fz__memory_init(void);
 void *fz__workspace_acquire(const char *operation, size_t nbytes);
 void fz__workspace_release(void *workspace);
 
+/* ---- ahead.c: asking for memory before its turn ------------------------------------------------------------ */
+
+/* Rows of bytes. */
+typedef struct fz__ahead {
+    const char *data;
+    ptrdiff_t rows, bytes, stride;
+    ptrdiff_t at; /* of the first row, asked for so far */
+} fz__ahead;
+
+/* How many cache lines that is. */
+ptrdiff_t fz__ahead_lines(const fz__ahead *ahead);
+/* Asks for so many more, or for what is left. */
+void fz__ask(fz__ahead *ahead, ptrdiff_t lines);
+
 /* ---- cpu.c: what this CPU has; choosing and publishing the kernel table -------------------------------- */
 
 /* Never NULL after fz_init() has succeeded. */

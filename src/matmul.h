@@ -105,22 +105,6 @@ void fz__pack_a(const fz__product *product, ptrdiff_t row, ptrdiff_t m, ptrdiff_
 void fz__pack_b(const fz__product *product, ptrdiff_t column, ptrdiff_t n, ptrdiff_t step, ptrdiff_t k,
                 char *panels);
 
-/* ---- matmul_ahead.c: asking for memory before its turn ---------------------------------------------------- */
-
-/* Rows of bytes. */
-typedef struct fz__ahead {
-    const char *data;
-    ptrdiff_t rows, bytes, stride;
-    ptrdiff_t at; /* of the first row, asked for so far */
-} fz__ahead;
-
-fz__ahead fz__ahead_of(const fz__matrix *x, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
-                       ptrdiff_t columns);
-/* How many cache lines that is. */
-ptrdiff_t fz__ahead_lines(const fz__ahead *ahead);
-/* Asks for so many more, or for what is left. */
-void fz__ask(fz__ahead *ahead, ptrdiff_t lines);
-
 /* ---- matmul_finish.c: bias, activation and conversion ----------------------------------------------------- */
 
 /* Completes rows of sums, contiguous in the compute dtype, whose first is that of row i and column j of c. */

@@ -182,10 +182,19 @@ static void run_block(job *t, int participants) {
         multiply(t, 0, tiles, 0);
 }
 
+/* x's lines of a block. */
+static fz__ahead ahead_of(const fz__matrix *x, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
+                          ptrdiff_t columns) {
+    const ptrdiff_t bytes = columns * x->column_stride;
+    const char *data = x->data + row * x->row_stride + column * x->column_stride;
+    if (bytes == x->row_stride) return (fz__ahead){data, 1, rows * bytes, 0, 0};
+    return (fz__ahead){data, rows, bytes, x->row_stride, 0};
+}
+
 static void run_block_asking(job *t) {
     const fz__product *product = t->product;
     const ptrdiff_t p = t->p + t->k, k = fz__min(product->kc, product->a.columns - p);
-    fz__ahead ahead = fz__ahead_of(&product->b, p, k, t->j, t->n);
+    fz__ahead ahead = ahead_of(&product->b, p, k, t->j, t->n);
     t->ahead = &ahead;
     t->ahead_lines = fz__ceil_div(fz__ahead_lines(&ahead), fz__ceil_div(t->m, product->matmul->mr));
     run_block(t, 1);

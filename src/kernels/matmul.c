@@ -5,6 +5,8 @@
    Operands are read at strides: packed panels and plain matrices alike. */
 #include "matmul_tile.h"
 
+enum { ROW_LINES = NR * sizeof(T) / FZ_CACHE_LINE + 1 }; /* of a row of a panel that begins anywhere */
+
 /* ---- one tile --------------------------------------------------------------------------------------------- */
 
 /* The last vector's lanes in use, as vload_part wants them. Where a part costs more than a whole vector, B is
@@ -20,10 +22,19 @@ FZ_INLINE void store_sum(char *c, vec sum, size_t lanes, bool accumulate) {
         vstore_part(c, accumulate ? vload_part(c, lanes, 0) + sum : sum, lanes);
 }
 
+/* Lines that are asked for while a tile is computed, one with each step of k: part of the next panel of B, which comes from
+   as far as L3, or from memory. Addresses, as they may lie behind the end of B. */
+typedef struct next_lines {
+    uintptr_t first;
+    ptrdiff_t step;
+} next_lines;
+
 /* rows and vectors are constants wherever this is inlined. */
 FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const char *a, const char *b,
-                    ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate) {
-    const ptrdiff_t a_line = pa->line, a_step = pa->step;
+                    ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate,
+                    const next_lines *next) {
+    const ptrdiff_t a_line = pa->line, a_step = pa->step, next_step = next->step;
+    uintptr_t line = next->first;
     vec acc[MR][NV];
     char *to = c;
 #pragma GCC unroll 8
@@ -34,7 +45,8 @@ FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const 
             __builtin_prefetch(to + v * (ptrdiff_t)sizeof(vec), 1);
         }
     }
-    for (; k; k--, a += a_step, b += b_step) {
+    for (; k; k--, a += a_step, b += b_step, line += (size_t)next_step) {
+        __builtin_prefetch((const void *)line, 0, 2);
         vec row[NV];
 #pragma GCC unroll 3
         for (int v = 0; v < vectors - 1; v++) row[v] = vload(b + v * sizeof(vec));
@@ -57,13 +69,14 @@ FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const 
 /* ---- the family -------------------------------------------------------------------------------------------- */
 
 typedef void tile_function(size_t k, const fz_panels *pa, const char *a, const char *b, ptrdiff_t b_step,
-                           char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate);
+                           char *c, ptrdiff_t row_stride, size_t lanes, bool accumulate,
+                           const next_lines *next);
 
 #define TILE(rows, vectors)                                                                            \
     static void tile_##rows##x##vectors(size_t k, const fz_panels *pa, const char *a, const char *b,   \
                                         ptrdiff_t b_step, char *c, ptrdiff_t row_stride, size_t lanes, \
-                                        bool accumulate) {                                             \
-        tile(rows, vectors, k, pa, a, b, b_step, c, row_stride, lanes, accumulate);                    \
+                                        bool accumulate, const next_lines *next) {                     \
+        tile(rows, vectors, k, pa, a, b, b_step, c, row_stride, lanes, accumulate, next);              \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
 #define NAMES(rows) {tile_##rows##x1, tile_##rows##x2, tile_##rows##x3},
@@ -96,25 +109,36 @@ FZ_INLINE size_t next_columns(size_t n, bool is_packed) {
     return n < NR ? n : NR;
 }
 
+/* Of the next panel, those that a panel's tile `index` asks for. In place a line of every row; packed, an equal part. */
+FZ_INLINE next_lines next_lines_of(const char *panel, const fz_panels *b, bool is_packed, size_t k,
+                                   size_t index, ptrdiff_t packed_step) {
+    if (is_packed) return (next_lines){(uintptr_t)panel + index * k * (size_t)packed_step, packed_step};
+    return (next_lines){(uintptr_t)panel + index % ROW_LINES * FZ_CACHE_LINE, b->step};
+}
+
 /* A panel of B stays close while the panels of A pass by. */
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
                      ptrdiff_t row_stride, bool accumulate) {
     const bool is_packed = b->panel != NR * sizeof(T); /* or of one step, which lies as it would in place */
+    const ptrdiff_t packed_step = is_packed && m ? b->step * MR / (ptrdiff_t)m : 0;
     const char *b_panel = b->data;
     char *at_column = c;
     for (size_t columns; n; n -= columns) {
         columns = next_columns(n, is_packed);
         const size_t vectors = (columns + W - 1) / W, lanes = columns - (vectors - 1) * W;
+        const char *next = b_panel + (is_packed ? b->panel : (ptrdiff_t)(columns * sizeof(T)));
         char *at = at_column;
         for (size_t i = 0, rows; i < m; i += rows, at += (ptrdiff_t)rows * row_stride) {
             const size_t row = i % MR;
             rows = tallest(m - i < MR - row ? m - i : MR - row);
             const char *first =
                 (const char *)a->data + (ptrdiff_t)(i / MR) * a->panel + (ptrdiff_t)row * a->line;
-            tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate);
+            const next_lines asked = next_lines_of(next, b, is_packed, k, i / MR, packed_step);
+            tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate,
+                                        &asked);
         }
         at_column += columns * sizeof(T);
-        b_panel += is_packed ? b->panel : (ptrdiff_t)(columns * sizeof(T));
+        b_panel = next;
     }
 }
 
