@@ -58,13 +58,15 @@ static void pack_block(const job *j, ptrdiff_t block, char *panels) {
 typedef struct chunk {
     const char *x;
     ptrdiff_t row_stride, rows, columns;
-    ptrdiff_t line; /* pixels of a row in scratch */
-    ptrdiff_t n;    /* channels */
+    ptrdiff_t line;  /* pixels of a row in scratch */
+    ptrdiff_t n;     /* channels */
+    fz__ahead out;   /* where they go, asked for meanwhile, */
+    ptrdiff_t lines; /* so many with each tile */
 } chunk;
 
 /* Some taps of all pixels. A row's last group begins where it ends with the row: what it has in common with its
    neighbour is computed twice, each in its own place; what lies beyond a row shorter than a group, in vain. */
-static void add_taps(const job *j, const chunk *c, ptrdiff_t first_tap, ptrdiff_t taps, const char *panel,
+static void add_taps(const job *j, chunk *c, ptrdiff_t first_tap, ptrdiff_t taps, const char *panel,
                      const char *bias, char *sums) {
     const ptrdiff_t element = j->conv->element, width = panel_width(j, c->n) * element;
     const ptrdiff_t group = j->kernel->group, row_groups = c->line / group, groups = c->rows * row_groups;
@@ -78,6 +80,7 @@ static void add_taps(const job *j, const chunk *c, ptrdiff_t first_tap, ptrdiff_
                 c->x + row * c->row_stride + fz__max(0, fz__min(column, c->columns - group)) * element;
             results[i] = sums + (g + i) * group * width;
         }
+        fz__ask(&c->out, c->lines);
         j->kernel->tile(count, (size_t)c->n, (size_t)taps, pixels, j->offsets + first_tap,
                         panel + first_tap * width, bias, results);
     }
@@ -98,13 +101,23 @@ static void close_gaps(const job *j, const chunk *c, char *sums) {
 }
 
 /* In blocks of taps whose part of the panel stays in L2 for all pixels: from there it comes as fast as it is used. */
-static void sum_chunk(const job *j, const chunk *c, const char *panel, const char *bias, char *sums) {
+static void sum_chunk(const job *j, chunk *c, const char *panel, const char *bias, char *sums) {
     for (ptrdiff_t t = 0; t < j->taps; t += j->tap_block)
         add_taps(j, c, t, fz__min(j->tap_block, j->taps - t), panel, t ? NULL : bias, sums);
     close_gaps(j, c, sums);
 }
 
 /* ---- items --------------------------------------------------------------------------------------------------------------- */
+
+/* The lines of out that a chunk goes to, where its pixels follow one another. */
+static fz__ahead ahead_of_out(const fz__conv *conv, const fz__rectangle *at) {
+    const fz__image *out = &conv->out;
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(out->dtype), row = at->columns * element;
+    if (out->strides[3] != element || (at->rows > 1 && out->strides[2] != row)) return (fz__ahead){0};
+    char *data = out->data + at->image * out->strides[0] + at->channel * out->strides[1] +
+                 at->row * out->strides[2] + at->column * element;
+    return (fz__ahead){data, at->channels, at->rows * row, out->strides[1], 0};
+}
 
 /* One panel and all pixels of an item, whose x is at hand. */
 static void convolve_panel(const job *j, const fz__rectangle *item, const char *panel, const char *x,
@@ -121,12 +134,15 @@ static void convolve_panel(const job *j, const fz__rectangle *item, const char *
             at.rows = fz__min(rows, item->rows - r);
             at.column = item->column + c - back;
             at.columns = fz__min(columns, rest + back);
-            const chunk seen = {.x = x + r * row_stride * conv->stride[0] + (c - back) * conv->element,
-                                .row_stride = row_stride * conv->stride[0],
-                                .rows = at.rows,
-                                .columns = at.columns,
-                                .line = fz__round_up(at.columns, group),
-                                .n = at.channels};
+            chunk seen = {.x = x + r * row_stride * conv->stride[0] + (c - back) * conv->element,
+                          .row_stride = row_stride * conv->stride[0],
+                          .rows = at.rows,
+                          .columns = at.columns,
+                          .line = fz__round_up(at.columns, group),
+                          .n = at.channels,
+                          .out = ahead_of_out(conv, &at)};
+            seen.lines =
+                fz__ceil_div(fz__ahead_lines(&seen.out), fz__ceil_div(seen.rows * (seen.line / group), 2));
             sum_chunk(j, &seen, panel, mine->bias, mine->sums);
             fz__conv_store_pixels(conv, &at, panel_width(j, at.channels), mine->sums);
         }
@@ -199,8 +215,8 @@ static void count_items(job *j) {
 }
 
 /* As many panels as there is room for, lest bands of x be loaded again for the next: panels may come from afar, being
-   used for a whole chunk of pixels each time. A band takes half of L2. Then smaller bands, until there are items for
-   all. */
+   used for a whole chunk of pixels each time. A band takes half of L2, one that is read in place, too. Then smaller
+   bands, until there are items for all. */
 static void choose_items(job *j, int threads) {
     const fz__conv *conv = j->conv;
     const ptrdiff_t l2 = (ptrdiff_t)fz__cpu_caches()->l2, panels = fz__ceil_div(j->outputs, j->panel);
@@ -216,7 +232,7 @@ static void choose_items(job *j, int threads) {
     j->rows = conv->out.shape[2];
     j->columns = conv->out.shape[3];
     for (count_items(j);; count_items(j)) {
-        const bool large = !j->reads_in_place && band_bytes(j) > (double)l2 / 2;
+        const bool large = band_bytes(j) > (double)l2 / 2;
         const bool few = j->items < (ptrdiff_t)threads * ITEMS_PER_PARTICIPANT && threads > 1;
         if (!large && !(few && j->rows * j->columns > CHUNK)) return;
         if (j->rows > 1)

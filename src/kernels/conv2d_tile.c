@@ -6,7 +6,12 @@
    14 divides the usual widths of images; 6 x 2 fill 15 of 16. */
 #include "vec.h"
 
-enum { GROUP = FZ_VECTOR_REGISTERS == 32 ? 7 : 3, VECTORS = 2, PREFETCH_STEPS = 8 };
+enum {
+    GROUP = FZ_VECTOR_REGISTERS == 32 ? 7 : 3,
+    VECTORS = 2,
+    PREFETCH_STEPS = 8,
+    TILE_BYTES = 2 * GROUP * sizeof(T), /* of a tap's pixels */
+};
 
 FZ_INLINE void add_group(vec acc[GROUP][VECTORS], const char *x, const vec row[VECTORS], int vectors) {
 #pragma GCC unroll 7
@@ -35,6 +40,12 @@ FZ_INLINE void start_group(vec acc[GROUP][VECTORS], const T *first, const T *out
     }
 }
 
+/* For the last pixel of the next tile's group, which may lie behind the end of x: channels lie pages apart, where CPUs do
+   not look ahead. */
+FZ_INLINE void ask_next(const char *x) {
+    __builtin_prefetch((const void *)((uintptr_t)x + TILE_BYTES + (GROUP - 1) * sizeof(T)));
+}
+
 /* groups and vectors are constants wherever this is inlined. */
 FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2], const ptrdiff_t offsets[],
                         const T *panel, const T *first, void *const out[2]) {
@@ -51,7 +62,10 @@ FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2
             row[v] = vload(panel + v * W);
         }
 #pragma GCC unroll 2
-        for (int g = 0; g < groups; g++) add_group(acc[g], pixels[g] + offsets[p], row, vectors);
+        for (int g = 0; g < groups; g++) {
+            if (g == groups - 1 || TILE_BYTES > FZ_CACHE_LINE) ask_next(pixels[g] + offsets[p]);
+            add_group(acc[g], pixels[g] + offsets[p], row, vectors);
+        }
         panel += vectors * W;
     } while (++p < k);
 #pragma GCC unroll 2
