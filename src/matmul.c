@@ -127,19 +127,55 @@ typedef struct run {
     int participants; /* in each product */
 } run;
 
+/* The next of many products: its a, b and c, of which those that are asked for have lines. */
+typedef struct next_product {
+    extent extents[3];
+    bool spread; /* over the steps of the one before */
+} next_product;
+
+/* Steps of a product in place, with each of which it asks for a line. */
+static ptrdiff_t count_asking_steps(const fz__product *p) {
+    return p->a.columns * fz__ceil_div(p->c.rows, p->matmul->mr) * fz__ceil_div(p->c.columns, p->matmul->nr);
+}
+
+static next_product find_next(const fz__product *p, int participants) {
+    next_product next = {{extent_of(&p->a), extent_of(&p->b), extent_of(&p->c)}, false};
+    ptrdiff_t lines = 0;
+    bool gapless = true;
+    for (int i = 0; i < 3; i++) {
+        gapless &= next.extents[i].lines == 1;
+        lines += fz__ceil_div(next.extents[i].bytes, FZ_CACHE_LINE);
+    }
+    next.spread = gapless && p->is_in_place && p->matmul->group == 1 && participants == 1 &&
+                  lines <= count_asking_steps(p);
+    return next;
+}
+
+/* Asks now, or by and by: product will run meanwhile. */
+static void ask_for_next(const next_product *next, char *const data[3], fz_piece pieces[4]) {
+    for (int i = 0; i < 3; i++) {
+        if (next->spread)
+            pieces[i] = (fz_piece){data[i], (size_t)fz__ceil_div(next->extents[i].bytes, FZ_CACHE_LINE)};
+        else if (i < 2)
+            prefetch(&next->extents[i], data[i]);
+    }
+    pieces[3] = (fz_piece){data[0], 0};
+}
+
 static void run_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     const run *r = context;
     fz__product product = *r->product;
+    fz_piece pieces[4];
     const int left = product.transposed, right = !left;
-    const extent a = extent_of(&product.a), b = extent_of(&product.b);
+    const next_product next = n > 1 ? find_next(&product, r->participants) : (next_product){0};
     product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
     for (; n; n--) {
-        if (n > 1) {
-            prefetch(&a, product.a.data + strides[left]);
-            prefetch(&b, product.b.data + strides[right]);
-        }
+        char *const after[3] = {product.a.data + strides[left], product.b.data + strides[right],
+                                product.c.data + strides[2]};
+        if (n > 1) ask_for_next(&next, after, pieces);
+        product.ahead = n > 1 && next.spread ? pieces : NULL;
         fz__product_run(&product, r->scratch, r->participants);
-        product.a.data += strides[left], product.b.data += strides[right], product.c.data += strides[2];
+        product.a.data = after[0], product.b.data = after[1], product.c.data = after[2];
     }
 }
 

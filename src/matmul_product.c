@@ -90,7 +90,7 @@ static void multiply_asking(const job *t, ptrdiff_t m, ptrdiff_t n, const fz_pan
     for (ptrdiff_t i = 0; i < m; i += mr, sums += mr * row_stride) {
         fz__ask(t->ahead, t->ahead_lines);
         kernels->multiply((size_t)fz__min(mr, m - i), (size_t)n, (size_t)t->k, &panel, b, sums, row_stride,
-                          t->p > 0);
+                          t->p > 0, NULL);
         panel.data = (const char *)panel.data + panel.panel;
     }
 }
@@ -107,7 +107,8 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int par
     if (t->ahead)
         multiply_asking(t, m, n, &a, &b, sums, row_stride);
     else
-        product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0);
+        product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0,
+                                  NULL);
     if (t->p + t->k == steps_of(product))
         fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
 }
@@ -338,6 +339,7 @@ static const fz_matmul_kernels *find_kernels(const fz__product *p) {
 }
 
 void fz__product_plan(fz__product *p) {
+    p->ahead = NULL;
     p->kernels = fz__kernels(p->compute);
     p->matmul = find_kernels(p);
     if (!p->packed && (p->c.columns == 1 || (p->c.row_stride == element_of(p) && p->c.rows > 1 &&
@@ -370,7 +372,7 @@ static void run_in_place(const fz__product *p) {
     const fz_panels pa = {a->data, mr * a->row_stride, a->row_stride, a->column_stride};
     const fz_panels pb = {b->data, p->matmul->nr * element, element, b->row_stride};
     p->matmul->multiply((size_t)p->c.rows, (size_t)p->c.columns, (size_t)a->columns, &pa, &pb, p->c.data,
-                        p->c.row_stride, false);
+                        p->c.row_stride, false, p->ahead);
     fz__finish_rows(p, 0, 0, p->c.rows, p->c.columns, p->c.data, p->c.row_stride);
 }
 

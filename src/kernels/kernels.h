@@ -180,15 +180,22 @@ typedef struct fz_panels {
 typedef void fz_gather_groups(size_t n, size_t k, const void *x, ptrdiff_t line_stride,
                               ptrdiff_t element_stride, size_t width, void *panel);
 
+/* Memory without gaps that will be wanted soon; lines of FZ_CACHE_LINE bytes. */
+typedef struct fz_piece {
+    const char *data;
+    size_t lines;
+} fz_piece;
+
 typedef struct fz_matmul_kernels {
     int mr, nr;
     int unpacked_columns; /* an unpacked B has a multiple of so many */
     int group; /* steps of k in an element of a panel, which is one step for multiply; 1: no groups */
     fz_gather_groups *gather; /* NULL: no groups */
     /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n; row_stride in bytes, columns contiguous. Adds
-       to c where accumulate, else overwrites it. */
+       to c where accumulate, else overwrites it. ahead: what to ask for meanwhile, changed to what is left, and last of
+       all a piece of no lines; or NULL. */
     void (*multiply)(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate);
+                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead);
 } fz_matmul_kernels;
 
 /* Few rows times a matrix, at the speed at which the matrix is read. Elements of x's and c's rows are contiguous.

@@ -22,8 +22,8 @@ FZ_INLINE void store_sum(char *c, vec sum, size_t lanes, bool accumulate) {
         vstore_part(c, accumulate ? vload_part(c, lanes, 0) + sum : sum, lanes);
 }
 
-/* Lines that are asked for while a tile is computed, one with each step of k: part of the next panel of B, which comes from
-   as far as L3, or from memory. Addresses, as they may lie behind the end of B. */
+/* Lines that are asked for while a tile is computed, one with each step of k: what comes next may come from as far as
+   L3, or from memory. Addresses, as they may lie behind the end of B. */
 typedef struct next_lines {
     uintptr_t first;
     ptrdiff_t step;
@@ -109,16 +109,27 @@ FZ_INLINE size_t next_columns(size_t n, bool is_packed) {
     return n < NR ? n : NR;
 }
 
-/* Of the next panel, those that a panel's tile `index` asks for. In place a line of every row; packed, an equal part. */
-FZ_INLINE next_lines next_lines_of(const char *panel, const fz_panels *b, bool is_packed, size_t k,
-                                   size_t index, ptrdiff_t packed_step) {
+/* Of the next panel of B, those that a panel's tile `index` asks for. In place a line of every row; packed, an equal
+   part. */
+FZ_INLINE next_lines of_panel(const char *panel, const fz_panels *b, bool is_packed, size_t k, size_t index,
+                              ptrdiff_t packed_step) {
     if (is_packed) return (next_lines){(uintptr_t)panel + index * k * (size_t)packed_step, packed_step};
     return (next_lines){(uintptr_t)panel + index % ROW_LINES * FZ_CACHE_LINE, b->step};
 }
 
-/* A panel of B stays close while the panels of A pass by. */
+/* k lines of the first piece, which is shortened or passed by; where there are no more, the same line again. */
+FZ_INLINE next_lines of_piece(fz_piece **pieces, size_t k) {
+    fz_piece *piece = *pieces;
+    const next_lines next = {(uintptr_t)piece->data, piece->lines ? FZ_CACHE_LINE : 0};
+    *pieces += piece->lines > 0 && piece->lines <= k;
+    piece->data += k * FZ_CACHE_LINE;
+    piece->lines -= piece->lines < k ? piece->lines : k;
+    return next;
+}
+
+/* A panel of B stays close while the panels of A pass by; the next one is asked for unless the caller knows better. */
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate) {
+                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead) {
     const bool is_packed = b->panel != NR * sizeof(T); /* or of one step, which lies as it would in place */
     const ptrdiff_t packed_step = is_packed && m ? b->step * MR / (ptrdiff_t)m : 0;
     const char *b_panel = b->data;
@@ -133,7 +144,8 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
             rows = tallest(m - i < MR - row ? m - i : MR - row);
             const char *first =
                 (const char *)a->data + (ptrdiff_t)(i / MR) * a->panel + (ptrdiff_t)row * a->line;
-            const next_lines asked = next_lines_of(next, b, is_packed, k, i / MR, packed_step);
+            const next_lines asked =
+                ahead ? of_piece(&ahead, k) : of_panel(next, b, is_packed, k, i / MR, packed_step);
             tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate,
                                         &asked);
         }

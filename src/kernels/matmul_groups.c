@@ -71,7 +71,8 @@ static void multiply_tile(size_t rows, size_t columns, size_t k, const char *a, 
 }
 
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate) {
+                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead) {
+    (void)ahead;
     const char *b_panel = b->data;
     char *at_column = c;
     for (size_t j = 0; j < n; j += NR, b_panel += b->panel, at_column += NR * sizeof(T)) {
