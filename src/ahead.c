@@ -13,7 +13,6 @@ void fz__ask(fz__ahead *ahead, ptrdiff_t lines) {
             __builtin_prefetch(ahead->data + ahead->at);
         if (ahead->at < ahead->bytes) return;
         ahead->at = 0;
-        ahead->data += ahead->stride;
-        ahead->rows--;
+        if (--ahead->rows > 0) ahead->data += ahead->stride;
     }
 }

@@ -176,11 +176,12 @@ static void convolve_item(const job *j, ptrdiff_t item, state *mine) {
     const ptrdiff_t block = item / bands, band = item % bands, group = block / j->blocks;
     const ptrdiff_t column = band % j->column_items * j->columns, rest = band / j->column_items;
     const ptrdiff_t row = rest % j->row_items * j->rows;
-    fz__rectangle at = {.image = rest / j->row_items,
-                        .row = row,
-                        .rows = fz__min(j->rows, conv->out.shape[2] - row),
-                        .column = column,
-                        .columns = fz__min(j->columns, conv->out.shape[3] - column)};
+    fz__rectangle at = {
+        .image = rest / j->row_items,
+        .row = row,
+        .rows = fz__min(j->rows, conv->out.shape[2] - row),
+        .column = column,
+        .columns = band % j->column_items + 1 < j->column_items ? j->columns : conv->out.shape[3] - column};
     if (mine->block != block) pack_block(j, block, mine->panels);
     mine->block = block;
     const char *x = load_band(j, &at, group, group * bands + band, mine), *panel = mine->panels;
@@ -211,6 +212,9 @@ static double band_bytes(const job *j) {
 static void count_items(job *j) {
     j->row_items = fz__ceil_div(j->conv->out.shape[2], j->rows);
     j->column_items = fz__ceil_div(j->conv->out.shape[3], j->columns);
+    /* A group is read where pixels lie, so that an item in place is no shorter: the one before takes the rest. */
+    const ptrdiff_t rest = j->conv->out.shape[3] % j->columns;
+    if (j->reads_in_place && j->column_items > 1 && rest > 0 && rest < j->kernel->group) j->column_items--;
     j->items = j->conv->groups * j->blocks * j->conv->out.shape[0] * j->row_items * j->column_items;
 }
 
@@ -234,7 +238,8 @@ static void choose_items(job *j, int threads) {
     for (count_items(j);; count_items(j)) {
         const bool large = band_bytes(j) > (double)l2 / 2;
         const bool few = j->items < (ptrdiff_t)threads * ITEMS_PER_PARTICIPANT && threads > 1;
-        if (!large && !(few && j->rows * j->columns > CHUNK)) return;
+        const bool is_chunk = j->rows * j->columns <= CHUNK;
+        if (!(large && !(j->reads_in_place && is_chunk)) && !(few && !is_chunk)) return;
         if (j->rows > 1)
             j->rows = fz__ceil_div(j->rows, 2);
         else if (j->columns > CHUNK)

@@ -340,6 +340,7 @@ static const fz_matmul_kernels *find_kernels(const fz__product *p) {
 
 void fz__product_plan(fz__product *p) {
     p->ahead = NULL;
+    p->is_in_place = false;
     p->kernels = fz__kernels(p->compute);
     p->matmul = find_kernels(p);
     if (!p->packed && (p->c.columns == 1 || (p->c.row_stride == element_of(p) && p->c.rows > 1 &&

@@ -5,7 +5,9 @@
    Operands are read at strides: packed panels and plain matrices alike. */
 #include "matmul_tile.h"
 
-enum { ROW_LINES = NR * sizeof(T) / FZ_CACHE_LINE + 1 }; /* of a row of a panel that begins anywhere */
+enum {
+    ROW_LINES = (NR * sizeof(T) + FZ_CACHE_LINE - 2) / FZ_CACHE_LINE + 1
+}; /* of a row of a panel that begins anywhere */
 
 /* ---- one tile --------------------------------------------------------------------------------------------- */
 
@@ -120,18 +122,24 @@ FZ_INLINE next_lines of_panel(const char *panel, const fz_panels *b, bool is_pac
 /* k lines of the first piece, which is shortened or passed by; where there are no more, the same line again. */
 FZ_INLINE next_lines of_piece(fz_piece **pieces, size_t k) {
     fz_piece *piece = *pieces;
-    const next_lines next = {(uintptr_t)piece->data, piece->lines ? FZ_CACHE_LINE : 0};
-    *pieces += piece->lines > 0 && piece->lines <= k;
-    piece->data += k * FZ_CACHE_LINE;
-    piece->lines -= piece->lines < k ? piece->lines : k;
+    const size_t lines = piece->lines < k ? piece->lines : k;
+    const next_lines next = {(uintptr_t)piece->data, lines ? FZ_CACHE_LINE : 0};
+    piece->data += lines * FZ_CACHE_LINE;
+    piece->lines -= lines;
+    *pieces += lines > 0 && piece->lines == 0;
     return next;
+}
+
+/* From line to line of the next panel that m rows ask for: an equal part for each tile, no more than a row. */
+FZ_INLINE ptrdiff_t step_of_packed(const fz_panels *b, size_t m) {
+    return m <= MR ? b->step : b->step * MR / (ptrdiff_t)m + 1;
 }
 
 /* A panel of B stays close while the panels of A pass by; the next one is asked for unless the caller knows better. */
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
                      ptrdiff_t row_stride, bool accumulate, fz_piece *ahead) {
     const bool is_packed = b->panel != NR * sizeof(T); /* or of one step, which lies as it would in place */
-    const ptrdiff_t packed_step = is_packed && m ? b->step * MR / (ptrdiff_t)m : 0;
+    const ptrdiff_t packed_step = is_packed ? step_of_packed(b, m) : 0;
     const char *b_panel = b->data;
     char *at_column = c;
     for (size_t columns; n; n -= columns) {
