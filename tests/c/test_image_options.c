@@ -83,10 +83,8 @@ static double convolved(const layer *l, ptrdiff_t n, ptrdiff_t o, ptrdiff_t i, p
     return sum;
 }
 
-static void test_layer(fz_dtype dtype, int trial) {
-    layer l = draw_layer();
+static void check_layer(fz_dtype dtype, layer l) {
     const ptrdiff_t groups = l.options.groups;
-    check_case("conv2d %s, layer %d", fz_dtype_name(dtype), trial);
     ptrdiff_t shape[4];
     set_shape(l.options.channels_last, l.n, groups * l.inputs, l.side[0], l.side[1], shape);
     place(&x, dtype, 4, shape);
@@ -115,6 +113,34 @@ static void test_layer(fz_dtype dtype, int trial) {
     CHECK(wrong == 0, "%td elements are wrong", wrong);
     CHECK(operand_unchanged_around(&out), "wrote beside the output");
     CHECK(operand_unchanged(&x) && operand_unchanged(&weight), "wrote an input");
+}
+
+static void test_layer(fz_dtype dtype, int trial) {
+    check_case("conv2d %s, layer %d", fz_dtype_name(dtype), trial);
+    check_layer(dtype, draw_layer());
+}
+
+/* Windows of one pixel: all pixels of an image are one row, cut among threads and, of many channels, to fit a cache; some
+   numbers of them leave a few over. */
+static void test_single_pixels(fz_dtype dtype) {
+    static const ptrdiff_t sides[][2] = {{15, 15}, {1, 113}, {15, 16}, {23, 29}};
+    const int before = fz_get_num_threads();
+    for (int threads = 1; threads <= 3; threads++) {
+        CHECK(fz_set_num_threads(threads) == FZ_OK);
+        for (int trial = 0; trial < 16; trial++) {
+            const ptrdiff_t *side = sides[trial % 4];
+            const bool is_large = threads == 1 && trial < 4;
+            check_case("conv2d %s of single pixels, %d threads, trial %d", fz_dtype_name(dtype), threads,
+                       trial);
+            check_layer(dtype, (layer){.n = 1,
+                                       .inputs = is_large ? 2048 : draw(1, 40),
+                                       .outputs = draw(17, is_large ? 20 : 70),
+                                       .side = {side[0], side[1]},
+                                       .window = {1, 1},
+                                       .options = FZ_CONV2D_DEFAULTS});
+        }
+    }
+    CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
 /* ---- pooling --------------------------------------------------------------------------------------------------- */
@@ -184,9 +210,10 @@ static void test_pool(fz_dtype dtype, fz_pooling pooling, int trial) {
 int main(void) {
     check_begin_kernels();
     operand *const all[] = {&x, &weight, &bias, &out};
-    for (int i = 0; i < 4; i++) *all[i] = operand_create(1 << 20);
+    for (int i = 0; i < 4; i++) *all[i] = operand_create(i ? 1 << 20 : 12 << 20);
     for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         for (int trial = 0; trial < 400; trial++) test_layer(dtype, trial);
+        test_single_pixels(dtype);
     }
     for (fz_dtype dtype = 0; dtype < FZ_FLOAT16; dtype++) {
         for (int trial = 0; trial < 200; trial++) test_pool(dtype, FZ_POOLING_MAX, trial);
