@@ -14,13 +14,16 @@ BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 # Tests side by side, one process per CPU.
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
+# All but those of what neither an instruction set nor a sanitizer changes.
+PLAIN_TESTS := benchmark documents guide memory_flat simd stubs
+KERNEL_TESTS := $(PLAIN_TESTS:%=--ignore=tests/python/test_%.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
 	meson.build meson.options pyproject.toml
 C_FILES := $(shell find include src python/_core tests/c examples/c -name '*.[ch]') src/ops.def
 PY_FILES := python tests examples docs
 
-.PHONY: bench test check check-c check-python check-simd lint symbols size docs clean
+.PHONY: bench test check check-address check-thread check-simd lint symbols size docs clean
 
 bench: $(VENV)/forzium $(VENV)/peers
 	$(BIN)/python -m tests.benchmark.benchmark_rust_python $(ARGS)
@@ -31,25 +34,28 @@ test: $(VENV)/forzium
 
 # ---- slower checks ------------------------------------------------------------------------------------------
 
-check: check-c check-python check-simd
+check: check-address check-thread check-simd
 
-check-c: $(VENV)/tools
-	$(call c_tests,$(BUILD)-asan,address$(comma)undefined)
-	$(call c_tests,$(BUILD)-tsan,thread)
-
-# The extension itself under AddressSanitizer; Python's own allocations are not its business.
-check-python: $(VENV)/tools
-	$(call setup,$(BUILD)-asan-python,-Dtests=false -Db_sanitize=address$(comma)undefined -Db_lundef=false)
-	$(BIN)/meson install -C $(BUILD)-asan-python --quiet --destdir stage --tags python-runtime
+# The library, then the extension, under AddressSanitizer and UBSan. Python's own allocations are not its business.
+check-address: $(VENV)/forzium
+	$(call compile,$(BUILD)-address,address$(comma)undefined)
+	$(call test,$(BUILD)-address)
+	$(BIN)/meson install -C $(BUILD)-address --quiet --destdir stage --tags python-runtime
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	PYTHONMALLOC=malloc FORZIUM_SANITIZED=1 \
-	PYTHONPATH="$$(dirname "$$(find "$(abspath $(BUILD)-asan-python/stage)" -type d -name forzium_engine)")" \
-	$(PYTEST) -p no:cacheprovider
+	PYTHONPATH="$$(dirname "$$(find "$(abspath $(BUILD)-address/stage)" -type d -name forzium_engine)")" \
+	$(PYTEST) -p no:cacheprovider $(KERNEL_TESTS)
 
+# Races do not depend on the instruction set, and are looked for slowly.
+check-thread: $(VENV)/tools
+	$(call compile,$(BUILD)-thread,thread,-Dpython=false)
+	$(call test,$(BUILD)-thread,--no-suite sse2)
+
+# The highest is what `make test` has run on.
 check-simd: $(VENV)/forzium
 	for simd in $$($(BIN)/python tests/instruction_sets.py); do \
-		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(PYTEST) || exit 1; done
+		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(PYTEST) $(KERNEL_TESTS) || exit 1; done
 
 lint: $(VENV)/forzium $(VENV)/lint
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
@@ -80,10 +86,10 @@ clean:
 # ---- set-up ---------------------------------------------------------------------------------------------------
 
 comma := ,
-setup = [ -f $(1)/build.ninja ] || $(BIN)/meson setup $(1) -Dwerror=$(WERROR) -Dbuildtype=debugoptimized $(2) >/dev/null; \
+compile = [ -f $(1)/build.ninja ] || $(BIN)/meson setup $(1) -Dwerror=$(WERROR) -Dbuildtype=debugoptimized \
+	-Db_sanitize=$(2) -Db_lundef=false $(3) >/dev/null; \
 	$(BIN)/meson compile -C $(1) >$(1)/compile.log || { cat $(1)/compile.log; exit 1; }
-c_tests = $(call setup,$(1),-Dpython=false -Db_sanitize=$(2) -Db_lundef=false); \
-	$(BIN)/meson test -C $(1) --no-rebuild --print-errorlogs --timeout-multiplier 5
+test = $(BIN)/meson test -C $(1) --no-rebuild --print-errorlogs --timeout-multiplier 5 $(2)
 
 $(VENV)/tools:
 	$(PYTHON) -m venv $(VENV)

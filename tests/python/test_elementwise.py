@@ -243,10 +243,10 @@ def test_as_many_axes_as_numpy_has(name):
 
 
 @to_floats
-@pytest.mark.parametrize(
-    "dtype", ["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]
+@given(
+    dtype=st.sampled_from(["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]),
+    data=st.data(),
 )
-@given(data=st.data())
 def test_dtype_argument(name, dtype, data):
     operation, numpys = pair(name)
     inputs = data.draw(operands(name, max_dims=2))
