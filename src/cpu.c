@@ -83,6 +83,8 @@ static const extension extensions[1];
 enum { EXTENSIONS = 0 };
 #endif
 
+enum { MOST_L3_OF_A_CPU = 16 << 20 };
+
 static const fz_matmul_kernels *grouped[FZ_DTYPE_COUNT]; /* of the instruction set chosen */
 
 static _Atomic(const instruction_set *) chosen;
@@ -142,6 +144,7 @@ static size_t cache_in_sysfs(int index, int *level) {
     return kilobytes << 10;
 }
 
+/* As they may be counted on: a virtual machine of few CPUs may have a whole socket's L3, but shares it with others. */
 static void read_caches(void) {
     caches = (fz__caches){32 << 10, 512 << 10, 4 << 20}; /* where nobody tells */
     size_t *const levels[] = {&caches.l1, &caches.l2, &caches.l3};
@@ -150,6 +153,8 @@ static void read_caches(void) {
         const size_t size = cache_in_sysfs(index, &level);
         if (size && level >= 1 && level <= 3) *levels[level - 1] = size;
     }
+    const size_t share = MOST_L3_OF_A_CPU * (size_t)fz_usable_cpus();
+    if (caches.l3 > share) caches.l3 = share;
 }
 
 static void find_extensions(const instruction_set *set) {
