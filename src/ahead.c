@@ -2,17 +2,23 @@
    once. Hardware follows short rows, and rows of which only a part is read, too late. */
 #include "internal.h"
 
-ptrdiff_t fz__ahead_lines(const fz__ahead *ahead) {
-    return ahead->rows * fz__ceil_div(ahead->bytes, FZ_CACHE_LINE);
+fz_ahead fz__ahead(const char *data, ptrdiff_t rows, ptrdiff_t bytes, ptrdiff_t stride) {
+    if (rows == 1 || stride == bytes)
+        return (fz_ahead){data, fz__ceil_div(rows * bytes, FZ_CACHE_LINE), FZ_CACHE_LINE, 1, 0};
+    const bool is_aligned = ((uintptr_t)data | (uintptr_t)stride) % FZ_CACHE_LINE == 0;
+    return (fz_ahead){data, rows, stride, fz__ceil_div(bytes, FZ_CACHE_LINE) + !is_aligned, 0};
 }
 
-void fz__ask(fz__ahead *ahead, ptrdiff_t lines) {
-    while (lines > 0 && ahead->rows > 0) {
-        const ptrdiff_t end = fz__min(ahead->bytes, ahead->at + lines * FZ_CACHE_LINE);
-        for (; ahead->at < end; ahead->at += FZ_CACHE_LINE, lines--)
-            __builtin_prefetch(ahead->data + ahead->at);
-        if (ahead->at < ahead->bytes) return;
+void fz__ask(fz_ahead *ahead, ptrdiff_t lines) {
+    while (lines > 0 && ahead->columns > 0) {
+        const ptrdiff_t n = fz__min(lines, ahead->lines - ahead->at), step = ahead->step;
+        const char *line = ahead->data + ahead->at * step;
+        for (ptrdiff_t i = 0; i < n; i++) __builtin_prefetch(line + i * step);
+        lines -= n;
+        ahead->at += n;
+        if (ahead->at < ahead->lines) return;
         ahead->at = 0;
-        if (--ahead->rows > 0) ahead->data += ahead->stride;
+        ahead->data += FZ_CACHE_LINE;
+        ahead->columns--;
     }
 }

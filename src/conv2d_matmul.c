@@ -60,7 +60,7 @@ typedef struct chunk {
     ptrdiff_t row_stride, rows, columns;
     ptrdiff_t line;  /* pixels of a row in scratch */
     ptrdiff_t n;     /* channels */
-    fz__ahead out;   /* where they go, asked for meanwhile, */
+    fz_ahead out;    /* where they go, asked for meanwhile, */
     ptrdiff_t lines; /* so many with each tile */
 } chunk;
 
@@ -109,16 +109,6 @@ static void sum_chunk(const job *j, chunk *c, const char *panel, const char *bia
 
 /* ---- items --------------------------------------------------------------------------------------------------------------- */
 
-/* The lines of out that a chunk goes to, where its pixels follow one another. */
-static fz__ahead ahead_of_out(const fz__conv *conv, const fz__rectangle *at) {
-    const fz__image *out = &conv->out;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(out->dtype), row = at->columns * element;
-    if (out->strides[3] != element || (at->rows > 1 && out->strides[2] != row)) return (fz__ahead){0};
-    char *data = out->data + at->image * out->strides[0] + at->channel * out->strides[1] +
-                 at->row * out->strides[2] + at->column * element;
-    return (fz__ahead){data, at->channels, at->rows * row, out->strides[1], 0};
-}
-
 /* One panel and all pixels of an item, whose x is at hand. */
 static void convolve_panel(const job *j, const fz__rectangle *item, const char *panel, const char *x,
                            ptrdiff_t row_stride, const state *mine) {
@@ -140,9 +130,9 @@ static void convolve_panel(const job *j, const fz__rectangle *item, const char *
                           .columns = at.columns,
                           .line = fz__round_up(at.columns, group),
                           .n = at.channels,
-                          .out = ahead_of_out(conv, &at)};
-            seen.lines =
-                fz__ceil_div(fz__ahead_lines(&seen.out), fz__ceil_div(seen.rows * (seen.line / group), 2));
+                          .out = fz__conv_ahead(conv, &at)};
+            seen.lines = fz__ceil_div(seen.out.lines * seen.out.columns,
+                                      fz__ceil_div(seen.rows * (seen.line / group), 2));
             sum_chunk(j, &seen, panel, mine->bias, mine->sums);
             fz__conv_store_pixels(conv, &at, panel_width(j, at.channels), mine->sums);
         }
@@ -218,6 +208,27 @@ static void count_items(job *j) {
     j->items = j->conv->groups * j->blocks * j->conv->out.shape[0] * j->row_items * j->column_items;
 }
 
+/* Bands in L2, beside panels; and items for all threads. Pixels in place need no more than a chunk at a time. */
+static bool should_halve(const job *j, int threads) {
+    const bool is_chunk = j->rows * j->columns <= CHUNK;
+    const bool is_large = band_bytes(j) > (double)fz__cpu_caches()->l2 / 2;
+    const bool are_few = threads > 1 && j->items < (ptrdiff_t)threads * ITEMS_PER_PARTICIPANT;
+    return (is_large && !(j->reads_in_place && is_chunk)) || (are_few && !is_chunk);
+}
+
+/* The rows of an item, and of a single row the columns; to whole chunks. */
+static bool halve(job *j) {
+    if (j->rows > 1)
+        j->rows = fz__ceil_div(j->rows, 2);
+    else if (j->columns > CHUNK)
+        j->columns = fz__round_up(fz__ceil_div(j->columns, 2), CHUNK);
+    else
+        return false;
+    if (j->columns <= CHUNK && j->rows * j->columns > CHUNK)
+        j->rows = fz__round_up(j->rows, CHUNK / j->columns);
+    return true;
+}
+
 /* As many panels as there is room for, lest bands of x be loaded again for the next: panels may come from afar, being
    used for a whole chunk of pixels each time. A band takes half of L2, one that is read in place, too. Then smaller
    bands, until there are items for all. */
@@ -235,25 +246,7 @@ static void choose_items(job *j, int threads) {
     j->blocks = fz__ceil_div(panels, j->block);
     j->rows = conv->out.shape[2];
     j->columns = conv->out.shape[3];
-    for (count_items(j);; count_items(j)) {
-        const bool large = band_bytes(j) > (double)l2 / 2;
-        const bool few = j->items < (ptrdiff_t)threads * ITEMS_PER_PARTICIPANT && threads > 1;
-        const bool is_chunk = j->rows * j->columns <= CHUNK;
-        if (!(large && !(j->reads_in_place && is_chunk)) && !(few && !is_chunk)) return;
-        if (j->rows > 1)
-            j->rows = fz__ceil_div(j->rows, 2);
-        else if (j->columns > CHUNK)
-            j->columns = fz__round_up(fz__ceil_div(j->columns, 2), CHUNK);
-        else
-            return;
-        if (j->columns <= CHUNK && j->rows * j->columns > CHUNK) /* whole chunks */
-            j->rows = fz__round_up(j->rows, CHUNK / j->columns);
-        if (j->rows >= conv->out.shape[2] && j->columns >= conv->out.shape[3]) {
-            j->rows = fz__min(j->rows, conv->out.shape[2]);
-            count_items(j);
-            return;
-        }
-    }
+    for (count_items(j); should_halve(j, threads) && halve(j);) count_items(j);
 }
 
 static void fill_offsets(const job *j, ptrdiff_t *offsets) {

@@ -26,14 +26,30 @@ void fz__conv_pack(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t n, ptrdiff
                        width * conv->element, panel);
 }
 
+static char *find_place(const fz__image *out, const fz__rectangle *at) {
+    return out->data + at->image * out->strides[0] + at->channel * out->strides[1] +
+           at->row * out->strides[2] + at->column * out->strides[3];
+}
+
+/* Do all pixels of a channel follow one another? */
+static bool is_gapless(const fz__image *out, const fz__rectangle *at) {
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(out->dtype);
+    return out->strides[3] == element && (at->rows == 1 || out->strides[2] == at->columns * element);
+}
+
+fz_ahead fz__conv_ahead(const fz__conv *conv, const fz__rectangle *at) {
+    const fz__image *out = &conv->out;
+    const ptrdiff_t bytes = at->rows * at->columns * (ptrdiff_t)fz_dtype_size(out->dtype);
+    return is_gapless(out, at) ? fz__ahead(find_place(out, at), at->channels, bytes, out->strides[1])
+                               : (fz_ahead){0};
+}
+
 void fz__conv_store_pixels(const fz__conv *conv, const fz__rectangle *at, ptrdiff_t width, char *sums) {
     const fz__image *out = &conv->out;
     const ptrdiff_t step = width * conv->element, pixels = at->rows * at->columns;
     const fz_dtype dtype = fz__conv_finish(conv, pixels * width, sums);
-    char *to = out->data + at->image * out->strides[0] + at->channel * out->strides[1] +
-               at->row * out->strides[2] + at->column * out->strides[3];
-    const bool gapless = at->rows == 1 || out->strides[2] == at->columns * conv->element;
-    if (out->dtype == conv->dtype && out->strides[3] == conv->element && gapless) {
+    char *to = find_place(out, at);
+    if (out->dtype == conv->dtype && is_gapless(out, at)) {
         conv->kernels->transpose((size_t)pixels, (size_t)at->channels, sums, step, to, out->strides[1], false,
                                  NULL, NULL);
         return;

@@ -392,17 +392,10 @@ void fz__workspace_release(void *workspace);
 
 /* ---- ahead.c: asking for memory before its turn ------------------------------------------------------------ */
 
-/* Rows of bytes. */
-typedef struct fz__ahead {
-    const char *data;
-    ptrdiff_t rows, bytes, stride;
-    ptrdiff_t at; /* of the first row, asked for so far */
-} fz__ahead;
-
-/* How many cache lines that is. */
-ptrdiff_t fz__ahead_lines(const fz__ahead *ahead);
-/* Asks for so many more, or for what is left. */
-void fz__ask(fz__ahead *ahead, ptrdiff_t lines);
+/* Rows of bytes; one column of lines where there are no gaps between them. */
+fz_ahead fz__ahead(const char *data, ptrdiff_t rows, ptrdiff_t bytes, ptrdiff_t stride);
+/* Asks for so many lines more, or for what is left. */
+void fz__ask(fz_ahead *ahead, ptrdiff_t lines);
 
 /* ---- cpu.c: what this CPU has; choosing and publishing the kernel table -------------------------------- */
 

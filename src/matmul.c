@@ -4,12 +4,12 @@
 #include "matmul.h"
 
 enum {
-    PREFETCHED_BYTES = 64 << 10,
-    ITEM_WORK = 50000,     /* multiply-adds that a task of a batch has at least */
-    SPLIT_RESULTS = 16384, /* a result of at most so many elements is made of parts of the inner axis, */
-    SPLIT_FROM = 8192,     /* where that has so many steps, */
-    SPLIT_STEPS = 2048,    /* and a part so many at least: */
-    SPLIT_PARTS = 16,      /* the shape alone decides into how many, an even number */
+    ASKED_BYTES = 64 << 10, /* of the next small matrix: a part of L2 */
+    ITEM_WORK = 50000,      /* multiply-adds that a task of a batch has at least */
+    SPLIT_RESULTS = 16384,  /* a result of at most so many elements is made of parts of the inner axis, */
+    SPLIT_FROM = 8192,      /* where that has so many steps, */
+    SPLIT_STEPS = 2048,     /* and a part so many at least: */
+    SPLIT_PARTS = 16,       /* the shape alone decides into how many, an even number */
 };
 
 static double work_of(const fz__product *p) {
@@ -101,24 +101,12 @@ typedef struct batch {
     char *scratch;        /* of each participant */
 } batch;
 
-/* A small matrix as lines of memory: one where there are no gaps, none where it is large. */
-typedef struct extent {
-    ptrdiff_t lines, bytes, stride;
-} extent;
-
-static extent extent_of(const fz__matrix *x) {
+/* A matrix of which all is asked for while the product before it is computed; no columns where it is large. */
+static fz_ahead ahead_of(const fz__matrix *x) {
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
-    const bool is_row_major = x->column_stride == element;
-    const extent e = {is_row_major ? x->rows : x->columns, element * (is_row_major ? x->columns : x->rows),
-                      is_row_major ? x->row_stride : x->column_stride};
-    if (e.lines * e.bytes > PREFETCHED_BYTES) return (extent){0};
-    return e.stride == e.bytes ? (extent){1, e.lines * e.bytes, 0} : e;
-}
-
-/* Asks for the next small matrix before its turn: the way in which products read it runs ahead of the hardware. */
-static void prefetch(const extent *e, const char *data) {
-    for (ptrdiff_t i = 0; i < e->lines; i++, data += e->stride)
-        for (ptrdiff_t at = 0; at < e->bytes; at += FZ_CACHE_LINE) __builtin_prefetch(data + at);
+    if (x->rows * x->columns * element > ASKED_BYTES) return (fz_ahead){0};
+    if (x->column_stride == element) return fz__ahead(x->data, x->rows, x->columns * element, x->row_stride);
+    return fz__ahead(x->data, x->columns, x->rows * element, x->column_stride);
 }
 
 typedef struct run {
@@ -127,53 +115,51 @@ typedef struct run {
     int participants; /* in each product */
 } run;
 
-/* The next of many products: its a, b and c, of which those that are asked for have lines. */
+/* The next of many products: its a, b and c. The tiles of the one before ask for the first so many of them, each for
+   lines of one column, one with each step. */
 typedef struct next_product {
-    extent extents[3];
-    bool spread; /* over the steps of the one before */
+    fz_ahead operands[3];
+    int listed;
 } next_product;
 
-/* Steps of a product in place, with each of which it asks for a line. */
-static ptrdiff_t count_asking_steps(const fz__product *p) {
-    return p->a.columns * fz__ceil_div(p->c.rows, p->matmul->mr) * fz__ceil_div(p->c.columns, p->matmul->nr);
+static int count_listed(const fz__product *p, const fz_ahead operands[3]) {
+    ptrdiff_t tiles = fz__ceil_div(p->c.rows, p->matmul->mr) * fz__ceil_div(p->c.columns, p->matmul->nr);
+    for (int i = 0; i < 3; i++) {
+        tiles -= operands[i].columns * fz__ceil_div(operands[i].lines, p->a.columns);
+        if (operands[i].columns == 0 || tiles < 0) return i;
+    }
+    return 3;
 }
 
 static next_product find_next(const fz__product *p, int participants) {
-    next_product next = {{extent_of(&p->a), extent_of(&p->b), extent_of(&p->c)}, false};
-    ptrdiff_t lines = 0;
-    bool gapless = true;
-    for (int i = 0; i < 3; i++) {
-        gapless &= next.extents[i].lines == 1;
-        lines += fz__ceil_div(next.extents[i].bytes, FZ_CACHE_LINE);
-    }
-    next.spread = gapless && p->is_in_place && p->matmul->group == 1 && participants == 1 &&
-                  lines <= count_asking_steps(p);
+    next_product next = {{ahead_of(&p->a), ahead_of(&p->b), ahead_of(&p->c)}, 0};
+    if (p->is_in_place && participants == 1 && p->a.columns) next.listed = count_listed(p, next.operands);
     return next;
 }
 
-/* Asks now, or by and by: product will run meanwhile. */
-static void ask_for_next(const next_product *next, char *const data[3], fz_piece pieces[4]) {
+/* Lists what is to be asked for, and asks for the rest now, but for c: its lines would be more than can be on their way
+   at once. */
+static void ask_for_next(const next_product *next, char *const data[3], fz_ahead list[4]) {
     for (int i = 0; i < 3; i++) {
-        if (next->spread)
-            pieces[i] = (fz_piece){data[i], (size_t)fz__ceil_div(next->extents[i].bytes, FZ_CACHE_LINE)};
-        else if (i < 2)
-            prefetch(&next->extents[i], data[i]);
+        list[i] = next->operands[i];
+        list[i].data = data[i];
+        if (i >= next->listed && i < 2) fz__ask(&list[i], list[i].lines * list[i].columns);
     }
-    pieces[3] = (fz_piece){data[0], 0};
+    list[next->listed].columns = 0;
 }
 
 static void run_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     const run *r = context;
     fz__product product = *r->product;
-    fz_piece pieces[4];
+    fz_ahead list[4];
     const int left = product.transposed, right = !left;
     const next_product next = n > 1 ? find_next(&product, r->participants) : (next_product){0};
     product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
     for (; n; n--) {
         char *const after[3] = {product.a.data + strides[left], product.b.data + strides[right],
                                 product.c.data + strides[2]};
-        if (n > 1) ask_for_next(&next, after, pieces);
-        product.ahead = n > 1 && next.spread ? pieces : NULL;
+        if (n > 1) ask_for_next(&next, after, list);
+        product.ahead = n > 1 && next.listed ? list : NULL;
         fz__product_run(&product, r->scratch, r->participants);
         product.a.data = after[0], product.b.data = after[1], product.c.data = after[2];
     }

@@ -8,7 +8,6 @@
 enum {
     PACKED_BYTES = 8 << 20,    /* most that the packed block of B may take */
     SUMS_BYTES = 4 << 20,      /* and a block of sums that do not go to C at once */
-    ASKED_LINES = 64,          /* of B, asked for with a panel of A */
     LEAST_STEPS = 64,          /* of k in a block, whatever caches a virtual machine reports, */
     MOST_STEPS = 1024,         /* and at most */
     LEAST_PANELS = 4,          /* of A's in a tile, */
@@ -25,8 +24,7 @@ typedef struct job {
     ptrdiff_t tile_m, tile_n;   /* at most */
     ptrdiff_t i, j, p, m, n, k; /* the block at hand, */
     ptrdiff_t tile_rows;        /* and how many tiles lie one above the other in it */
-    fz__ahead *ahead;           /* B's next block, or NULL */
-    ptrdiff_t ahead_lines;      /* of it, asked for with each panel */
+    fz_ahead *ahead;            /* B's next block, or NULL */
 } job;
 
 static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
@@ -81,20 +79,6 @@ static ptrdiff_t first_row(const job *t, ptrdiff_t row) {
     return fz__min(row * panels / t->tile_rows * mr, t->m);
 }
 
-/* One panel of A after the other, and before each a part of B's next block is asked for. */
-static void multiply_asking(const job *t, ptrdiff_t m, ptrdiff_t n, const fz_panels *a, const fz_panels *b,
-                            char *sums, ptrdiff_t row_stride) {
-    const fz_matmul_kernels *kernels = t->product->matmul;
-    const ptrdiff_t mr = kernels->mr;
-    fz_panels panel = *a;
-    for (ptrdiff_t i = 0; i < m; i += mr, sums += mr * row_stride) {
-        fz__ask(t->ahead, t->ahead_lines);
-        kernels->multiply((size_t)fz__min(mr, m - i), (size_t)n, (size_t)t->k, &panel, b, sums, row_stride,
-                          t->p > 0, NULL);
-        panel.data = (const char *)panel.data + panel.panel;
-    }
-}
-
 static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int participant) {
     const fz__product *product = t->product;
     const ptrdiff_t i = first_row(t, row), j = column * t->tile_n, m = first_row(t, row + 1) - i,
@@ -104,11 +88,8 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int par
     const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
     char *sums = product->through_scratch ? t->sums + i * row_stride + j * element
                                           : c->data + (t->i + i) * row_stride + (t->j + j) * element;
-    if (t->ahead)
-        multiply_asking(t, m, n, &a, &b, sums, row_stride);
-    else
-        product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0,
-                                  NULL);
+    product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0,
+                              t->ahead);
     if (t->p + t->k == steps_of(product))
         fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
 }
@@ -183,21 +164,12 @@ static void run_block(job *t, int participants) {
         multiply(t, 0, tiles, 0);
 }
 
-/* x's lines of a block. */
-static fz__ahead ahead_of(const fz__matrix *x, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
-                          ptrdiff_t columns) {
-    const ptrdiff_t bytes = columns * x->column_stride;
-    const char *data = x->data + row * x->row_stride + column * x->column_stride;
-    if (bytes == x->row_stride) return (fz__ahead){data, 1, rows * bytes, 0, 0};
-    return (fz__ahead){data, rows, bytes, x->row_stride, 0};
-}
-
 static void run_block_asking(job *t) {
-    const fz__product *product = t->product;
-    const ptrdiff_t p = t->p + t->k, k = fz__min(product->kc, product->a.columns - p);
-    fz__ahead ahead = ahead_of(&product->b, p, k, t->j, t->n);
-    t->ahead = &ahead;
-    t->ahead_lines = fz__ceil_div(fz__ahead_lines(&ahead), fz__ceil_div(t->m, product->matmul->mr));
+    const fz__matrix *b = &t->product->b;
+    const ptrdiff_t p = t->p + t->k, k = fz__min(t->product->kc, b->rows - p);
+    fz_ahead list[2] = {fz__ahead(b->data + p * b->row_stride + t->j * b->column_stride, k,
+                                  t->n * b->column_stride, b->row_stride)};
+    t->ahead = k > 0 ? list : NULL;
     run_block(t, 1);
     t->ahead = NULL;
 }
@@ -269,13 +241,6 @@ static bool has_close_panels(const fz__product *p) {
            (panel <= (ptrdiff_t)fz__cpu_caches()->l1 && !fz__rows_collide(p->b.row_stride));
 }
 
-/* Steps of k for which no more of B is asked for with each panel of A than can be on its way at once. */
-static ptrdiff_t asking_steps(const fz__product *p) {
-    const ptrdiff_t lines = fz__ceil_div(p->c.rows, p->matmul->mr) * ASKED_LINES;
-    const ptrdiff_t steps = lines * FZ_CACHE_LINE / (p->c.columns * element_of(p));
-    return even_part(p->a.columns, fz__min(p->kc, fz__max(LEAST_STEPS, steps)), 1);
-}
-
 /* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of panels that L1
    holds. */
 static void plan_b(fz__product *p) {
@@ -284,7 +249,6 @@ static void plan_b(fz__product *p) {
     p->is_wide = is_large && has_few_rows(p);
     p->pack_b = !p->packed && (!can_stay_in_place(p) || (p->is_wide ? !has_close_panels(p) : is_large));
     p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
-    if (p->asks) p->kc = asking_steps(p);
 }
 
 static bool must_pack_a(const fz__product *p) {

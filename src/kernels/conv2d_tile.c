@@ -58,7 +58,8 @@ FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2
         vec row[VECTORS];
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
-            __builtin_prefetch(panel + (PREFETCH_STEPS * vectors + v) * W);
+            if (v * sizeof(vec) % FZ_CACHE_LINE == 0)
+                __builtin_prefetch(panel + (PREFETCH_STEPS * vectors + v) * W);
             row[v] = vload(panel + v * W);
         }
 #pragma GCC unroll 2

@@ -180,11 +180,13 @@ typedef struct fz_panels {
 typedef void fz_gather_groups(size_t n, size_t k, const void *x, ptrdiff_t line_stride,
                               ptrdiff_t element_stride, size_t width, void *panel);
 
-/* Memory without gaps that will be wanted soon; lines of FZ_CACHE_LINE bytes. */
-typedef struct fz_piece {
+/* Memory that will be wanted soon, asked for line by line meanwhile: columns of cache lines, a step apart, side by side.
+   The last of a list has no columns. */
+typedef struct fz_ahead {
     const char *data;
-    size_t lines;
-} fz_piece;
+    ptrdiff_t lines, step, columns;
+    ptrdiff_t at; /* lines of the first column asked for so far */
+} fz_ahead;
 
 typedef struct fz_matmul_kernels {
     int mr, nr;
@@ -192,10 +194,10 @@ typedef struct fz_matmul_kernels {
     int group; /* steps of k in an element of a panel, which is one step for multiply; 1: no groups */
     fz_gather_groups *gather; /* NULL: no groups */
     /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n; row_stride in bytes, columns contiguous. Adds
-       to c where accumulate, else overwrites it. ahead: what to ask for meanwhile, changed to what is left, and last of
-       all a piece of no lines; or NULL. */
+       to c where accumulate, else overwrites it. ahead: what to ask for meanwhile, changed to what is left; or
+       NULL: the next panel of B. */
     void (*multiply)(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead);
+                     ptrdiff_t row_stride, bool accumulate, fz_ahead *ahead);
 } fz_matmul_kernels;
 
 /* Few rows times a matrix, at the speed at which the matrix is read. Elements of x's and c's rows are contiguous.

@@ -5,10 +5,6 @@
    Operands are read at strides: packed panels and plain matrices alike. */
 #include "matmul_tile.h"
 
-enum {
-    ROW_LINES = (NR * sizeof(T) + FZ_CACHE_LINE - 2) / FZ_CACHE_LINE + 1
-}; /* of a row of a panel that begins anywhere */
-
 /* ---- one tile --------------------------------------------------------------------------------------------- */
 
 /* The last vector's lanes in use, as vload_part wants them. Where a part costs more than a whole vector, B is
@@ -23,13 +19,6 @@ FZ_INLINE void store_sum(char *c, vec sum, size_t lanes, bool accumulate) {
     else
         vstore_part(c, accumulate ? vload_part(c, lanes, 0) + sum : sum, lanes);
 }
-
-/* Lines that are asked for while a tile is computed, one with each step of k: what comes next may come from as far as
-   L3, or from memory. Addresses, as they may lie behind the end of B. */
-typedef struct next_lines {
-    uintptr_t first;
-    ptrdiff_t step;
-} next_lines;
 
 /* rows and vectors are constants wherever this is inlined. */
 FZ_INLINE void tile(int rows, int vectors, size_t k, const fz_panels *pa, const char *a, const char *b,
@@ -111,35 +100,11 @@ FZ_INLINE size_t next_columns(size_t n, bool is_packed) {
     return n < NR ? n : NR;
 }
 
-/* Of the next panel of B, those that a panel's tile `index` asks for. In place a line of every row; packed, an equal
-   part. */
-FZ_INLINE next_lines of_panel(const char *panel, const fz_panels *b, bool is_packed, size_t k, size_t index,
-                              ptrdiff_t packed_step) {
-    if (is_packed) return (next_lines){(uintptr_t)panel + index * k * (size_t)packed_step, packed_step};
-    return (next_lines){(uintptr_t)panel + index % ROW_LINES * FZ_CACHE_LINE, b->step};
-}
-
-/* k lines of the first piece, which is shortened or passed by; where there are no more, the same line again. */
-FZ_INLINE next_lines of_piece(fz_piece **pieces, size_t k) {
-    fz_piece *piece = *pieces;
-    const size_t lines = piece->lines < k ? piece->lines : k;
-    const next_lines next = {(uintptr_t)piece->data, lines ? FZ_CACHE_LINE : 0};
-    piece->data += lines * FZ_CACHE_LINE;
-    piece->lines -= lines;
-    *pieces += lines > 0 && piece->lines == 0;
-    return next;
-}
-
-/* From line to line of the next panel that m rows ask for: an equal part for each tile, no more than a row. */
-FZ_INLINE ptrdiff_t step_of_packed(const fz_panels *b, size_t m) {
-    return m <= MR ? b->step : b->step * MR / (ptrdiff_t)m + 1;
-}
-
 /* A panel of B stays close while the panels of A pass by; the next one is asked for unless the caller knows better. */
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead) {
+                     ptrdiff_t row_stride, bool accumulate, fz_ahead *ahead) {
     const bool is_packed = b->panel != NR * sizeof(T); /* or of one step, which lies as it would in place */
-    const ptrdiff_t packed_step = is_packed ? step_of_packed(b, m) : 0;
+    const ptrdiff_t packed_step = is_packed ? step_of_packed(b->step, m) : 0;
     const char *b_panel = b->data;
     char *at_column = c;
     for (size_t columns; n; n -= columns) {
@@ -152,10 +117,11 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
             rows = tallest(m - i < MR - row ? m - i : MR - row);
             const char *first =
                 (const char *)a->data + (ptrdiff_t)(i / MR) * a->panel + (ptrdiff_t)row * a->line;
-            const next_lines asked =
-                ahead ? of_piece(&ahead, k) : of_panel(next, b, is_packed, k, i / MR, packed_step);
+            const next_lines lines = ahead       ? of_list(&ahead, k)
+                                     : is_packed ? of_packed(next, packed_step, k, i / MR)
+                                                 : of_rows(next, b->step, i / MR);
             tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate,
-                                        &asked);
+                                        &lines);
         }
         at_column += columns * sizeof(T);
         b_panel = next;

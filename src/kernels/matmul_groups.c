@@ -52,9 +52,11 @@ static void store_rows(size_t rows, size_t columns, vec sums[MR][NV], char *c, p
 
 /* k > 0. */
 static void multiply_tile(size_t rows, size_t columns, size_t k, const char *a, const char *b, char *c,
-                          ptrdiff_t row_stride, bool accumulate) {
+                          ptrdiff_t row_stride, bool accumulate, next_lines next) {
     vec sums[MR][NV] = {0};
     do {
+        __builtin_prefetch((const void *)next.first, 0, 2);
+        next.first += (size_t)next.step;
         vec row[NV];
 #pragma GCC unroll 3
         for (int v = 0; v < NV; v++) row[v] = vload(b + v * sizeof(vec));
@@ -71,8 +73,8 @@ static void multiply_tile(size_t rows, size_t columns, size_t k, const char *a, 
 }
 
 static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
-                     ptrdiff_t row_stride, bool accumulate, fz_piece *ahead) {
-    (void)ahead;
+                     ptrdiff_t row_stride, bool accumulate, fz_ahead *ahead) {
+    const ptrdiff_t packed_step = step_of_packed(b->step, m);
     const char *b_panel = b->data;
     char *at_column = c;
     for (size_t j = 0; j < n; j += NR, b_panel += b->panel, at_column += NR * sizeof(T)) {
@@ -80,7 +82,8 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
         char *at = at_column;
         for (size_t i = 0; i < m; i += MR, a_panel += a->panel, at += MR * row_stride)
             multiply_tile(m - i < MR ? m - i : MR, n - j < NR ? n - j : NR, k, a_panel, b_panel, at,
-                          row_stride, accumulate);
+                          row_stride, accumulate,
+                          ahead ? of_list(&ahead, k) : of_packed(b_panel + b->panel, packed_step, k, i / MR));
     }
 }
 
