@@ -244,7 +244,9 @@ def test_as_many_axes_as_numpy_has(name):
 
 @to_floats
 @given(
-    dtype=st.sampled_from(["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]),
+    dtype=st.sampled_from(
+        ["float32", "float64", "f4", "d", np.float32, np.float64, float, np.dtype("float32")]
+    ),
     data=st.data(),
 )
 def test_dtype_argument(name, dtype, data):
