@@ -42,11 +42,12 @@ typedef struct fz__product {
     const fz_kernels *kernels;
     const fz_matmul_kernels *matmul; /* kernels' own, or the one for groups */
     bool transposed;
-    bool is_vector;       /* c has one row, and b rows or columns without gaps */
-    bool is_in_place;     /* nothing is packed, and k is one block's */
-    bool pack_a, pack_b;  /* else read in place */
-    bool is_wide;         /* few rows: participants share columns, and each packs its part of B, if any */
-    bool asks;            /* for B's next block meanwhile: what a single participant runs may wish so */
+    bool is_vector;      /* c has one row, and b rows or columns without gaps */
+    bool is_in_place;    /* nothing is packed, and k is one block's */
+    bool pack_a, pack_b; /* else read in place */
+    bool is_tall; /* B lies in L2, A and C beyond it, read in place: low tiles, so that they pass by once */
+    bool is_wide; /* few rows: participants share columns, and each packs its part of B, if any */
+    bool asks;    /* for B's next block meanwhile: what a single participant runs may wish so */
     bool through_scratch; /* c is of another dtype, or has no contiguous rows */
     ptrdiff_t mc, nc, kc; /* of a block */
     size_t packed_bytes;  /* of B's block */

@@ -79,6 +79,41 @@ static ptrdiff_t first_row(const job *t, ptrdiff_t row) {
     return fz__min(row * panels / t->tile_rows * mr, t->m);
 }
 
+/* ---- what comes next ------------------------------------------------------------------------------------ */
+
+/* Of the block's steps m rows of A from row i on. */
+static fz_ahead ahead_of_a(const job *t, ptrdiff_t i, ptrdiff_t m) {
+    const fz__matrix *a = &t->product->a;
+    const ptrdiff_t element = element_of(t->product);
+    const char *data = a->data + (t->i + i) * a->row_stride + t->p * a->column_stride;
+    return a->column_stride == element ? fz__ahead(data, m, t->k * element, a->row_stride)
+                                       : fz__ahead(data, t->k, m * element, a->column_stride);
+}
+
+/* B, in place, from step p and column j on. */
+static fz_ahead ahead_of_b(const job *t, ptrdiff_t p, ptrdiff_t k, ptrdiff_t j, ptrdiff_t n) {
+    const fz__matrix *b = &t->product->b;
+    return fz__ahead(b->data + p * b->row_stride + j * b->column_stride, k, n * b->column_stride,
+                     b->row_stride);
+}
+
+static fz_ahead ahead_of_c(const job *t, ptrdiff_t i, ptrdiff_t m) {
+    const fz__matrix *c = &t->product->c;
+    const ptrdiff_t element = element_of(t->product);
+    if (t->product->through_scratch) return (fz_ahead){0};
+    return fz__ahead(c->data + (t->i + i) * c->row_stride + t->j * element, m, t->n * element, c->row_stride);
+}
+
+/* What a tile asks for: the rows of the one below, or B's next block; or NULL. */
+static fz_ahead *list_next(const job *t, ptrdiff_t row, fz_ahead list[3]) {
+    if (!t->product->is_tall || t->tile_n < t->n || row + 1 == t->tile_rows) return t->ahead;
+    const ptrdiff_t i = first_row(t, row + 1), m = first_row(t, row + 2) - i;
+    list[0] = ahead_of_a(t, i, m);
+    list[1] = ahead_of_c(t, i, m);
+    list[2].columns = 0;
+    return list;
+}
+
 static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int participant) {
     const fz__product *product = t->product;
     const ptrdiff_t i = first_row(t, row), j = column * t->tile_n, m = first_row(t, row + 1) - i,
@@ -88,8 +123,9 @@ static void multiply_tile(const job *t, ptrdiff_t row, ptrdiff_t column, int par
     const ptrdiff_t row_stride = product->through_scratch ? product->nc * element : c->row_stride;
     char *sums = product->through_scratch ? t->sums + i * row_stride + j * element
                                           : c->data + (t->i + i) * row_stride + (t->j + j) * element;
+    fz_ahead list[3];
     product->matmul->multiply((size_t)m, (size_t)n, (size_t)t->k, &a, &b, sums, row_stride, t->p > 0,
-                              t->ahead);
+                              list_next(t, row, list));
     if (t->p + t->k == steps_of(product))
         fz__finish_rows(product, t->i + i, t->j + j, m, n, sums, row_stride);
 }
@@ -122,7 +158,10 @@ static ptrdiff_t most_rows(fz_dtype compute, ptrdiff_t steps) {
 }
 
 static ptrdiff_t rows_of_tile(const fz__product *p) {
-    return p->pack_a ? even_part(p->mc, most_rows(p->compute, p->kc), p->matmul->mr) : p->mc;
+    const ptrdiff_t mr = p->matmul->mr, near = (ptrdiff_t)fz__cpu_caches()->l1 / 2;
+    if (p->pack_a) return even_part(p->mc, most_rows(p->compute, p->kc), mr);
+    return p->is_tall ? even_part(p->mc, fz__max(LEAST_PANELS * mr, near / (p->kc * element_of(p))), mr)
+                      : p->mc;
 }
 
 void fz__product_block(fz_dtype compute, ptrdiff_t block[2]) {
@@ -165,10 +204,8 @@ static void run_block(job *t, int participants) {
 }
 
 static void run_block_asking(job *t) {
-    const fz__matrix *b = &t->product->b;
-    const ptrdiff_t p = t->p + t->k, k = fz__min(t->product->kc, b->rows - p);
-    fz_ahead list[2] = {fz__ahead(b->data + p * b->row_stride + t->j * b->column_stride, k,
-                                  t->n * b->column_stride, b->row_stride)};
+    const ptrdiff_t p = t->p + t->k, k = fz__min(t->product->kc, t->product->b.rows - p);
+    fz_ahead list[2] = {ahead_of_b(t, p, k, t->j, t->n)};
     t->ahead = k > 0 ? list : NULL;
     run_block(t, 1);
     t->ahead = NULL;
@@ -251,6 +288,14 @@ static void plan_b(fz__product *p) {
     p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
 }
 
+/* Where B stays in L2, A and C beyond it need pass by only once. */
+static bool is_tall(const fz__product *p) {
+    const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2, k = p->a.columns,
+                    n = p->c.columns;
+    return !p->pack_a && !p->is_wide && k <= p->kc && k * n * element <= l2 / 2 &&
+           p->c.rows * (k + n) * element > l2 / 2;
+}
+
 static bool must_pack_a(const fz__product *p) {
     const ptrdiff_t nr = p->matmul->nr;
     return !fz__is_direct(p, &p->a) || (!p->is_wide && p->c.columns > 16 * nr);
@@ -262,7 +307,9 @@ static void plan_blocks(fz__product *p) {
     p->kc = p->packed ? p->packed->kc : fz__product_steps(p->compute, steps_of(p));
     plan_b(p);
     p->pack_a = must_pack_a(p);
-    p->is_in_place = !p->packed && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
+    p->is_tall = is_tall(p);
+    p->is_in_place =
+        !p->packed && !p->is_tall && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
     p->nc = p->pack_b ? even_part(n, PACKED_BYTES / (p->kc * element), nr) : n;
     p->mc = fz__round_up(m, mr);
     if (p->is_wide) p->nc = nr;

@@ -83,6 +83,9 @@ def test_sides_around_the_tiles(dtype, side):
         (20, 150, 4096),
         (100, 9001, 90),
         (37, 60_001, 32),
+        (5003, 64, 50),
+        (20_001, 17, 9),
+        (4099, 31, 380),
     ],
 )
 def test_large(dtype, m, k, n):
@@ -91,6 +94,9 @@ def test_large(dtype, m, k, n):
     want = (a.astype(np.float64) @ b.astype(np.float64)).astype(dtype)  # whole numbers below 2**53: exact
     assert_equal(forzium.matmul(a, b), want)
     assert_equal(forzium.matmul(b.T, a.T), np.ascontiguousarray(want.T))
+    assert_equal(forzium.matmul(np.asfortranarray(a), b), want)
+    out = np.empty((m, n + 3), dtype)
+    assert_equal(forzium.matmul(np.hstack([a, a])[:, :k], b, out=out[:, 1:-2]), want)
 
 
 def test_random_reals():
@@ -324,6 +330,7 @@ def test_out_over_an_input(dtype, m, k, n):
         (100, 20_000, 100),
         (50, 200, 4000),
         (2000, 50, 7),
+        (9001, 30, 50),
         (7, 50, 2000),
         (6, 1023, 1111),
         (4, 1000, 1003),
