@@ -142,7 +142,7 @@ static next_product find_next(const fz__product *p, int participants) {
 static void ask_for_next(const next_product *next, char *const data[3], fz_ahead list[4]) {
     for (int i = 0; i < 3; i++) {
         list[i] = next->operands[i];
-        list[i].data = data[i];
+        list[i].first = (uintptr_t)data[i];
         if (i >= next->listed && i < 2) fz__ask(&list[i], list[i].lines * list[i].columns);
     }
     list[next->listed].columns = 0;

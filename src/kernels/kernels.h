@@ -183,7 +183,7 @@ typedef void fz_gather_groups(size_t n, size_t k, const void *x, ptrdiff_t line_
 /* Memory that will be wanted soon, asked for line by line meanwhile: columns of cache lines, a step apart, side by side.
    The last of a list has no columns. */
 typedef struct fz_ahead {
-    const char *data;
+    uintptr_t first; /* an address, as a line may begin behind the end */
     ptrdiff_t lines, step, columns;
     ptrdiff_t at; /* lines of the first column asked for so far */
 } fz_ahead;

@@ -44,12 +44,12 @@ FZ_INLINE next_lines of_packed(const char *panel, ptrdiff_t step, size_t k, size
 /* Of the list's first column k lines, or what is left; of an empty list the same line again. */
 FZ_INLINE next_lines of_list(fz_ahead **list, size_t k) {
     fz_ahead *ahead = *list;
-    const next_lines next = {(uintptr_t)ahead->data + (size_t)(ahead->at * ahead->step),
+    const next_lines next = {ahead->first + (size_t)(ahead->at * ahead->step),
                              ahead->columns ? ahead->step : 0};
     ahead->at += (ptrdiff_t)k;
     if (ahead->columns && ahead->at >= ahead->lines) {
         ahead->at = 0;
-        ahead->data += FZ_CACHE_LINE;
+        ahead->first += FZ_CACHE_LINE;
         *list += --ahead->columns == 0;
     }
     return next;
