@@ -48,13 +48,13 @@ check-address: $(VENV)/forzium
 	$(PYTEST) -p no:cacheprovider $(KERNEL_TESTS)
 
 # Races do not depend on the instruction set, and are looked for slowly.
-check-thread: $(VENV)/tools
+check-thread: $(VENV)/forzium
 	$(call compile,$(BUILD)-thread,thread,-Dpython=false)
-	$(call test,$(BUILD)-thread,--no-suite sse2)
+	$(call test,$(BUILD)-thread,--suite library --suite $$($(BIN)/python tests/instruction_sets.py highest))
 
 # The highest is what `make test` has run on.
 check-simd: $(VENV)/forzium
-	for simd in $$($(BIN)/python tests/instruction_sets.py); do \
+	sets=$$($(BIN)/python tests/instruction_sets.py lower) && for simd in $$sets; do \
 		echo "FORZIUM_SIMD=$$simd"; FORZIUM_SIMD=$$simd $(PYTEST) $(KERNEL_TESTS) || exit 1; done
 
 lint: $(VENV)/forzium $(VENV)/lint

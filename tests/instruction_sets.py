@@ -1,12 +1,13 @@
-"""Print the instruction sets that this build and this CPU have below the highest, lowest first."""
+"""Print of this build's instruction sets the highest that this CPU has, or those below it, lowest first."""
+
+import sys
 
 import forzium
 
 LOWEST_FIRST = {"x86": ["sse2", "avx2", "avx512"], "arm": ["neon"], "other": ["generic"]}
 
 
-def lower() -> list[str]:
-    highest = forzium.detect_simd_support()
+def lower(highest: str) -> list[str]:
     for names in LOWEST_FIRST.values():
         if highest in names:
             return names[: names.index(highest)]
@@ -14,4 +15,5 @@ def lower() -> list[str]:
 
 
 if __name__ == "__main__":
-    print(*lower())
+    highest = forzium.detect_simd_support()
+    print(*{"highest": [highest], "lower": lower(highest)}[sys.argv[1]])
