@@ -16,4 +16,4 @@ def lower(highest: str) -> list[str]:
 
 if __name__ == "__main__":
     highest = forzium.detect_simd_support()
-    print(*{"highest": [highest], "lower": lower(highest)}[sys.argv[1]])
+    print(*([highest] if sys.argv[1:] == ["highest"] else lower(highest)))
