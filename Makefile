@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Tests side by side, one process per CPU.
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 # All but those of what neither an instruction set nor a sanitizer changes.
-PLAIN_TESTS := benchmark documents guide memory_flat simd stubs
+PLAIN_TESTS := benchmark documents guide memory_flat stubs
 KERNEL_TESTS := $(PLAIN_TESTS:%=--ignore=tests/python/test_%.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
@@ -47,10 +47,11 @@ check-address: $(VENV)/forzium
 	PYTHONPATH="$$(dirname "$$(find "$(abspath $(BUILD)-address/stage)" -type d -name forzium_engine)")" \
 	$(PYTEST) -p no:cacheprovider $(KERNEL_TESTS)
 
-# Races do not depend on the instruction set, and are looked for slowly.
+# Races do not depend on the instruction set, and are looked for slowly; but chains are interpreted on the lower ones.
 check-thread: $(VENV)/forzium
 	$(call compile,$(BUILD)-thread,thread,-Dpython=false)
-	$(call test,$(BUILD)-thread,--suite library --suite $$($(BIN)/python tests/instruction_sets.py highest))
+	$(call test,$(BUILD)-thread,--suite library --suite examples --suite $$($(BIN)/python tests/instruction_sets.py highest))
+	$(call test,$(BUILD)-thread,"expression*")
 
 # The highest is what `make test` has run on.
 check-simd: $(VENV)/forzium

@@ -106,7 +106,8 @@ static fz_ahead ahead_of(const fz__matrix *x) {
     const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
     if (x->rows * x->columns * element > ASKED_BYTES) return (fz_ahead){0};
     if (x->column_stride == element) return fz__ahead(x->data, x->rows, x->columns * element, x->row_stride);
-    return fz__ahead(x->data, x->columns, x->rows * element, x->column_stride);
+    if (x->row_stride == element) return fz__ahead(x->data, x->columns, x->rows * element, x->column_stride);
+    return (fz_ahead){0};
 }
 
 typedef struct run {

@@ -52,7 +52,7 @@ typedef struct fz__product {
     ptrdiff_t mc, nc, kc; /* of a block */
     size_t packed_bytes;  /* of B's block */
     size_t shared, own;   /* bytes of scratch: of the product, and of each participant */
-    fz_ahead *ahead;      /* asked for meanwhile, if is_in_place; NULL: none, as it is planned */
+    fz_ahead *ahead;      /* asked for meanwhile, if is_in_place; NULL, as it is planned: see kernels.h */
 } fz__product;
 
 /* ---- matmul.c: arguments, and many products ------------------------------------------------------------- */

@@ -86,8 +86,9 @@ static fz_ahead ahead_of_a(const job *t, ptrdiff_t i, ptrdiff_t m) {
     const fz__matrix *a = &t->product->a;
     const ptrdiff_t element = element_of(t->product);
     const char *data = a->data + (t->i + i) * a->row_stride + t->p * a->column_stride;
-    return a->column_stride == element ? fz__ahead(data, m, t->k * element, a->row_stride)
-                                       : fz__ahead(data, t->k, m * element, a->column_stride);
+    if (a->column_stride == element) return fz__ahead(data, m, t->k * element, a->row_stride);
+    if (a->row_stride == element) return fz__ahead(data, t->k, m * element, a->column_stride);
+    return (fz_ahead){0}; /* then C is not asked for, either */
 }
 
 /* B, in place, from step p and column j on. */
@@ -205,8 +206,9 @@ static void run_block(job *t, int participants) {
 
 static void run_block_asking(job *t) {
     const ptrdiff_t p = t->p + t->k, k = fz__min(t->product->kc, t->product->b.rows - p);
-    fz_ahead list[2] = {ahead_of_b(t, p, k, t->j, t->n)};
-    t->ahead = k > 0 ? list : NULL;
+    fz_ahead list[2] = {0};
+    if (k > 0) list[0] = ahead_of_b(t, p, k, t->j, t->n);
+    t->ahead = list;
     run_block(t, 1);
     t->ahead = NULL;
 }

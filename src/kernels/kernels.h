@@ -181,7 +181,7 @@ typedef void fz_gather_groups(size_t n, size_t k, const void *x, ptrdiff_t line_
                               ptrdiff_t element_stride, size_t width, void *panel);
 
 /* Memory that will be wanted soon, asked for line by line meanwhile: columns of cache lines, a step apart, side by side.
-   The last of a list has no columns. */
+   The last of a list has no columns, and nothing else that is read. */
 typedef struct fz_ahead {
     uintptr_t first; /* an address, as a line may begin behind the end */
     ptrdiff_t lines, step, columns;
@@ -195,7 +195,7 @@ typedef struct fz_matmul_kernels {
     fz_gather_groups *gather; /* NULL: no groups */
     /* c[i][j] (+)= sum over p < k of a(i, p) * b(p, j) for i < m, j < n; row_stride in bytes, columns contiguous. Adds
        to c where accumulate, else overwrites it. ahead: what to ask for meanwhile, changed to what is left; or
-       NULL: the next panel of B. */
+       NULL. Then, or where nothing is left, the next panel of B. */
     void (*multiply)(size_t m, size_t n, size_t k, const fz_panels *a, const fz_panels *b, void *c,
                      ptrdiff_t row_stride, bool accumulate, fz_ahead *ahead);
 } fz_matmul_kernels;

@@ -117,9 +117,9 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
             rows = tallest(m - i < MR - row ? m - i : MR - row);
             const char *first =
                 (const char *)a->data + (ptrdiff_t)(i / MR) * a->panel + (ptrdiff_t)row * a->line;
-            const next_lines lines = ahead       ? of_list(&ahead, k)
-                                     : is_packed ? of_packed(next, packed_step, k, i / MR)
-                                                 : of_rows(next, b->step, i / MR);
+            const next_lines lines = ahead && ahead->columns ? of_list(&ahead, k)
+                                     : is_packed             ? of_packed(next, packed_step, k, i / MR)
+                                                             : of_rows(next, b->step, i / MR);
             tiles_of(rows)[vectors - 1](k, a, first, b_panel, b->step, at, row_stride, lanes, accumulate,
                                         &lines);
         }

@@ -83,7 +83,8 @@ static void multiply(size_t m, size_t n, size_t k, const fz_panels *a, const fz_
         for (size_t i = 0; i < m; i += MR, a_panel += a->panel, at += MR * row_stride)
             multiply_tile(m - i < MR ? m - i : MR, n - j < NR ? n - j : NR, k, a_panel, b_panel, at,
                           row_stride, accumulate,
-                          ahead ? of_list(&ahead, k) : of_packed(b_panel + b->panel, packed_step, k, i / MR));
+                          ahead && ahead->columns ? of_list(&ahead, k)
+                                                  : of_packed(b_panel + b->panel, packed_step, k, i / MR));
     }
 }
 

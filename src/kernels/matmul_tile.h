@@ -41,13 +41,12 @@ FZ_INLINE next_lines of_packed(const char *panel, ptrdiff_t step, size_t k, size
     return (next_lines){(uintptr_t)panel + index * k * (size_t)step, step};
 }
 
-/* Of the list's first column k lines, or what is left; of an empty list the same line again. */
+/* Of a list that is not at its end k lines of the first column, and beyond it where it has fewer left. */
 FZ_INLINE next_lines of_list(fz_ahead **list, size_t k) {
     fz_ahead *ahead = *list;
-    const next_lines next = {ahead->first + (size_t)(ahead->at * ahead->step),
-                             ahead->columns ? ahead->step : 0};
+    const next_lines next = {ahead->first + (size_t)(ahead->at * ahead->step), ahead->step};
     ahead->at += (ptrdiff_t)k;
-    if (ahead->columns && ahead->at >= ahead->lines) {
+    if (ahead->at >= ahead->lines) {
         ahead->at = 0;
         ahead->first += FZ_CACHE_LINE;
         *list += --ahead->columns == 0;

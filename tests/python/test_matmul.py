@@ -86,6 +86,7 @@ def test_sides_around_the_tiles(dtype, side):
         (5003, 64, 50),
         (20_001, 17, 9),
         (4099, 31, 380),
+        (100_000, 0, 50),
     ],
 )
 def test_large(dtype, m, k, n):
@@ -95,6 +96,7 @@ def test_large(dtype, m, k, n):
     assert_equal(forzium.matmul(a, b), want)
     assert_equal(forzium.matmul(b.T, a.T), np.ascontiguousarray(want.T))
     assert_equal(forzium.matmul(np.asfortranarray(a), b), want)
+    assert_equal(forzium.matmul(np.repeat(a, 2, axis=1)[:, ::2], b), want)
     out = np.empty((m, n + 3), dtype)
     assert_equal(forzium.matmul(np.hstack([a, a])[:, :k], b, out=out[:, 1:-2]), want)
 

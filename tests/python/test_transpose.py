@@ -250,6 +250,8 @@ def test_stacks_of_rows_of_whole_pages(dtype, axes, on_threads):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rows_of_whole_pages_beyond_half_the_last_cache(dtype, on_threads):
     cache = forzium.info()["cache_bytes"]["l3"]
+    if not 0 < cache <= 64 << 20:
+        pytest.skip(f"a last cache of {cache} bytes")
     columns = 4096 // np.dtype(dtype).itemsize
     values = whole_numbers((cache // 2 // 4096 + 13, columns), dtype)
     out, memory = far_rows(values.shape[::-1], dtype, offset=5)
