@@ -583,7 +583,7 @@ FZ_API const char *fz_version(void);
 typedef struct fz_cpu_info {
     const char *simd;    /* fz_simd_name() */
     size_t vector_bytes; /* of its vectors */
-    size_t l1, l2, l3;   /* data caches in bytes, as they are counted on: of a vast L3 a share */
+    size_t l1, l2, l3;   /* data caches in bytes, as they are counted on: at most 16 MB of L3 a usable CPU */
     int matmul_tile[FZ_FULL_DTYPES][2]; /* rows and columns of the matmul micro-kernel */
     /* The most steps of the inner axis, and rows, that matmul packs at a time: derived from the caches. */
     ptrdiff_t matmul_block[FZ_FULL_DTYPES][2];

@@ -80,10 +80,10 @@ void fz__conv_to_pixels(const fz__conv *conv, fz_dtype dtype, const char *from, 
                         const ptrdiff_t strides[4], ptrdiff_t pixel, char *to);
 /* The weights of n output channels: a row of width >= n for each tap, zero beyond n. */
 void fz__conv_pack(const fz__conv *conv, ptrdiff_t channel, ptrdiff_t n, ptrdiff_t width, char *panel);
-/* That place in out, to be asked for; nothing where its rows have gaps. */
-fz_ahead fz__conv_ahead(const fz__conv *conv, const fz__rectangle *at);
 /* at->channels of the width sums of each pixel to that place in out, once they are complete but for the activation. */
 void fz__conv_store_pixels(const fz__conv *conv, const fz__rectangle *at, ptrdiff_t width, char *sums);
+/* That place in out, to be asked for; nothing where its rows have gaps. */
+fz_ahead fz__conv_ahead(const fz__conv *conv, const fz__rectangle *at);
 
 /* ---- conv2d_separable.c: windows that are a column times a row --------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 """Every instruction set of this machine, forced in turn, gives NumPy's results."""
 
+import os
 from pathlib import Path
 
 import forzium
@@ -108,6 +109,11 @@ def test_dtypes_with_instructions_of_their_own_are_named(run_python, name):
         f"import forzium; assert set(forzium.info()['kernels']['matmul_narrow']) == {want!r}",
         FORZIUM_SIMD=name,
     )
+
+
+def test_of_the_last_cache_no_more_than_a_share_is_counted_on():
+    """A virtual machine may report a whole socket's."""
+    assert 0 < forzium.info()["cache_bytes"]["l3"] <= (16 << 20) * os.cpu_count()
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
