@@ -205,6 +205,7 @@ static void fold_rows(fz__product *p, fz__nest *nest) {
             nest->strides[2][d] != p->c.rows * p->c.row_stride)
             continue;
         p->a.rows = p->c.rows = p->a.rows * nest->shape[d];
+        p->a.data = nest->data[0], p->c.data = nest->data[2]; /* of an axis that c has backwards, the last */
         nest->size /= nest->shape[d];
         fz__nest_remove_axis(nest, d);
         d = nest->ndim;

@@ -513,6 +513,19 @@ def test_stacks_of_small_matrices_leave_gaps_of_out_alone(dtype, side):
             assert_equal(got, expected)
 
 
+@pytest.mark.parametrize("weight", [(5, 3), (5,)])
+def test_a_stack_backwards_into_an_out_backwards(weight):
+    random = np.random.default_rng(5)
+    stack, right = (random.integers(-8, 9, shape).astype(float) for shape in ((4, 2, 5), weight))
+    for a in (stack[::-1], stack, np.broadcast_to(stack[0, 0], stack.shape)):
+        want = a @ right
+        memory = np.full((6, *want.shape[1:]), 77.0)
+        out = memory[4:0:-1]
+        assert forzium.matmul(a, right, out=out) is out
+        assert_equal(out, want)
+        assert np.all(memory[[0, 5]] == 77)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("side", [4, 8, 9, 16])
 def test_stacks_of_small_matrices_have_the_same_bits_on_any_number_of_threads(dtype, side):
