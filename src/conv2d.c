@@ -221,8 +221,6 @@ static void join_rows(fz__conv *conv) {
     for (int k = 0; k < 2; k++) {
         images[k]->shape[3] *= images[k]->shape[2];
         images[k]->shape[2] = 1;
-        if (images[k]->shape[3] > 1 && images[k]->strides[3] == 0)
-            images[k]->strides[3] = images[k]->strides[2];
     }
 }
 

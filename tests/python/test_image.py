@@ -97,6 +97,15 @@ def test_conv2d_of_a_large_image(dtype):
         np.testing.assert_array_equal(forzium.conv2d(x, weight), convolved_exactly(x, weight))
 
 
+@pytest.mark.parametrize("stride", [1, (1, 2), (4, 1), (8, 1)])
+def test_conv2d_of_images_that_repeat_a_column_or_a_row(stride):
+    weight, steps = np.array([[2.0]]), np.broadcast_to(stride, 2)
+    for image in (np.arange(8.0)[:, None], np.arange(100.0)[None]):
+        repeated = np.broadcast_to(image, (8, 100))
+        for x in (repeated, repeated[1:2], repeated[:, 1:2]):
+            assert_equal(forzium.conv2d(x, weight, stride=stride), 2 * x[:: steps[0], :: steps[1]])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_conv2d_of_non_finite_values(value, dtype):
