@@ -151,6 +151,8 @@ class Builder:
         value = self.value_of(exponent)
         constant = self.value_of(base)
         if value is not None and value[1] and not (constant and constant[1]) and value[0] == 2:
+            if isinstance(value[0], float):  # makes integers floats
+                base = self.operation("multiply", base, self.constant(1.0))
             return self.operation("square", base)
         return self.operation("power", base, exponent)
 

@@ -257,6 +257,16 @@ def test_a_bool_times_itself_is_a_bool():
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint64, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("two", [2, 2.0])
+def test_squares_have_the_dtype_of_numpys(dtype, two):
+    a = np.array([0, 1, 3, 2**40, 0.1]).astype(dtype)
+    want = a**two
+    for got in (forzium.evaluate(f"a**{two}"), forzium.fuse(lambda a: a**two)(a)):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
 def test_casting_is_numpys():
     a, whole = np.arange(5.0), np.zeros(5, np.int64)
     with pytest.raises(TypeError, match="int64"):
