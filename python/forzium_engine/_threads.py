@@ -56,8 +56,8 @@ def _run(pool, size, f, args, kwargs):
 def run_in_compute_threadpool(f, /, *args, **kwargs):
     """Call f on a pool of as many threads as forzium computes with, and wait for it.
 
-    However many threads of a program call this, no more calls run at once than there are CPUs to run
-    them on.
+    However many threads of a program call this, no more calls run at once than `forzium.get_num_threads`
+    says.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def run_in_io_threadpool(f, /, *args, **kwargs):
 
     Notes
     -----
-    The pool has as many threads as the standard library's executor gives itself: four more than there are
-    CPUs, at most 32. A call from within f runs at once, on f's thread.
+    The pool has four threads more than the machine has CPUs, whatever affinity and quota say, but at most 32.
+    A call from within f runs at once, on f's thread.
 
     Examples
     --------
