@@ -62,7 +62,7 @@ static const char transpose_doc[] =
     "Parameters\n"
     "----------\n"
     "x : array_like\n"
-    "    Any dtype, shape and strides.\n"
+    "    Any forzium dtype, any shape and strides.\n"
     "axes : sequence of ints, optional\n"
     "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" FZPY_DOC_OUT "\n"
     "Returns\n"

@@ -55,6 +55,8 @@ static const char binary_bit_notes[] =
 static const char select_notes[] =
     EXACT ">>> forzium.%name%(x > 5, x, 0.0)\narray([[ 0.,  0.],\n       [ 9., 16.]])\n";
 static const char ternary_notes[] = EXACT ">>> forzium.%name%(x, 2.0, 10.0).shape\n(2, 2)\n";
+static const char fma_notes[] =
+    NOTES("As C's fma; NumPy has none.") ">>> forzium.%name%(x, 2.0, 10.0).shape\n(2, 2)\n";
 static const char function_notes[] __attribute__((unused)) =
     APPROXIMATE ">>> forzium.%name%(x).shape\n(2, 2)\n";
 static const char function2_notes[] __attribute__((unused)) =
@@ -404,7 +406,7 @@ static const fzpy_operation special[] = {
      .parameters = "a, b, c, /, out=None, *, dtype=None",
      .doc = "a * b + c, rounded once.",
      .family = family,
-     .example = ternary_notes,
+     .example = fma_notes,
      .compute = compute,
      .id = FZ_OP_fma},
     {.signature = {"clip", 5, 1, 0, 4, {"x", "min", "max", "out", "dtype"}},

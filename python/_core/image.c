@@ -381,7 +381,7 @@ static const char convolve2d_doc[] = PARAMETERS
     ">>> forzium.%name%(np.ones((2, 2)), np.ones((2, 2)), mode=\"same\")";
 
 static const char max_pool2d_doc[] = PARAMETERS
-    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any dtype.\n"
+    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any forzium dtype.\n"
     "window : int or pair of ints\n    Sides of the window in elements.\n"
     "stride : int or pair of ints, optional\n    Step from window to window; by default the window's sides.\n"
     "padding : int or pair of ints\n    At most half the window, on either side; never the largest.\n"
@@ -391,7 +391,7 @@ static const char max_pool2d_doc[] = PARAMETERS
     ">>> forzium.max_pool2d(np.arange(16.0).reshape(4, 4), 2)\narray([[ 5.,  7.],\n       [13., 15.]])\n";
 
 static const char avg_pool2d_doc[] = PARAMETERS
-    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any dtype.\n"
+    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any forzium dtype.\n"
     "window : int or pair of ints\n    Sides of the window in elements.\n"
     "stride : int or pair of ints, optional\n    Step from window to window; by default the window's sides.\n"
     "padding : int or pair of ints\n    Zeros on either side, at most half the window.\n"
@@ -402,12 +402,12 @@ static const char avg_pool2d_doc[] = PARAMETERS
     ">>> forzium.avg_pool2d(np.arange(16.0).reshape(4, 4), 2)\narray([[ 2.5,  4.5],\n       [10.5, 12.5]])\n";
 
 static const char global_doc[] = PARAMETERS
-    "x : array_like, (..., h, w) or (..., h, w, c)\n    Of any dtype.\n" LAYOUT FZPY_DOC_OUT RETURNS
+    "x : array_like, (..., h, w) or (..., h, w, c)\n    Of any forzium dtype.\n" LAYOUT FZPY_DOC_OUT RETURNS
     "    (..., 1, 1) or (..., 1, 1, c); means of integers are float64.\n" RAISES EXAMPLE
     ">>> forzium.%name%(np.arange(4.0).reshape(1, 1, 2, 2))\n";
 
 static const char adaptive_doc[] = PARAMETERS
-    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any dtype.\n"
+    "x : array_like, (n, c, h, w), (c, h, w) or (h, w)\n    Of any forzium dtype.\n"
     "size : int or pair of ints\n    Rows and columns of the result. Row i is the mean of rows floor(i h / "
     "rows) to\n"
     "    ceil((i + 1) h / rows) of x, without the last.\n" LAYOUT FZPY_DOC_OUT RETURNS

@@ -272,14 +272,14 @@ static PyObject *compute_product(const fzpy_operation *row, PyObject *const *val
 
 /* ---- the table --------------------------------------------------------------------------------------------- */
 
-#define X_AND_AXIS(default_axes)                                                                         \
-    "\n\n"                                                                                               \
-    "Parameters\n"                                                                                       \
-    "----------\n"                                                                                       \
-    "x : array_like\n"                                                                                   \
-    "    Any real dtype, shape and strides. float16 and bfloat16 are computed in float32, integers in\n" \
-    "    float64.\n"                                                                                     \
-    "axis : int, tuple of ints or None, optional\n"                                                      \
+#define X_AND_AXIS(default_axes)                                                                    \
+    "\n\n"                                                                                          \
+    "Parameters\n"                                                                                  \
+    "----------\n"                                                                                  \
+    "x : array_like\n"                                                                              \
+    "    Any forzium dtype, any shape and strides. float16 and bfloat16 are computed in float32,\n" \
+    "    integers in float64.\n"                                                                    \
+    "axis : int, tuple of ints or None, optional\n"                                                 \
     "    The axes that make a row; None means all, and by default it is " default_axes ".\n"
 
 #define OUT_OF_SHAPE                                                                                     \
@@ -298,7 +298,7 @@ static PyObject *compute_product(const fzpy_operation *row, PyObject *const *val
     "ValueError\n"                                                                        \
     "    For an axis that is out of bounds or named twice, and shapes that do not fit.\n" \
     "TypeError\n"                                                                         \
-    "    For complex numbers, objects and dates.\n"                                       \
+    "    For other dtypes.\n"                                                             \
     "\n"                                                                                  \
     "Notes\n"                                                                             \
     "-----\n"
@@ -369,7 +369,7 @@ static const char norm_doc[] =
     "Parameters\n"                                                                                          \
     "----------\n"                                                                                          \
     "x : array_like\n"                                                                                      \
-    "    Any real dtype, shape and strides.\n"                                                              \
+    "    Any forzium dtype, any shape and strides.\n"                                                       \
     "axis : int, optional\n"                                                                                \
     "    The axis to go along; by default all elements, in C order, are one row.\n"                         \
     "dtype : dtype, optional\n"                                                                             \
@@ -396,7 +396,8 @@ static const char vecdot_doc[] =
     "Parameters\n"
     "----------\n"
     "a, b : array_like\n"
-    "    Any real dtype, shape and strides; as long as each other along axis. The other axes broadcast.\n"
+    "    Any forzium dtype, any shape and strides; as long as each other along axis. The other axes\n"
+    "    broadcast.\n"
     "axis : int, optional\n"
     "    The axis of both that is summed over; by default the last.\n" RETURNS_AND_ERRORS
     "Blocks of chains whose results are added without rounding: the error does not grow with the length.\n"
@@ -411,7 +412,7 @@ static const char dot_doc[] =
     "Parameters\n"
     "----------\n"
     "a, b : array_like\n"
-    "    Any real dtype, shape and strides.\n"
+    "    Any forzium dtype, any shape and strides.\n"
     "out : ndarray, optional\n"
     "    Where to write; of the result's shape; may overlap an input. Nothing is written on "
     "error.\n" RETURNS_AND_ERRORS
