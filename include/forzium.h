@@ -8,7 +8,7 @@
            written. fz_error_message() explains. Nothing is ever printed; nothing aborts.
    Threads Every function may be called from any thread at any time. Large calls are split over one
            process-wide pool of threads in which the caller takes part; small ones run inline.
-           Results are the same bits for any number of threads. */
+           Results are the same bits for any number of threads. A calling thread needs 512 KB of stack. */
 #ifndef FORZIUM_H
 #define FORZIUM_H
 
@@ -90,8 +90,9 @@ FZ_API int fz_may_overlap(const fz_array *a, const fz_array *b);
 /** 0 if no two elements of x share a byte for certain, 1 if they may. */
 FZ_API int fz_overlaps_itself(const fz_array *x);
 
-/* Each operation has a function fz_<name>_shape() beside it: the shape that its output must have, or the
-   error that its inputs deserve. It touches no data. */
+/* An operation whose output has a shape of its own has a function fz_<name>_shape() beside it: that shape, or the error
+   that the inputs deserve. It touches no data. Element-wise operations share fz_broadcast_shape, reductions
+   fz_reduce_shape. */
 
 /** The shape to which n arrays broadcast together, as NumPy's do; `operation` begins the message.
     FZ_ERROR_SHAPE. */
@@ -274,10 +275,9 @@ FZ_API fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], i
 /** for each row along *axis:  out[i] = x[0] + x[1] + ... + x[i]
     axis == NULL takes all elements in C order for one row; out then has one axis. x is computed in out's dtype
     (narrower floats in float32, integers in 64 bits, which wrap; a sum of bools is whether any is true, a product
-    whether all are); out may be x. Floats' sums have at most
-    16 + FZ_BLOCK / lanes roundings along memory, where FZ_BLOCK is 512, and i across it; where the sum of some
-    neighbours overflows, what follows is infinite or NaN. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP,
-    FZ_ERROR_MEMORY. */
+    whether all are); out may be x. Floats' sums have at most 2 + log2(lanes) + FZ_BLOCK / lanes roundings along memory,
+    where FZ_BLOCK is 512, and i across it; where the sum of some neighbours overflows, what follows is infinite or NaN.
+    FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_cumsum(const fz_array *x, const int *axis, fz_array *out);
 
 /** for each row along *axis:  out[i] = ((x[0] * x[1]) * ...) * x[i]     otherwise as fz_cumsum */

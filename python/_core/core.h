@@ -237,7 +237,7 @@ PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *pool, Py_ssize_t nbyte
 
 /* ---- threads.c: the pool of threads ---------------------------------------------------------------------- */
 
-/* A new dict of what the pool of threads has done (DESIGN.md, section 4). */
+/* A new dict of what the pool of threads has done, as thread_pool_metrics gives it. */
 PyObject *fzpy_thread_metrics(bool reset);
 
 /* ---- lists.c: nested lists of numbers --------------------------------------------------------------------- */

@@ -16,7 +16,8 @@ PyObject *fzpy_raise(fz_status status) {
     return NULL;
 }
 
-/* What is raised anew for an exception of NumPy's or Python's: DESIGN.md's kinds; NULL leaves it alone. */
+/* What is raised anew for an exception of NumPy's or Python's, of the kinds that docs/arrays.rst names; NULL leaves it
+   alone. */
 static PyObject *kind_of(PyObject *type) {
     PyObject *const kinds[][2] = {{PyExc_MemoryError, PyExc_MemoryError},
                                   {PyExc_OverflowError, PyExc_OverflowError},
