@@ -1,10 +1,11 @@
 /* Convolution with a large window on one channel, by Fourier transforms of square tiles that overlap by the window
    less one (overlap-save). The cost per output hardly depends on the window.
 
-   Weights are real, so the real and the imaginary part of a transform carry two tiles at once without mixing them.
-   The error is a few eps * log2(n) times the largest sums of a tile, not of each output: an element that is tiny among
-   large ones loses relative accuracy. A tile with an element that is not finite, or so large that a transform could
-   overflow, is computed the direct way: NaN and infinities reach the outputs that see them and no other. */
+   Weights are real, so the real and the imaginary part of a transform carry two tiles at once without mixing them, but
+   for roundings: these are a few eps * log2(n) times the largest sums of both. So an element that is tiny among large
+   ones of its tile loses relative accuracy, and a tile much darker than its neighbour is transformed alone. A tile with
+   an element that is not finite, or so large that a transform could overflow, is computed the direct way: NaN and
+   infinities reach the outputs that see them and no other. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum {
     LEAST_LOG = 6, /* sides of tiles: 64 to 512 */
     MOST_LOG = 9,
     LEAST_TAPS = 196, /* smaller windows keep the error of direct sums */
+    LIKE = 4,         /* tiles go together whose largest elements differ by no more than this factor */
 };
 
 typedef struct job {
@@ -125,8 +127,21 @@ static fz__rectangle tile_outputs(const job *j, ptrdiff_t tile) {
                            .columns = fz__min(j->columns, j->conv->out.shape[3] - column)};
 }
 
-/* False where an element is beyond the limit. */
-static bool load_tile(const job *j, const fz__rectangle *at, char *plane) {
+/* The largest magnitude in a plane; NaN where there is one. */
+static double find_largest(const job *j, ptrdiff_t rows, ptrdiff_t columns, const char *plane) {
+    fz_row_function *const size_of = j->conv->kernels->rowwise->passes[FZ_ROW_SIZE];
+    double largest = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        fz_row_result row;
+        size_of(1, (size_t)columns, &(fz_row_operands){.x = plane + r * j->stride}, NULL, &row);
+        largest = row.sum <= largest ? largest : row.sum;
+        if (isnan(largest)) break;
+    }
+    return largest;
+}
+
+/* Its largest magnitude. */
+static double load_tile(const job *j, const fz__rectangle *at, char *plane) {
     const fz__band band = {.row = j->stride, .plane = j->plane_bytes};
     const fz__rectangle from = {at->image,
                                 0,
@@ -137,10 +152,7 @@ static bool load_tile(const job *j, const fz__rectangle *at, char *plane) {
                                 fz__conv_span(j->conv, 1, at->columns)};
     if (from.rows < j->n || from.columns < j->n) memset(plane, 0, (size_t)j->plane_bytes);
     fz__band_load(j->conv, &from, &band, 1, plane);
-    bool fit = true;
-    for (ptrdiff_t r = 0; r < from.rows; r++)
-        fit &= j->fft->all_below((size_t)from.columns, plane + r * j->stride, j->limit);
-    return fit;
+    return find_largest(j, from.rows, from.columns, plane);
 }
 
 static void store_tile(const job *j, const fz__rectangle *at, char *plane) {
@@ -178,27 +190,37 @@ static void transform_pair(const job *j, const work *w) {
     }
 }
 
+static bool are_alike(double a, double b) { return a <= LIKE * b && b <= LIKE * a; }
+
+/* One tile, or two that are alike. */
+static void convolve_tiles(const job *j, const work *w, ptrdiff_t tile, int count) {
+    fz__rectangle at[2];
+    double largest[2] = {0, 0};
+    for (int t = 0; t < count; t++) {
+        at[t] = tile_outputs(j, tile + t);
+        largest[t] = load_tile(j, &at[t], w->planes[t]);
+    }
+    if (count == 2 && !are_alike(largest[0], largest[1])) {
+        for (int t = 0; t < 2; t++) convolve_tiles(j, w, tile + t, 1);
+        return;
+    }
+    for (int t = 0; t < 2; t++) {
+        const bool fits = largest[t] <= j->limit;
+        if (t < count && !fits) convolve_directly(j, &at[t], w, t);
+        if (t >= count || !fits) memset(w->planes[t], 0, (size_t)j->plane_bytes);
+    }
+    if (largest[0] > 0 || largest[1] > 0) transform_pair(j, w);
+    for (int t = 0; t < count; t++) {
+        if (largest[t] <= j->limit) store_tile(j, &at[t], w->planes[t]);
+    }
+}
+
 /* Items are pairs of tiles; the last may be alone. */
 static void convolve_pairs(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     const job *j = context;
     const work w = place_work(j, j->scratch + participant * j->scratch_bytes);
-    for (ptrdiff_t pair = begin; pair < end; pair++) {
-        const int count = 2 * pair + 1 < j->tiles ? 2 : 1;
-        fz__rectangle at[2];
-        bool fit[2];
-        for (int t = 0; t < count; t++) {
-            at[t] = tile_outputs(j, 2 * pair + t);
-            fit[t] = load_tile(j, &at[t], w.planes[t]);
-            if (!fit[t]) convolve_directly(j, &at[t], &w, t);
-        }
-        for (int t = 0; t < 2; t++) {
-            if (t >= count || !fit[t]) memset(w.planes[t], 0, (size_t)j->plane_bytes);
-        }
-        transform_pair(j, &w);
-        for (int t = 0; t < count; t++) {
-            if (fit[t]) store_tile(j, &at[t], w.planes[t]);
-        }
-    }
+    for (ptrdiff_t pair = begin; pair < end; pair++)
+        convolve_tiles(j, &w, 2 * pair, 2 * pair + 1 < j->tiles ? 2 : 1);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------------------- */

@@ -130,15 +130,6 @@ static void scale(const fz_fft_columns *c, double by) {
     }
 }
 
-static bool all_below(size_t n, const void *x, double limit) {
-    const vec most = vsplat((T)limit);
-    mask right = ~(mask)(most != most);
-    size_t i = 0;
-    for (; i + W <= n; i += W) right &= vabsolute(vload((const T *)x + i)) <= most;
-    if (i < n) right &= vabsolute(vload_part((const T *)x + i, n - i, 0)) <= most;
-    return !vany(~right);
-}
-
 extern const fz_fft_kernels FZ_KERNEL(fft);
 const fz_fft_kernels FZ_KERNEL(fft) = {.lanes = W,
                                        .forward = forward,
@@ -146,5 +137,4 @@ const fz_fft_kernels FZ_KERNEL(fft) = {.lanes = W,
                                        .rows_to_columns = rows_to_columns,
                                        .columns_to_rows = columns_to_rows,
                                        .multiply = multiply,
-                                       .scale = scale,
-                                       .all_below = all_below};
+                                       .scale = scale};

@@ -305,8 +305,6 @@ typedef struct fz_fft_kernels {
     /* By the conjugate of another spectrum; by a number. */
     void (*multiply)(const fz_fft_columns *columns, const fz_fft_columns *by);
     void (*scale)(const fz_fft_columns *columns, double by);
-    /* |x[i]| <= limit for all i < n; false where one is NaN. */
-    bool (*all_below)(size_t n, const void *x, double limit);
 } fz_fft_kernels;
 
 /* Passes over rows of n >= 1 contiguous elements. t[i] stands for x[i] * scale - shift, each step rounded. Sums join

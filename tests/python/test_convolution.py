@@ -280,6 +280,22 @@ def test_large_windows(dtype, kernel, shape):
         assert_within(got, want, np.full(want.shape, 20 * np.finfo(dtype).eps * largest))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_windows_of_dark_images_beside_bright_ones(dtype):
+    random = np.random.default_rng(2)
+    weight = random.standard_normal((1, 1, 15, 15)).astype(dtype)
+    for sides in ((64, 64), (200, 90)):
+        images = random.standard_normal((5, 1, *sides)).astype(dtype)
+        images *= np.array([1e9, 1, 0, 1e-6, 1e3], dtype)[:, None, None, None]
+        got = forzium.conv2d(images, weight)
+        for image, result in zip(images, got, strict=True):
+            want = scipy.signal.fftconvolve(
+                image[0].astype(np.longdouble), weight[0, 0, ::-1, ::-1].astype(np.longdouble), "valid"
+            )
+            bound = 20 * np.finfo(dtype).eps * 15 * 6 * np.abs(image).max()
+            assert_within(result[0], want, np.full(want.shape, bound))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e38])
 def test_large_windows_over_values_that_are_not_small(value):
     x, weight = np.ones((300, 420), np.float32), np.ones((41, 41), np.float32)
