@@ -63,31 +63,34 @@ static void rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, vo
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
 
-/* What comes next is prefetched: of so many rows prefetchers lose track.
-
-   The number near the mean is the column's first element: with m rows the sum of squares is then at most 1 + m times
-   that of the distances from the mean, so that little is lost when the one comes out of the other. */
+/* Twice through the cache, as rows. What comes next is prefetched: of so many rows prefetchers lose track. */
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                            char *near, char *sums, char *squares) {
-    vec first[UNROLL], s[UNROLL], q[UNROLL];
+    vec mean[UNROLL], s[UNROLL], q[UNROLL];
 #pragma GCC unroll 4
-    for (size_t u = 0; u < vectors; u++) {
-        first[u] = load_some(x + u * sizeof(vec), rest, 0);
-        s[u] = q[u] = vsplat(0);
-    }
-    for (size_t r = 1; r < rows; r++) {
-        x += row_stride;
+    for (size_t u = 0; u < vectors; u++) mean[u] = s[u] = q[u] = vsplat(0);
+    const char *row = x;
+    for (size_t r = 0; r < rows; r++, row += row_stride) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
-            if (u * sizeof(vec) % 64 == 0) __builtin_prefetch(x + u * sizeof(vec) + AHEAD);
-            const vec d = load_some(x + u * sizeof(vec), rest, 0) - first[u];
+            if (u * sizeof(vec) % 64 == 0) __builtin_prefetch(row + u * sizeof(vec) + AHEAD);
+            mean[u] += load_some(row + u * sizeof(vec), rest, 0);
+        }
+    }
+#pragma GCC unroll 4
+    for (size_t u = 0; u < vectors; u++) mean[u] /= vsplat((T)rows);
+    row = x;
+    for (size_t r = 0; r < rows; r++, row += row_stride) {
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++) {
+            const vec d = load_some(row + u * sizeof(vec), rest, 0) - mean[u];
             s[u] += d;
             q[u] = vfma(d, d, q[u]);
         }
     }
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
-        store_some(near + u * sizeof(vec), first[u], rest);
+        store_some(near + u * sizeof(vec), mean[u], rest);
         store_some(sums + u * sizeof(vec), s[u], rest);
         store_some(squares + u * sizeof(vec), q[u], rest);
     }

@@ -344,6 +344,19 @@ def test_totals_as_bools(name, dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [2, 3, 64, 65, 1000])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_variances_of_columns_that_begin_like_no_other_element(dtype, rows, axis):
+    limits = np.finfo(dtype)
+    x = np.random.default_rng(8).standard_normal((rows, 300)).astype(dtype)
+    for first in (100, 1e6, np.sqrt(limits.max) / 4):
+        x[0] = first
+        exact = np.var(x.astype(np.longdouble), axis=0)
+        got = forzium.var(x if axis == 0 else np.ascontiguousarray(x.T), axis=axis)
+        np.testing.assert_allclose(got.astype(np.longdouble), exact, rtol=16 * limits.eps)
+
+
 averages = pytest.mark.parametrize("name", ["mean", "var", "nanmean", "nanvar"])
 
 
