@@ -5,28 +5,53 @@
    has log2(W) + n / W + 1 additions behind it, where one by one it has n. */
 enum { UNROLL = 4 };
 
+/* One by one; the sum of all. */
+static T add_in_turn(size_t n, const char *x, char *out, T before, T sum) {
+    for (size_t i = 0; i < n; i++) {
+        sum += load_one(x + i * sizeof(T));
+        if (out) store_one(out + i * sizeof(T), before + sum);
+    }
+    return sum;
+}
+
+/* Are not all lanes finite? */
+FZ_INLINE bool are_doubtful(int count, const vec v[]) {
+    vec none = v[0] - v[0];
+#pragma GCC unroll 4
+    for (int u = 1; u < count; u++) none += v[u] - v[u];
+    return vany((mask)(none != 0));
+}
+
+/* Of a vector's part, or of `count` whole ones; offset: the sum of those before, and then of these, too. The vectors' own
+   sums are of neighbours that no running sum adds alone: where one is beyond all numbers, that one need not be. */
+FZ_INLINE vec add_vectors(int count, size_t n, const char *x, char *out, vec before, vec offset) {
+    vec v[UNROLL];
+#pragma GCC unroll 4
+    for (int u = 0; u < count; u++)
+        v[u] = vprefix_sums(n < W ? vload_part(x, n, (T)-0.0) : vload(x + u * sizeof(vec)));
+    if (are_doubtful(count, v)) return vsplat(add_in_turn(n, x, out, before[0], offset[0]));
+#pragma GCC unroll 4
+    for (int u = 0; u < count; u++) {
+        const vec sum = before + (offset + v[u]);
+        if (out) n < W ? vstore_part(out, sum, n) : vstore(out + u * sizeof(vec), sum);
+        offset = offset + vsplat(v[u][W - 1]);
+    }
+    return offset;
+}
+
 static void running_sum(size_t n, const void *x, void *out, const void *carry, void *total) {
     const char *from = x;
     char *to = out;
     const vec before = vsplat(load_one(carry));
     vec offset = vsplat((T)-0.0);
     for (; n >= UNROLL * W; n -= UNROLL * W, from += UNROLL * sizeof(vec)) {
-        vec v[UNROLL];
-        for (int u = 0; u < UNROLL; u++) v[u] = vprefix_sums(vload(from + u * sizeof(vec)));
-        for (int u = 0; u < UNROLL; u++) {
-            if (to) vstore(to + u * sizeof(vec), before + (offset + v[u]));
-            offset = offset + vsplat(v[u][W - 1]);
-        }
+        offset = add_vectors(UNROLL, UNROLL * W, from, to, before, offset);
         if (to) to += UNROLL * sizeof(vec);
     }
-    while (n) {
-        const size_t lanes = n < W ? n : W;
-        const vec v = vprefix_sums(vload_part(from, lanes, (T)-0.0));
-        if (to) vstore_part(to, before + (offset + v), lanes);
-        offset = offset + vsplat(v[W - 1]);
-        from += sizeof(vec);
+    for (size_t lanes; n; n -= lanes, from += sizeof(vec)) {
+        lanes = n < W ? n : W;
+        offset = add_vectors(1, lanes, from, to, before, offset);
         if (to) to += sizeof(vec);
-        n -= lanes;
     }
     store_one(total, offset[0]);
 }

@@ -105,6 +105,15 @@ def test_special_values_go_on(n):
     assert np.signbit(forzium.cumsum(zeros)).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_neighbours_whose_sum_is_beyond_all_numbers(dtype):
+    m = np.finfo(dtype).max / 1.25
+    for period in ([-m, m, m, -m], [m, -m, -m, m], [0, -m, m, m, -m]):
+        for n in (3, 4, 31, 200, 511):  # less than a block, whose own sums must be numbers
+            x = np.resize(np.array(period, dtype), n)
+            np.testing.assert_array_equal(forzium.cumsum(x), np.cumsum(x))
+
+
 def test_narrow_floats_are_summed_in_float32():
     x = np.random.default_rng(5).standard_normal(3000).astype(np.float16)
     got = forzium.cumsum(x)
