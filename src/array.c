@@ -185,7 +185,7 @@ bool fz__same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n) {
 /* ---- broadcasting --------------------------------------------------------------------------------------- */
 
 static fz_status fail_broadcast(const char *operation, int n, const fz_array *const arrays[]) {
-    char shapes[FZ_MAX_OPERANDS * sizeof(fz__shape_text)] = "";
+    char shapes[FZ_MAX_OPERANDS * (sizeof(fz__shape_text) + sizeof " and ")] = "";
     for (int k = 0; k < n; k++) {
         fz__shape_text text;
         if (k == FZ_MAX_OPERANDS - 1 && k + 1 < n) {

@@ -4,7 +4,7 @@
 
 #include "internal.h"
 
-static _Thread_local char last_message[512];
+static _Thread_local char last_message[1024]; /* has room for the shapes of FZ_MAX_OPERANDS arrays */
 
 const char *fz_error_message(void) { return last_message; }
 

@@ -122,6 +122,15 @@ def test_shapes_and_dtypes_that_do_not_fit():
     assert (out == 0).all()
 
 
+def test_shapes_of_many_axes_that_do_not_fit():
+    """Each fills the room that a message has for it."""
+    a, b = (np.ones((10, 10) + (1,) * 60 + (n,)) for n in (2, 3))
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        a + b
+    with pytest.raises(ValueError, match=r"(.*\(10, 10, 1, ){4}.*do not broadcast.*equal or 1$"):
+        forzium.evaluate("a + b + c + d", {"a": a, "b": a, "c": a, "d": b})
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
