@@ -47,6 +47,22 @@ static inline void fzpy_retake_gil(PyThreadState *released) {
     if (released) PyEval_RestoreThread(released);
 }
 
+#if PY_VERSION_HEX < 0x030D0000 /* the GIL is the lock */
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+#endif
+
+/* What a dict that other threads may change has under a key, strong; NULL where it has nothing, or with an exception. */
+static inline PyObject *fzpy_dict_get(PyObject *dict, PyObject *key) {
+#if PY_VERSION_HEX < 0x030D0000
+    return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#else
+    PyObject *value;
+    (void)PyDict_GetItemRef(dict, key, &value);
+    return value;
+#endif
+}
+
 /* ---- errors.c ------------------------------------------------------------------------------------------- */
 
 /* Raises what status stands for, with the library's message; returns NULL. */

@@ -12,7 +12,7 @@ typedef struct scope {
 static PyObject *look_up(PyObject *names, PyObject *name) {
     PyObject *value = NULL;
     if (!names) return NULL;
-    if (PyDict_CheckExact(names)) return Py_XNewRef(PyDict_GetItemWithError(names, name));
+    if (PyDict_CheckExact(names)) return fzpy_dict_get(names, name);
     value = PyObject_GetItem(names, name);
     if (!value && PyErr_ExceptionMatches(PyExc_KeyError)) PyErr_Clear();
     return value;

@@ -230,21 +230,28 @@ PyObject *fzpy_call_expressions(const char *function, PyObject *argument) {
     return result;
 }
 
+/* Makes room for one more text. */
+static void forget_oldest(PyObject *cache) {
+    PyObject *oldest = NULL;
+    Py_ssize_t position = 0;
+    Py_BEGIN_CRITICAL_SECTION(cache);
+    if (PyDict_GET_SIZE(cache) >= FZPY_MAX_CACHED && PyDict_Next(cache, &position, &oldest, NULL)) {
+        Py_INCREF(oldest);
+        if (PyDict_DelItem(cache, oldest) < 0) PyErr_Clear(); /* another thread was faster */
+    }
+    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(oldest);
+}
+
 PyObject *fzpy_find_expression(PyObject *core, PyObject *text) {
     fzpy_state *state = fzpy_state_of(core);
     if (Py_IS_TYPE(text, state->expression_type)) return Py_NewRef(text);
     PyObject *cache = state->expressions;
-    PyObject *found = PyUnicode_CheckExact(text) ? Py_XNewRef(PyDict_GetItemWithError(cache, text)) : NULL;
+    PyObject *found = PyUnicode_CheckExact(text) ? fzpy_dict_get(cache, text) : NULL;
     if (found || PyErr_Occurred()) return found;
     found = fzpy_make_expression(state, fzpy_call_expressions("parse", text), text, NULL);
     if (!found) return NULL;
-    PyObject *oldest = NULL;
-    Py_ssize_t position = 0;
-    if (PyDict_GET_SIZE(cache) >= FZPY_MAX_CACHED && PyDict_Next(cache, &position, &oldest, NULL)) {
-        Py_INCREF(oldest);
-        if (PyDict_DelItem(cache, oldest) < 0) PyErr_Clear(); /* another thread was faster */
-        Py_DECREF(oldest);
-    }
+    forget_oldest(cache);
     if (PyDict_SetItem(cache, text, found) < 0) Py_CLEAR(found);
     return found;
 }

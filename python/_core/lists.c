@@ -5,11 +5,6 @@
    are always taken together, under the sequence's lock, and neither is trusted after a conversion. */
 #include "core.h"
 
-#if PY_VERSION_HEX < 0x030D0000 /* the GIL is the lock */
-#define Py_BEGIN_CRITICAL_SECTION(object) {
-#define Py_END_CRITICAL_SECTION() }
-#endif
-
 /* ---- numbers ------------------------------------------------------------------------------------------ */
 
 /* The row that is read, for messages; index is -1 where the data are a vector. */

@@ -443,6 +443,24 @@ def test_threads_compile_the_same_expression_at_once():
     assert not wrong
 
 
+def test_threads_share_names_and_texts_of_which_the_oldest_are_forgotten():
+    names, wrong, start = {"a": np.ones(3)}, [], threading.Barrier(8)
+
+    def work(first):
+        start.wait()
+        for n in (*range(first, 400), *range(first)):  # more than are kept
+            names["a"] = np.ones(3)
+            if not np.array_equal(forzium.evaluate(f"a + {n}", names), np.ones(3) + n):
+                wrong.append(n)
+
+    threads = [threading.Thread(target=work, args=(50 * i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
 def test_no_arrays_in_between(run_python):
     process = run_python("""
         import resource
