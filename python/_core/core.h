@@ -136,6 +136,11 @@ typedef struct fzpy_view {
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM]; /* filled as far as ndim */
 } fzpy_view;
 
+/* A Python int of more than 64 bits, of which an input's view has the nearest float64. */
+static inline bool fzpy_is_huge(const fzpy_view *view) {
+    return view->weak == FZPY_WEAK_INT && view->array.dtype == FZ_FLOAT64;
+}
+
 /* Any array-like, without a copy where it has memory of its own. -1 with an exception that names
    operation and argument. */
 int fzpy_view_input(fzpy_view *view, const char *operation, const char *argument, PyObject *object,

@@ -131,7 +131,8 @@ static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *
 
 /* Of a logical operation's operand only its truth counts, which a conversion to the others' dtype could lose. */
 bool fzpy_counts_truth(fz_op op) {
-    return op == FZ_OP_logical_and || op == FZ_OP_logical_or || op == FZ_OP_logical_xor;
+    return op == FZ_OP_logical_not || op == FZ_OP_logical_and || op == FZ_OP_logical_or ||
+           op == FZ_OP_logical_xor;
 }
 
 static void settle_truth(fzpy_view *view) {
@@ -148,9 +149,11 @@ static bool is_negative(const fzpy_view *view) {
                                              : false;
 }
 
+static bool is_comparison(fz_op op) { return op >= FZ_OP_equal && op <= FZ_OP_greater_equal; }
+
 /* Comparisons with an integer beyond the dtype have an answer all the same: that of an infinity. */
 static int settle_scalars(const fzpy_operation *row, int inputs, fzpy_view *views, plan *p) {
-    const bool compares = p->result == FZ_BOOL;
+    const bool compares = is_comparison((fz_op)row->id);
     fz_dtype target = fzpy_is_float(p->compute) && !fzpy_is_float(p->common) ? p->compute : p->common;
     if (p->compute != FZ_FLOAT32 && fzpy_is_float(p->compute)) target = p->compute;
     if (fzpy_is_narrow_float(p->result)) target = p->result;
@@ -248,6 +251,18 @@ static PyObject *compute_views(const fzpy_operation *row, int inputs, fzpy_view 
     return PyErr_Occurred() ? NULL : fzpy_raise(status);
 }
 
+/* Two huge integers compare as 0 and 1 do: their nearest float64 may be one. */
+static int rank_integers(fz_op op, PyObject *const *values, fzpy_view *views) {
+    if (!is_comparison(op) || !fzpy_is_huge(&views[0]) || !fzpy_is_huge(&views[1])) return 0;
+    for (int k = 0; k < 2; k++) {
+        const int is_above = PyObject_RichCompareBool(values[k], values[1 - k], Py_GT);
+        if (is_above < 0) return -1;
+        views[k].scalar.integer = is_above;
+        views[k].array.dtype = FZ_INT64;
+    }
+    return 0;
+}
+
 static __attribute__((noinline)) PyObject *compute_by_views(const fzpy_operation *row, int inputs,
                                                             PyObject *const *values, PyObject *out,
                                                             PyObject *dtype) {
@@ -258,7 +273,8 @@ static __attribute__((noinline)) PyObject *compute_by_views(const fzpy_operation
     while (viewed < inputs && fzpy_view_input(&views[viewed], row->signature.function,
                                               row->signature.names[viewed], values[viewed], FZPY_ANY) == 0)
         viewed++;
-    if (viewed == inputs) result = compute_views(row, inputs, views, out, dtype);
+    if (viewed == inputs && rank_integers((fz_op)row->id, values, views) == 0)
+        result = compute_views(row, inputs, views, out, dtype);
     while (viewed) fzpy_view_clear(&views[--viewed]);
     return result;
 }

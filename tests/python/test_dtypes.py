@@ -263,6 +263,28 @@ def test_int64_compares_with_uint64_as_the_integers_they_are(name, compare, orde
     np.testing.assert_array_equal(strided, np.broadcast_to(wanted, strided.shape))
 
 
+HUGE = [-(10**30) - 1, -(10**30), -(2**63) - 1, 2**64, 10**30, 10**30 + 1]
+
+
+@pytest.mark.parametrize(("name", "compare"), COMPARISONS.items())
+def test_integers_of_any_size_compare_as_the_integers_they_are(name, compare):
+    operation, numbers = getattr(forzium, name), [*HUGE, *SIGNED, *UNSIGNED]
+    for x in numbers:
+        assert [operation(x, y) for y in numbers] == [compare(x, y) for y in numbers]
+    for few in (np.array(SIGNED), np.array(UNSIGNED, np.uint64), np.array([-128, 127], np.int8)):
+        for x in HUGE:
+            np.testing.assert_array_equal(operation(x, few), getattr(np, name)(x, few))
+            np.testing.assert_array_equal(operation(few, x), getattr(np, name)(few, x))
+
+
+@pytest.mark.parametrize("name", ["isnan", "isinf", "isfinite"])
+@pytest.mark.parametrize("number", HUGE)
+def test_integers_beyond_64_bits_are_no_infinities(name, number):
+    with pytest.raises(OverflowError, match=f"{name}: x is a Python integer out of bounds for int64"):
+        getattr(forzium, name)(number)
+    assert forzium.logical_not(number) == np.logical_not(number)
+
+
 def test_fused_comparisons_of_int64_with_uint64():
     arrays = {"s": np.array(SIGNED)[:, None], "u": np.array(UNSIGNED, np.uint64)}
     below, chosen = forzium.evaluate("(s < u, where(u == s, s, 3))", arrays)
