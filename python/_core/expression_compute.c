@@ -119,11 +119,7 @@ const char fzpy_evaluate_name[] = "evaluate";
 
 static int view_given(fzpy_view *view, PyObject *given, fz_dtype dtype, NPY_CASTING casting) {
     if (fzpy_view_output(view, fzpy_evaluate_name, "out", given, FZPY_ANY) < 0) return -1;
-    if (fzpy_can_cast(dtype, view->array.dtype, casting)) return 0;
-    PyErr_Format(
-        PyExc_TypeError,
-        "%s: out is %s, to which the result, %s, cannot be cast under this rule of casting; %s would do",
-        fzpy_evaluate_name, fz_dtype_name(view->array.dtype), fz_dtype_name(dtype), fz_dtype_name(dtype));
+    if (fzpy_check_cast(fzpy_evaluate_name, dtype, view, casting) == 0) return 0;
     fzpy_view_clear(view);
     return -1;
 }
@@ -183,7 +179,7 @@ static PyObject *compute_outputs(const fzpy_expression *self, const fz_expressio
 
 static PyObject *compute_reduction(const fzpy_expression *self, const fz_expression *compiled,
                                    const fz_array *const inputs[], const fzpy_view *const views[],
-                                   PyObject *given) {
+                                   const fzpy_destination *to) {
     const int count = self->program.inputs;
     fzpy_axes axes;
     if (fzpy_read_axes(fzpy_evaluate_name, self->axis == Py_None ? NULL : self->axis, &axes) < 0) return NULL;
@@ -199,7 +195,9 @@ static PyObject *compute_reduction(const fzpy_expression *self, const fz_express
     for (int d = 0; d < full_ndim; d++) elements *= (double)full[d];
     const fz_dtype dtype = fz_reduce_dtype(self->reduction, fz_expression_dtype(compiled, 0));
     fzpy_output out;
-    if (fzpy_output_open(&out, fzpy_evaluate_name, given, dtype, ndim, shape, count, views) < 0) return NULL;
+    if (fzpy_output_open_as(&out, fzpy_evaluate_name, to->out, to->casting, dtype, ndim, shape, count,
+                            views) < 0)
+        return NULL;
     PyThreadState *released = fzpy_release_gil(elements);
     status = fz_expression_reduce(compiled, self->reduction, inputs, axes.count, list, &out.target->array);
     fzpy_retake_gil(released);
@@ -210,7 +208,7 @@ static PyObject *run(const fzpy_expression *self, const fz_expression *program,
                      const fz_array *const inputs[], const fzpy_view *const views[],
                      const fzpy_destination *to) {
     return self->reduction == FZ_REDUCTION_COUNT ? compute_outputs(self, program, inputs, to)
-                                                 : compute_reduction(self, program, inputs, views, to->out);
+                                                 : compute_reduction(self, program, inputs, views, to);
 }
 
 PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[],

@@ -15,4 +15,11 @@ int fzpy_npy_type_of(fz_dtype dtype);
 /* NumPy's rule; bfloat16, of which it knows little, is to it as float16 is. */
 bool fzpy_can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting);
 
+/* output.c: may a result of this dtype be cast to out's? -1 with a TypeError. */
+int fzpy_check_cast(const char *operation, fz_dtype dtype, const fzpy_view *out, NPY_CASTING casting);
+/* fzpy_output_open under another rule of casting. */
+int fzpy_output_open_as(fzpy_output *output, const char *operation, PyObject *out, NPY_CASTING casting,
+                        fz_dtype dtype, int ndim, const ptrdiff_t *shape, int inputs,
+                        const fzpy_view *const views[]);
+
 #endif

@@ -24,16 +24,23 @@ fz_dtype fzpy_widen_to_out(fz_dtype dtype, PyObject *out) {
     return fzpy_is_float(given) ? fz_promote(dtype, given) : dtype;
 }
 
-int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,
-                     const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]) {
+int fzpy_check_cast(const char *operation, fz_dtype dtype, const fzpy_view *out, NPY_CASTING casting) {
+    const fz_dtype given = out->array.dtype;
+    if (fzpy_can_cast(dtype, given, casting)) return 0;
+    PyErr_Format(PyExc_TypeError, "%s: out is %s, to which the result, %s, cannot be cast%s; %s would do",
+                 operation, fz_dtype_name(given), fz_dtype_name(dtype),
+                 casting == NPY_SAME_KIND_CASTING ? "" : " under this rule of casting", fz_dtype_name(dtype));
+    return -1;
+}
+
+int fzpy_output_open_as(fzpy_output *output, const char *operation, PyObject *out, NPY_CASTING casting,
+                        fz_dtype dtype, int ndim, const ptrdiff_t *shape, int inputs,
+                        const fzpy_view *const views[]) {
     output->given.owner = output->fresh.owner = NULL;
     output->target = &output->fresh;
     if (!out || out == Py_None) return fzpy_view_new(&output->fresh, operation, dtype, ndim, shape);
     if (fzpy_view_output(&output->given, operation, "out", out, FZPY_ANY) < 0) return -1;
-    if (!fzpy_is_same_kind(dtype, output->given.array.dtype)) {
-        PyErr_Format(PyExc_TypeError, "%s: out is %s, to which the result, %s, cannot be cast; %s would do",
-                     operation, fz_dtype_name(output->given.array.dtype), fz_dtype_name(dtype),
-                     fz_dtype_name(dtype));
+    if (fzpy_check_cast(operation, dtype, &output->given, casting) < 0) {
         fzpy_view_clear(&output->given);
         return -1;
     }
@@ -52,6 +59,12 @@ int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, 
         return -1;
     }
     return 0;
+}
+
+int fzpy_output_open(fzpy_output *output, const char *operation, PyObject *out, fz_dtype dtype, int ndim,
+                     const ptrdiff_t *shape, int inputs, const fzpy_view *const views[]) {
+    return fzpy_output_open_as(output, operation, out, NPY_SAME_KIND_CASTING, dtype, ndim, shape, inputs,
+                               views);
 }
 
 PyObject *fzpy_output_close(fzpy_output *output, fz_status status) {

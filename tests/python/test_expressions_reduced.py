@@ -105,6 +105,19 @@ def test_reductions_write_to_out():
     np.testing.assert_array_equal(a[1], out)
 
 
+@pytest.mark.parametrize("casting", ["no", "equiv", "safe", "same_kind", "unsafe"])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
+def test_reductions_cast_to_out_under_the_rule_that_is_asked_for(dtype, casting):
+    a, out = np.array([0.5, 2.0, 3.25]), np.zeros((), dtype)
+    if np.can_cast(a.dtype, dtype, casting):
+        assert forzium.evaluate("sum(a)", {"a": a}, out=out, casting=casting) is out
+        assert out == np.sum(a).astype(dtype)
+    else:
+        with pytest.raises(TypeError, match=r"evaluate: out is .* cannot be cast.*; float64 would do"):
+            forzium.evaluate("sum(a)", {"a": a}, out=out, casting=casting)
+        assert out == 0
+
+
 def test_wrong_reductions_are_errors():
     a, none = np.ones((3, 4)), np.ones((0, 4))  # noqa: F841
     for text in ("sum(a + 1, axis=2)", "sum(a + 1, axis=-3)", "max(a + 1, axis=(0, 0))"):
