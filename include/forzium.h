@@ -304,11 +304,14 @@ FZ_API fz_status fz_dot_shape(const fz_array *a, const fz_array *b, int *ndim, p
    in between. Its values are numbered: inputs first, then constants, then the results of its instructions, each
    of which may use those before it. */
 
-/** What is known of a value before it is computed. Weak: a Python number, which takes the dtype of what it
-    meets (NEP 50). */
+/** Weak: a Python number, which takes the dtype of what it meets (NEP 50). Huge: so is a Python integer beyond 64
+    bits, of which a constant has the nearest float64; it fits no integer dtype. */
+enum { FZ_STRONG, FZ_WEAK, FZ_HUGE };
+
+/** What is known of a value before it is computed. */
 typedef struct fz_kind {
     fz_dtype dtype;
-    int weak;
+    int weak; /* FZ_STRONG, FZ_WEAK, or of a constant FZ_HUGE */
 } fz_kind;
 
 typedef struct fz_constant {

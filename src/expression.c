@@ -1,6 +1,7 @@
 /* Expressions: checking a program and settling its dtypes. */
 #include "expression.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,12 +41,16 @@ static fz_status check_program(const fz_program *p) {
 
 static bool is_integer(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_UINT64; }
 
+static bool is_huge(const fz_constant *number) { return number->kind.weak == FZ_HUGE; }
+
 static bool is_negative(const fz_constant *number) {
-    return number->kind.dtype == FZ_INT64 && number->value.integer < 0;
+    return is_huge(number) ? number->value.real < 0
+                           : number->kind.dtype == FZ_INT64 && number->value.integer < 0;
 }
 
 bool fz__integer_fits(const fz_constant *number, fz_dtype dtype) {
-    if (!is_integer(number->kind.dtype) || !is_integer(dtype)) return true;
+    if (!is_integer(dtype)) return true;
+    if (!is_integer(number->kind.dtype)) return !is_huge(number);
     const unsigned bits = 8 * (unsigned)fz_dtype_size(dtype);
     if (dtype >= FZ_UINT8) return !is_negative(number) && number->value.natural >> (bits - 1) >> 1 == 0;
     const uint64_t size = is_negative(number) ? ~number->value.natural : number->value.natural;
@@ -102,16 +107,29 @@ static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *
         strong = has_strong ? fz_promote(strong, x->result) : x->result;
         has_strong = true;
     }
-    for (int k = 0; k < arity && has_strong; k++) {
+    for (int k = 0; k < arity; k++) {
         if (!t->values[in->operands[k]].weak || fz_op_is_condition(in->op, k)) continue;
         const fz_constant *number = weak_constant(t, in->operands[k]);
-        const fz_dtype taken = weak_dtype(dtypes[k], strong);
+        const fz_dtype own = number && is_huge(number) ? FZ_INT64 : dtypes[k];
+        const fz_dtype taken = has_strong ? weak_dtype(own, strong) : own;
         const bool fits = !number || fz__integer_fits(number, taken);
         if (!fits && fz__op_result(in->op, FZ_INT64) == FZ_BOOL) continue; /* compared as it is */
         if (!fits) misfit = number;
         dtypes[k] = taken;
     }
     return misfit;
+}
+
+static fz_status fail_misfit(fz_op op, const fz_constant *number, fz_dtype dtype) {
+    char text[32];
+    if (is_huge(number))
+        snprintf(text, sizeof text, "%.17g", number->value.real);
+    else if (number->kind.dtype == FZ_UINT64)
+        snprintf(text, sizeof text, "%llu", (unsigned long long)number->value.natural);
+    else
+        snprintf(text, sizeof text, "%lld", (long long)number->value.integer);
+    return fz__fail(FZ_ERROR_RANGE, "%s: the number %s does not fit %s", fz_op_name(op), text,
+                    fz_dtype_name(dtype));
 }
 
 /* Beside narrow floats, and integers that become such, numbers are rounded to them, as arrays of them were: the
@@ -187,6 +205,19 @@ static void settle_mixed_comparison(typing *t, const fz_instruction *in, bool is
            (fz__value){FZ_BOOL, FZ_BOOL, false, -1});
 }
 
+/* With a huge number integers are compared as float64, to which those of 64 bits may round up; to twice as much none
+   does. */
+static void double_huge(typing *t, fz_instruction *in) {
+    for (int k = 0; k < 2; k++) {
+        const int v = in->operands[k];
+        const fz_constant *number = weak_constant(t, v);
+        if (!number || !is_huge(number) || !is_integer(t->values[in->operands[1 - k]].result)) continue;
+        in->operands[k] = t->first + t->instructions;
+        append(t, (fz_instruction){FZ_OP_add, in->dtype, {v, v}},
+               (fz__value){FZ_FLOAT64, FZ_FLOAT64, true, -1});
+    }
+}
+
 static fz_status settle_operation(typing *t, const fz_instruction *given) {
     fz_dtype dtypes[FZ_MAX_OPERANDS], compute, result;
     bool weak;
@@ -194,9 +225,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
     const fz_constant *misfit = operand_dtypes(t, in, dtypes, &weak);
     fz_status status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
-    if (misfit && !fz__is_float(compute))
-        return fz__fail(FZ_ERROR_RANGE, "%s: the number %lld does not fit %s", fz_op_name(in->op),
-                        (long long)misfit->value.integer, fz_dtype_name(compute));
+    if (misfit && !fz__is_float(compute)) return fail_misfit(in->op, misfit, compute);
     if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);
     if (status) return status;
     const fz_dtype computed = fz__op_result(in->op, compute);
@@ -204,6 +233,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
         settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
         return FZ_OK;
     }
+    if (in->op >= FZ_OP_equal && in->op <= FZ_OP_greater_equal) double_huge(t, in);
     narrow_numbers(t, in, dtypes, result);
     if (in->op == FZ_OP_multiply && in->operands[0] == in->operands[1] && compute != FZ_BOOL)
         in->op = FZ_OP_square; /* reads it once */

@@ -72,12 +72,12 @@ static void bind_ints(const fz_program *p, const fzpy_view views[], fz_constant 
     renumbering r = {.inputs = p->inputs, .first = p->inputs + p->constants};
     if (p->constants) memcpy(constant, p->constant, (size_t)p->constants * sizeof *constant);
     for (int k = 0; k < p->inputs; k++) {
-        const bool is_int = views[k].weak == FZPY_WEAK_INT && views[k].array.dtype != FZ_FLOAT64;
+        const bool is_int = views[k].weak == FZPY_WEAK_INT;
         r.place[k] = is_int ? r.first + r.constants : k;
         if (!is_int) continue;
         fz_constant *number = &constant[p->constants + r.constants++];
-        number->kind = (fz_kind){views[k].array.dtype, true};
-        number->value.natural = views[k].scalar.natural;
+        number->kind = (fz_kind){views[k].array.dtype, fzpy_is_huge(&views[k]) ? FZ_HUGE : FZ_WEAK};
+        number->value.natural = views[k].scalar.natural; /* the bits of any of them */
     }
     for (int i = 0; i < p->instructions; i++) {
         instruction[i] = p->instruction[i];
@@ -211,6 +211,29 @@ static PyObject *run(const fzpy_expression *self, const fz_expression *program,
                                                  : compute_reduction(self, program, inputs, views, to);
 }
 
+/* With its ints for constants: a program for this call alone. */
+static PyObject *run_bound(const fzpy_expression *self, const fzpy_view views[], const fz_kind kinds[],
+                           const fz_array *const inputs[], const fzpy_view *const given[],
+                           const fzpy_destination *to) {
+    fz_expression *bound = compile_bound(self, views, kinds);
+    PyObject *result = bound ? run(self, bound, inputs, given, to) : NULL;
+    fz_expression_free(bound);
+    return result;
+}
+
+static PyObject *run_compiled(fzpy_expression *self, const fzpy_view views[], const fz_kind kinds[],
+                              const fz_array *const inputs[], const fzpy_view *const given[],
+                              const fzpy_destination *to) {
+    bool own;
+    fzpy_compilation *found = find_compiled(self, kinds, &own);
+    if (!found) return NULL;
+    PyObject *result = run(self, found->program, inputs, given, to);
+    if (own) free_compiled(found);
+    if (result || !PyErr_ExceptionMatches(PyExc_OverflowError)) return result;
+    PyErr_Clear(); /* a number does not fit */
+    return run_bound(self, views, kinds, inputs, given, to);
+}
+
 PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[],
                                   const fzpy_destination *to) {
     fzpy_view views[FZPY_MAX_ARRAYS];
@@ -218,6 +241,7 @@ PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[
     const fz_array *inputs[FZPY_MAX_ARRAYS];
     fz_kind kinds[FZPY_MAX_ARRAYS];
     PyObject *result = NULL;
+    bool has_huge = false; /* which no kind of input tells from a float */
     int viewed = 0;
     for (; viewed < self->program.inputs; viewed++) {
         fzpy_view *view = &views[viewed];
@@ -227,19 +251,10 @@ PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[
         given[viewed] = view;
         inputs[viewed] = &view->array;
         kinds[viewed] = (fz_kind){view->array.dtype, view->weak != FZPY_STRONG};
+        has_huge |= fzpy_is_huge(view);
     }
-    bool own;
-    fzpy_compilation *found = find_compiled(self, kinds, &own);
-    if (found) {
-        result = run(self, found->program, inputs, given, to);
-        if (own) free_compiled(found);
-        if (!result && PyErr_ExceptionMatches(PyExc_OverflowError)) { /* a number does not fit */
-            PyErr_Clear();
-            fz_expression *bound = compile_bound(self, views, kinds);
-            if (bound) result = run(self, bound, inputs, given, to);
-            fz_expression_free(bound);
-        }
-    }
+    result = has_huge ? run_bound(self, views, kinds, inputs, given, to)
+                      : run_compiled(self, views, kinds, inputs, given, to);
 done:
     while (viewed) fzpy_view_clear(&views[--viewed]);
     return result;

@@ -79,6 +79,7 @@ _REDUCTIONS = set(_core.expression_reductions())
 _PLACES = {"argmax", "argmin"}
 
 _MAX_INTEGER_BITS = 1024  # of a constant: what a float can hold, and no more work than that
+_HUGE = 2  # FZ_HUGE of forzium.h: an integer beyond 64 bits
 
 
 class MissingName(KeyError, ValueError):
@@ -115,9 +116,9 @@ class Builder:
 
     def constant(self, value: Number, weak: bool = True) -> int:
         """A Python number is weak (NEP 50), a bool and a NumPy scalar are not."""
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        if isinstance(value, int):
             try:
-                value = float(value)
+                float(value)
             except OverflowError:
                 raise ValueError("an integer constant is too large") from None
         kind = type(value).__name__
@@ -198,6 +199,8 @@ class Builder:
         value, weak = self.value_of(node) or (0, True)
         if isinstance(value, bool):
             return struct.pack("iiQ", _DTYPES["bool"], 0, int(value))
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            return struct.pack("iid", _DTYPES["float64"], _HUGE, float(value))
         if isinstance(value, int):
             dtype, form = ("int64", "iiq") if value < 2**63 else ("uint64", "iiQ")
             return struct.pack(form, _DTYPES[dtype], weak, value)
@@ -358,7 +361,7 @@ class _Walk:
                     continue
             try:
                 self.results.append(join())
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, OverflowError) as error:
                 raise _Refusal(node, str(error), type(error)) from None
         return self.results.pop()
 

@@ -243,6 +243,31 @@ static void test_bad_programs(void) {
     CHECK(fz_expression_create(&p, kinds, &e) == FZ_ERROR_VALUE);
 }
 
+/* One fits no integers, but is compared with them, and is a float among floats. */
+static void test_huge_numbers(void) {
+    check_case("numbers beyond 64 bits");
+    const fz_constant huge = {{FZ_FLOAT64, FZ_HUGE}, {.real = 0x1p64}};
+    const fz_instruction sum = {FZ_OP_add, 0, {0, 1, 0}}, below = {FZ_OP_less, 0, {0, 1, 0}};
+    const int output = 2;
+    fz_program p = {.inputs = 1,
+                    .constants = 1,
+                    .instructions = 1,
+                    .outputs = 1,
+                    .constant = &huge,
+                    .instruction = &sum,
+                    .output = &output};
+    fz_expression *e = NULL;
+    for (fz_dtype dtype = FZ_INT8; dtype <= FZ_UINT64; dtype++)
+        CHECK(fz_expression_create(&p, &(fz_kind){dtype, FZ_STRONG}, &e) == FZ_ERROR_RANGE);
+    CHECK(fz_expression_create(&p, &(fz_kind){FZ_FLOAT32, FZ_STRONG}, &e) == FZ_OK);
+    CHECK(fz_expression_dtype(e, 0) == FZ_FLOAT32);
+    fz_expression_free(e);
+    p.instruction = &below;
+    CHECK(fz_expression_create(&p, &(fz_kind){FZ_UINT64, FZ_STRONG}, &e) == FZ_OK);
+    CHECK(fz_expression_dtype(e, 0) == FZ_BOOL);
+    fz_expression_free(e);
+}
+
 int main(void) {
     check_begin_kernels();
     arrays x;
@@ -254,6 +279,7 @@ int main(void) {
         test_reductions(dtype);
     }
     test_bad_programs();
+    test_huge_numbers();
     for (int k = 0; k < INPUTS; k++) operand_destroy(&x.in[k]);
     for (int k = 0; k < 2; k++) operand_destroy(&x.out[k]), operand_destroy(&x.want[k]);
     return check_end();

@@ -182,8 +182,11 @@ def test_constants_beyond_every_float_name_their_column():
         forzium.evaluate("a + " + "9" * 400, {"a": np.ones(3)})
 
 
+HUGE = [-(10**30), -(2**63) - 1, 2**64, 10**30]
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "uint64"])
-@pytest.mark.parametrize("number", [-(2**63), -1000, -1, 0, 300, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("number", [-(2**63), -1000, -1, 0, 300, 2**63, 2**64 - 1, *HUGE])
 def test_numbers_that_have_a_name_mean_what_they_mean_to_the_functions(dtype, number):
     """In comparisons, and as bounds that bound nothing, they may lie beyond the dtype."""
     a = np.arange(100, dtype=dtype)
@@ -200,3 +203,40 @@ def test_numbers_that_have_a_name_mean_what_they_mean_to_the_functions(dtype, nu
         else:
             np.testing.assert_array_equal(forzium.evaluate(text, {"a": a, "b": number}), want)
             np.testing.assert_array_equal(want, np.clip(a, *bounds))
+
+
+@pytest.mark.parametrize("number", HUGE)
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint64"])
+@pytest.mark.parametrize("text", ["a + b", "b * a", "2*b + a", "a // b", "a << b"])
+def test_integers_beyond_64_bits_are_numpys_error_too(text, dtype, number):
+    a = np.ones(3, dtype)
+    out = a.copy()
+    with pytest.raises(OverflowError):
+        eval(text, {"a": a, "b": number})
+    for spelled in (text, text.replace("b", f"({number})")):
+        with pytest.raises(OverflowError, match="does not fit"):
+            forzium.evaluate(spelled, {"a": a, "b": number}, out=out)
+    np.testing.assert_array_equal(out, a)
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_integers_beyond_64_bits_are_floats_where_floats_are_computed(number):
+    for text, dtype in (("a + b", "f2"), ("b - a", "f4"), ("a * b", "f8"), ("a / b", "i1"), ("b / a", "u8")):
+        a = np.array([1, 2, 3], dtype)
+        want = eval(text, {"a": a, "b": number})
+        for spelled in (text, text.replace("b", f"({number})")):
+            got = forzium.evaluate(spelled, {"a": a, "b": number})
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.parametrize("name", ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"])
+def test_comparisons_do_not_round_to_integers_beyond_64_bits(name, dtype):
+    limits, compare = np.iinfo(dtype), getattr(np, name)
+    a = np.array([limits.min, limits.min + 1, 0, limits.max - 1, limits.max], dtype)
+    for number in (2**64, 2**64 + 1, -(2**63) - 1, *HUGE):
+        want = compare(a, number), compare(number, a)
+        for b in ("b", f"({number})"):
+            got = forzium.evaluate(f"{name}(a, {b}), {name}({b}, a)", {"a": a, "b": number})
+            np.testing.assert_array_equal(got, want)
