@@ -134,15 +134,15 @@ class Builder:
         return (float("nan") if value is None else value), weak and kind != "bool"
 
     def operation(self, name: str, *operands: int) -> int:
-        values = [value for value in map(self.value_of, operands) if value]
-        are_constant = len(values) == len(operands)
-        if are_constant and name in _PYTHON and all(weak for _, weak in values):
-            return self.constant(calculate(name, [value for value, _ in values]))
         if name not in _OPS:
             raise TypeError(f"{name} is not among forzium's operations")
         op, arity = _OPS[name]
         if len(operands) != arity:
             raise TypeError(f"{name} takes {arity} arguments; {len(operands)} were given")
+        values = [value for value in map(self.value_of, operands) if value]
+        are_constant = len(values) == len(operands)
+        if are_constant and name in _PYTHON and all(weak for _, weak in values):
+            return self.constant(calculate(name, [value for value, _ in values]))
         if are_constant and name in _FOLDED:
             return self.constant(getattr(forzium, name)(*(value for value, _ in values)).item(), weak=False)
         return self.add(op, *operands)
@@ -256,6 +256,7 @@ def parse(text: str) -> Program:
     """The program of an expression's text."""
     if not isinstance(text, str):
         raise TypeError(f"expression: it must be a str, not {type(text).__name__}")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # the lines that Python's parser counts
     try:
         return _build(_parse_tree(text).body)
     except _Refusal as refusal:

@@ -58,6 +58,10 @@ def test_what_is_not_arithmetic_is_an_error(text, column):
         "a == 'b'",
         "sqrt(a, a)",
         "where(a, a)",
+        "power(2)",
+        "pow()",
+        "left_shift(1)",
+        "a + add(1, 2, 3)",
     ],
 )
 def test_what_is_of_the_wrong_kind_is_a_type_error(text):
@@ -139,6 +143,9 @@ def test_shapes_of_many_axes_that_do_not_fit():
         ("  é + a @ a", "column 7"),
         ("  é + (a", "column 7"),
         ("(a +\n a.b)", "line 2, column 2"),
+        ("(a +\r a.b)", "line 2, column 2"),
+        ("(a +\r\n a.b)", "line 2, column 2"),
+        ("\r\r  a.b", "line 3, column 3"),
         ("\n  a.b", "line 2, column 3"),
     ],
 )
