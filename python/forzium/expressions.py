@@ -227,16 +227,14 @@ def check_size(name: str, numbers: Sequence[Number]) -> None:
 
 
 def calculate(name: str, numbers: Sequence[Number]) -> Number:
-    """An operator on Python numbers, whose result is Python's; a quotient by zero is IEEE 754's."""
+    """An operator on Python numbers: Python's result; IEEE 754's of a quotient by zero and of overflow."""
     check_size(name, numbers)
     try:
         result = _PYTHON[name](*numbers)
-    except ZeroDivisionError:
-        if name != "divide":
+    except (ZeroDivisionError, OverflowError) as error:
+        if isinstance(error, ZeroDivisionError) and name != "divide":
             raise ValueError("division by zero among constants") from None
-        return float(forzium.divide(float(numbers[0]), float(numbers[1])))
-    except OverflowError:
-        return float("inf")
+        return float(getattr(forzium, name)(*map(float, numbers)))
     if isinstance(result, complex):
         raise ValueError(f"a fractional power of {numbers[0]} is complex")
     return result  # type: ignore[no-any-return]

@@ -354,6 +354,21 @@ def test_constants_alone_are_numpys():
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10.0**309", np.power(10.0, 309)),
+        ("(-10.0)**309", np.power(-10.0, 309)),
+        ("(-10.0)**310", np.power(-10.0, 310)),
+        ("1/-0.0", np.divide(1, -0.0)),
+        ("-1/0", np.divide(-1, 0)),
+    ],
+)
+def test_constants_beyond_the_floats_are_infinities_of_their_sign(text, value):
+    a = np.ones(3)
+    np.testing.assert_array_equal(forzium.evaluate(f"a + {text}", {"a": a}), a + value)
+
+
 # ---- objects -----------------------------------------------------------------------------------------------
 
 
