@@ -519,8 +519,8 @@ def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
             nodes.append(builder.constant(float(operand) if is_numpy else operand, weak=not is_numpy))
         else:
             raise TypeError(f"fuse: {type(operand).__name__} is no number and no argument of the function")
-    if name == "power":
-        return Symbol(builder, builder.power(nodes[0], nodes[1]))
+    if name == "power" and len(nodes) == 2:
+        return Symbol(builder, builder.power(*nodes))
     return Symbol(builder, builder.operation(name, *nodes))
 
 

@@ -405,6 +405,8 @@ def test_fuse_refuses_what_depends_on_values():
         forzium.fuse(lambda x: np.sum(x))
     with pytest.raises(TypeError, match="fuse: int does not say"):
         forzium.fuse(int)
+    with pytest.raises(TypeError, match="power takes 2 arguments; 3 were given"):
+        forzium.fuse(lambda x, y: pow(x, y, 7))
 
 
 def test_expression_objects():
