@@ -58,15 +58,11 @@ static PyObject *reduce(PyObject *object, PyObject *ignored) {
     PyObject *module = PyImport_ImportModule(self->text ? "forzium" : "forzium.expressions"), *result = NULL;
     PyObject *maker =
         module ? PyObject_GetAttrString(module, self->text ? "expression" : "find_fused") : NULL;
-    if (maker && self->text) {
-        result = Py_BuildValue("O(O)", maker, self->text);
-    } else if (maker) {
-        PyObject *home = PyObject_GetAttrString(self->function, "__module__");
-        PyObject *name = home ? PyObject_GetAttrString(self->function, "__qualname__") : NULL;
-        if (name) result = Py_BuildValue("O(OO)", maker, home, name);
-        Py_XDECREF(name);
-        Py_XDECREF(home);
-    }
+    PyObject *arguments = !maker       ? NULL
+                          : self->text ? PyTuple_Pack(1, self->text)
+                                       : fzpy_call_expressions("name_fused", self->function);
+    if (arguments) result = PyTuple_Pack(2, maker, arguments);
+    Py_XDECREF(arguments);
     Py_XDECREF(maker);
     Py_XDECREF(module);
     return result;

@@ -12,6 +12,7 @@ import functools
 import importlib
 import inspect
 import operator
+import pickle
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -593,6 +594,27 @@ def trace(function: Callable[..., Any]) -> Program:
     return builder.finish(nodes, is_tuple, names=tuple(parameters))
 
 
-def find_fused(module: str, name: str) -> Any:
-    """The fused function of this name, for pickles."""
+def _find(module: str, name: str) -> Any:
     return functools.reduce(getattr, name.split("."), importlib.import_module(module))
+
+
+def find_fused(module: str, name: str) -> Any:
+    """The fused function of this name, for pickles; fused anew where the name is the function's own."""
+    found = _find(module, name)
+    return found if isinstance(found, forzium.Expression) else forzium.fuse(found)
+
+
+def name_fused(function: Callable[..., Any]) -> tuple[str, str]:
+    """By what find_fused finds a fused function, for pickles."""
+    try:
+        place = function.__module__, function.__qualname__
+        found = _find(*place)
+    except (ImportError, AttributeError):
+        found = None
+    if isinstance(found, forzium.Expression):
+        found = getattr(found, "__wrapped__", None)
+    if found is not function:
+        raise pickle.PicklingError(
+            f"fuse: {function!r} is not what has its name; a function of a module, or expression, would do"
+        )
+    return place

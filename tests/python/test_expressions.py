@@ -390,6 +390,24 @@ def test_fuse():
     np.testing.assert_array_equal(both[1], x * y)
 
 
+def halve(x):
+    return x / 2
+
+
+halve_at_once = forzium.fuse(halve)
+
+
+def test_copies_of_fused_functions_are_fused():
+    x = np.array([1.0, 3.0])
+    for made in (copy.copy, copy.deepcopy, lambda fused: pickle.loads(pickle.dumps(fused))):
+        copied = made(halve_at_once)
+        assert isinstance(copied, forzium.Expression)
+        assert copied.__wrapped__ is halve
+        np.testing.assert_array_equal(copied(x), x / 2)
+    with pytest.raises(pickle.PicklingError, match=r"fuse: <function .*lambda.* is not what has its name"):
+        pickle.dumps(forzium.fuse(lambda x: x + 1))
+
+
 def test_fuse_refuses_what_depends_on_values():
     with pytest.raises(TypeError, match="where"):
         forzium.fuse(lambda x: x if x > 0 else -x)
