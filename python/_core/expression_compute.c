@@ -157,8 +157,12 @@ static PyObject *take_results(const fzpy_expression *self, fzpy_view views[], bo
     PyObject *results = PyTuple_New(self->program.outputs);
     for (int i = 0; i < self->program.outputs; i++) {
         PyObject *result = fzpy_view_result(&views[i], given);
-        if (results && result) PyTuple_SET_ITEM(results, i, result);
-        if (!result) Py_CLEAR(results);
+        if (!result)
+            Py_CLEAR(results);
+        else if (results)
+            PyTuple_SET_ITEM(results, i, result);
+        else
+            Py_DECREF(result);
     }
     return results;
 }
