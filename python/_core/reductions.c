@@ -1,5 +1,6 @@
 /* The reductions: a FZ_REDUCTION row of ops.def is an operation here, and its family says what arguments it takes. */
 #include <limits.h>
+#include <string.h>
 
 #include "core.h"
 
@@ -62,6 +63,11 @@ static int read_initial(call *c, PyObject *object) {
         PyErr_Format(PyExc_OverflowError, "%s: initial is a Python integer out of bounds for %s", c->name,
                      fz_dtype_name(c->result));
         return -1;
+    }
+    /* It may be an element of out, where it changes before all results have joined it. */
+    if (c->initial.owner && c->initial.array.ndim == 0) {
+        memcpy(&c->initial.scalar, c->initial.array.data, fz_dtype_size(c->initial.array.dtype));
+        c->initial.array.data = &c->initial.scalar;
     }
     c->options.initial = &c->initial.array;
     return 0;

@@ -101,3 +101,15 @@ def test_an_out_of_wider_floats_says_what_is_computed_in(name):
         want = getattr(np, name)(x.astype(np.float64), axis=1)
         assert getattr(forzium, name)(x, axis=1, out=out) is out
         np.testing.assert_allclose(out, want, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["sum", "max", "nansum"])
+@pytest.mark.parametrize("dtype", ["f2", "f8", "i4"])
+def test_initial_may_be_an_element_of_out(name, dtype):
+    x, out = np.ones((3, 100_000)), np.zeros(100_000, dtype)
+    out[0], out[-1] = 5, 7
+    x = x.astype(dtype)
+    for initial in (out[0, ...], out[-1, ...]):
+        want = getattr(np, name)(x, axis=0, initial=initial.copy()).astype(dtype)
+        getattr(forzium, name)(x, axis=0, out=out, initial=initial)
+        np.testing.assert_array_equal(out, want)
