@@ -20,6 +20,22 @@ static bool is_bfloat16(const PyArray_Descr *descr) {
     return true;
 }
 
+/* Where bfloat16 is asked for by its name, no array of it need have come before. */
+static int find_bfloat16(const char *operation) {
+    if (atomic_load_explicit(&bfloat16_type, memory_order_relaxed) >= 0) return 0;
+    PyObject *ml_dtypes = PyImport_ImportModule("ml_dtypes");
+    PyObject *type = ml_dtypes ? PyObject_GetAttrString(ml_dtypes, "bfloat16") : NULL;
+    PyArray_Descr *descr = NULL;
+    const bool found = type && PyArray_DescrConverter(type, &descr) == NPY_SUCCEED && is_bfloat16(descr);
+    Py_XDECREF(descr);
+    Py_XDECREF(type);
+    Py_XDECREF(ml_dtypes);
+    if (found) return 0;
+    PyErr_Format(PyExc_TypeError, "%s: bfloat16 needs ml_dtypes, which cannot be imported; float32 would do",
+                 operation);
+    return -1;
+}
+
 static fz_dtype integer_of_size(npy_intp size, bool is_signed) {
     const fz_dtype first = is_signed ? FZ_INT8 : FZ_UINT8;
     return first + (size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3);
@@ -276,7 +292,7 @@ int fzpy_view_output(fzpy_view *view, const char *operation, const char *argumen
 static int make_array(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
                       const ptrdiff_t *shape, const ptrdiff_t *strides) {
     view->owner = NULL;
-    if (fzpy_load_numpy() < 0) return -1;
+    if (fzpy_load_numpy() < 0 || (dtype == FZ_BFLOAT16 && find_bfloat16(operation) < 0)) return -1;
     PyObject *array = PyArray_New(&PyArray_Type, ndim, (npy_intp *)shape, fzpy_npy_type_of(dtype),
                                   (npy_intp *)strides, NULL, 0, 0, NULL);
     if (!array) return fzpy_name_argument(operation, "out");

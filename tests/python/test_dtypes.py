@@ -184,6 +184,33 @@ def test_bfloat16():
     )
 
 
+def test_bfloat16_by_its_name_needs_no_array_of_it_before(run_python):
+    pytest.importorskip("ml_dtypes")
+    run_python("""
+        import forzium, numpy as np
+        a = np.linspace(-3, 3, 101, dtype=np.float32)
+        got = forzium.evaluate("bfloat16(a)", {"a": a})
+        import ml_dtypes
+        want = a.astype(ml_dtypes.bfloat16)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got.view("u2"), want.view("u2"))
+    """)
+
+
+def test_bfloat16_by_its_name_needs_ml_dtypes(run_python):
+    run_python("""
+        import sys
+        import forzium, numpy as np
+        sys.modules["ml_dtypes"] = None  # cannot be imported
+        try:
+            forzium.evaluate("bfloat16(a)", {"a": np.ones(3)})
+        except TypeError as error:
+            assert "evaluate: bfloat16 needs ml_dtypes" in str(error), error
+        else:
+            raise AssertionError("no TypeError")
+    """)
+
+
 @pytest.mark.parametrize("dtype", ["c8", "c16", "O", "M8[s]", "m8[s]", "S3", "U3", "V8", "g"])
 def test_other_dtypes_are_refused(dtype):
     x = np.zeros(3, dtype)
