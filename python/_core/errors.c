@@ -33,6 +33,7 @@ static PyObject *kind_of(PyObject *type) {
 int fzpy_name_argument(const char *operation, const char *argument) {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback); /* before 3.12 value may be what it is made of */
     PyObject *kind = kind_of(type);
     if (!kind) {
         PyErr_Restore(type, value, traceback);

@@ -651,6 +651,14 @@ def test_results_larger_than_memory(run_python, under_sanitizer):
     run_python(HUGE)
 
 
+def test_numpys_words_on_memory_are_kept():
+    huge = np.broadcast_to(1.0, (2**28, 2**28))
+    with pytest.raises(MemoryError) as by_numpy:
+        np.empty(huge.shape)
+    with pytest.raises(MemoryError, match=re.escape(f"negative: out: {by_numpy.value}")):
+        forzium.negative(huge)
+
+
 # ---- the environment ---------------------------------------------------------------------------
 
 
