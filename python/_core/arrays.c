@@ -75,7 +75,7 @@ static const char transpose_doc[] =
     "ValueError\n"
     "    For shapes that do not fit, and a read-only out.\n"
     "TypeError\n"
-    "    For an out of another dtype.\n"
+    "    For an out to which x's dtype cannot be cast.\n"
     "\n"
     "Notes\n"
     "-----\n"
