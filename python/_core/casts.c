@@ -8,9 +8,7 @@ static PyObject *copy_as(const fzpy_view *x, fz_dtype dtype, bool is_array) {
     const fz_array *const own = &x->array;
     fzpy_view made;
     if (fzpy_view_new_like(&made, "astype", dtype, own->ndim, own->shape, 1, &own) < 0) return NULL;
-    PyThreadState *released = fzpy_release_gil(fzpy_view_size(x));
-    const fz_status status = fz_copy(own, &made.array);
-    fzpy_retake_gil(released);
+    const fz_status status = fzpy_view_fill(&made, own);
     if (!status) return fzpy_view_result(&made, is_array);
     fzpy_view_clear(&made);
     return fzpy_raise(status);

@@ -154,6 +154,8 @@ int fzpy_view_new(fzpy_view *view, const char *operation, fz_dtype dtype, int nd
 int fzpy_view_new_like(fzpy_view *view, const char *operation, fz_dtype dtype, int ndim,
                        const ptrdiff_t *shape, int n, const fz_array *const arrays[]);
 void fzpy_view_clear(fzpy_view *view);
+/* Copies an array to a view that it broadcasts to; large copies let other threads run. */
+fz_status fzpy_view_fill(fzpy_view *view, const fz_array *from);
 /* The view of a copy in another dtype, in place of this one. */
 int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
 /* Gives what a view of a new or given array holds away as a call's result: `given` as out, as it is; else a scalar where

@@ -230,7 +230,7 @@ static fz_status run_narrow(const fzpy_operation *row, const plan *p, const fz_a
         0)
         return FZ_ERROR_MEMORY;
     fz_status status = run(row, p->compute, inputs, &narrow);
-    if (!status) status = fz_copy(&narrow.array, &out->array);
+    if (!status) status = fzpy_view_fill(out, &narrow.array);
     fzpy_view_clear(&narrow);
     return status;
 }

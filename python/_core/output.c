@@ -71,7 +71,7 @@ PyObject *fzpy_output_close(fzpy_output *output, fz_status status) {
     PyObject *result = NULL;
     const bool given = output->given.owner != NULL;
     if (!status && given && output->target == &output->fresh)
-        status = fz_copy(&output->fresh.array, &output->given.array);
+        status = fzpy_view_fill(&output->given, &output->fresh.array);
     if (status)
         fzpy_raise(status);
     else

@@ -341,15 +341,20 @@ bool fzpy_can_cast(fz_dtype from, fz_dtype to, NPY_CASTING casting) {
     return can;
 }
 
+fz_status fzpy_view_fill(fzpy_view *view, const fz_array *from) {
+    PyThreadState *released = fzpy_release_gil(fzpy_view_size(view));
+    const fz_status status = fz_copy(from, &view->array);
+    fzpy_retake_gil(released);
+    return status;
+}
+
 /* Replaces the view by one of a new array of another dtype. */
 int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype) {
     if (view->array.dtype == dtype) return 0;
     const fz_array *const own = &view->array;
     fzpy_view cast;
     if (fzpy_view_new_like(&cast, operation, dtype, own->ndim, own->shape, 1, &own) < 0) return -1;
-    PyThreadState *released = fzpy_release_gil(fzpy_view_size(view));
-    const fz_status status = fz_copy(own, &cast.array);
-    fzpy_retake_gil(released);
+    const fz_status status = fzpy_view_fill(&cast, own);
     Py_XSETREF(view->owner, cast.owner);
     fill_view(view, (PyArrayObject *)cast.owner, dtype);
     return status ? (fzpy_raise(status), -1) : 0;

@@ -82,6 +82,8 @@ BIG = {
     "transpose": (lambda x, out: forzium.transpose(x, out=out), (3000, 3000), (3000, 3000)),
     "conv2d": (lambda x, out: forzium.conv2d(x, WEIGHT, out=out), (3004, 3004), (3000, 3000)),
     "max_pool2d": (lambda x, out: forzium.max_pool2d(x, 4, stride=1, out=out), (3003, 3003), (3000, 3000)),
+    # of nothing, so that what takes long is the copy to an out of another dtype
+    "copy to out": (lambda x, out: forzium.sum(x, 0, np.float32, out), (0, 9_000_000), (9_000_000,)),
 }
 
 
