@@ -63,6 +63,23 @@ static void drop_leading_axes(fz_array *x, int ndim) {
     }
 }
 
+static int check_fits(const char *name, const char *argument, const fz_array *x, const fz_array *dst) {
+    const int missing = dst->ndim - x->ndim;
+    bool fits = missing >= 0;
+    for (int d = 0; fits && d < x->ndim; d++)
+        fits = x->shape[d] == 1 || x->shape[d] == dst->shape[missing + d];
+    if (fits) return 0;
+    PyObject *given = fzpy_shape(x->ndim, x->shape), *wanted = fzpy_shape(dst->ndim, dst->shape);
+    if (given && wanted)
+        PyErr_Format(PyExc_ValueError,
+                     "%s: %s of shape %S does not broadcast to dst's shape %S; "
+                     "from the last axis on, lengths must be equal or 1",
+                     name, argument, given, wanted);
+    Py_XDECREF(given);
+    Py_XDECREF(wanted);
+    return -1;
+}
+
 static PyObject *copy_views(const char *name, fzpy_view *dst, fzpy_view *src, fzpy_view *where,
                             NPY_CASTING casting) {
     if (where && where->array.dtype != FZ_BOOL) {
@@ -72,9 +89,15 @@ static PyObject *copy_views(const char *name, fzpy_view *dst, fzpy_view *src, fz
     }
     if (settle_source(name, src, dst->array.dtype, casting) < 0) return NULL;
     drop_leading_axes(&src->array, dst->array.ndim);
+    if (check_fits(name, "src", &src->array, &dst->array) < 0 ||
+        (where && check_fits(name, "where", &where->array, &dst->array) < 0))
+        return NULL;
     PyThreadState *released = fzpy_release_gil(fzpy_view_size(dst));
     const fz_status status = fz_copy_where(&src->array, where ? &where->array : NULL, &dst->array);
     fzpy_retake_gil(released);
+    if (status == FZ_ERROR_OVERLAP)
+        return PyErr_Format(PyExc_ValueError,
+                            "%s: elements of dst may share memory; an array without overlap would do", name);
     return status ? fzpy_raise(status) : Py_NewRef(Py_None);
 }
 
@@ -88,7 +111,8 @@ static PyObject *compute_copyto(const fzpy_operation *row, PyObject *const *valu
     PyObject *result = NULL;
     dst.owner = src.owner = where.owner = NULL;
     if (fzpy_load_numpy() < 0) return NULL;
-    if (values[CASTING] && !PyArray_CastingConverter(values[CASTING], &casting)) return NULL;
+    if (values[CASTING] && !PyArray_CastingConverter(values[CASTING], &casting))
+        return fzpy_name_argument(name, "casting"), NULL;
     if (fzpy_view_output(&dst, name, "dst", values[DST], FZPY_ANY) == 0 &&
         fzpy_view_input(&src, name, "src", values[SRC], FZPY_ANY) == 0 &&
         (!masked || fzpy_view_input(&where, name, "where", values[WHERE], FZPY_ANY) == 0))

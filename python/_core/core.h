@@ -162,6 +162,8 @@ int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype);
    it is 0-d. */
 PyObject *fzpy_view_result(fzpy_view *view, bool given);
 double fzpy_view_size(const fzpy_view *view);
+/* A tuple of ints, for messages. */
+PyObject *fzpy_shape(int ndim, const ptrdiff_t *shape);
 /* A dtype argument. -1 with a TypeError that names the operation. */
 int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype, fzpy_dtypes dtypes);
 /* Makes a weak view one of the same number in this dtype, if the number has a place there; false where it has

@@ -88,7 +88,8 @@ static int read_options(PyObject *const values[], fzpy_destination *to) {
                   !is_one_of(values[ORDER], (const char *const[]){"K", NULL});
     if (!values[CASTING] || values[CASTING] == Py_None) return 0;
     if (fzpy_load_numpy() < 0) return -1;
-    return PyArray_CastingConverter(values[CASTING], &to->casting) == NPY_SUCCEED ? 0 : -1;
+    if (PyArray_CastingConverter(values[CASTING], &to->casting) == NPY_SUCCEED) return 0;
+    return fzpy_name_argument(fzpy_evaluate_name, "casting");
 }
 
 static PyObject *evaluate(PyObject *core, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {

@@ -1,13 +1,11 @@
 /* Where the result of an operation goes that writes to separate memory only. */
 #include "numpy_api.h"
 
-static int check_shape(const char *operation, PyObject *out, const fz_array *array, int ndim,
-                       const ptrdiff_t *shape) {
+static int check_shape(const char *operation, const fz_array *array, int ndim, const ptrdiff_t *shape) {
     bool fits = array->ndim == ndim;
     for (int d = 0; fits && d < ndim; d++) fits = array->shape[d] == shape[d];
     if (fits) return 0;
-    PyObject *given = PyObject_GetAttrString(out, "shape"), *wanted = PyTuple_New(ndim);
-    for (int d = 0; wanted && d < ndim; d++) PyTuple_SET_ITEM(wanted, d, PyLong_FromSsize_t(shape[d]));
+    PyObject *given = fzpy_shape(array->ndim, array->shape), *wanted = fzpy_shape(ndim, shape);
     if (given && wanted)
         PyErr_Format(PyExc_ValueError, "%s: out is %S; it must be %S", operation, given, wanted);
     Py_XDECREF(given);
@@ -53,7 +51,7 @@ int fzpy_output_open_as(fzpy_output *output, const char *operation, PyObject *ou
     bool direct = output->given.array.dtype == dtype;
     for (int k = 0; k < inputs; k++) direct &= !fz_may_overlap(&views[k]->array, &output->given.array);
     if (direct) output->target = &output->given;
-    if (check_shape(operation, out, &output->given.array, ndim, shape) < 0 ||
+    if (check_shape(operation, &output->given.array, ndim, shape) < 0 ||
         (!direct && fzpy_view_new(&output->fresh, operation, dtype, ndim, shape) < 0)) {
         fzpy_view_clear(&output->given);
         return -1;

@@ -379,3 +379,9 @@ double fzpy_view_size(const fzpy_view *view) {
     for (int d = 0; d < view->array.ndim; d++) size *= (double)view->shape[d];
     return size;
 }
+
+PyObject *fzpy_shape(int ndim, const ptrdiff_t *shape) {
+    PyObject *lengths = PyTuple_New(ndim);
+    for (int d = 0; lengths && d < ndim; d++) PyTuple_SET_ITEM(lengths, d, PyLong_FromSsize_t(shape[d]));
+    return lengths;
+}
