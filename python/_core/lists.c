@@ -72,6 +72,15 @@ static int read_row(const row_name *name, PyObject *row, ptrdiff_t n, double *ou
     return 0;
 }
 
+/* Any sequence as a list or tuple, strong; NULL with an exception. A memoryview of several axes cannot be iterated. */
+static PyObject *open_sequence(const char *function, const char *argument, PyObject *object) {
+    const bool has_axes = PyMemoryView_Check(object) && PyMemoryView_GET_BUFFER(object)->ndim > 1;
+    PyObject *sequence =
+        has_axes ? PyObject_CallMethod(object, "tolist", NULL) : PySequence_Fast(object, "not iterable");
+    if (!sequence) fzpy_name_argument(function, argument);
+    return sequence;
+}
+
 /* Item i of a list or tuple, strong; NULL without an exception where there is none (any more). */
 static PyObject *item_at(PyObject *sequence, ptrdiff_t i) {
     PyObject *item = NULL;
@@ -89,7 +98,7 @@ static PyObject *open_row(const fzpy_rows *rows, ptrdiff_t i) {
         PyErr_Format(PyExc_ValueError, "%s: %s lost its row %zd while it was read", rows->function,
                      rows->argument, i);
     else if (fzpy_is_sequence(item))
-        row = PySequence_Fast(item, "not iterable");
+        row = open_sequence(rows->function, rows->argument, item);
     else
         PyErr_Format(PyExc_TypeError, "%s: %s row %zd is of type %.100s, not a sequence of numbers",
                      rows->function, rows->argument, i, Py_TYPE(item)->tp_name);
@@ -123,7 +132,7 @@ int fzpy_rows_open(fzpy_rows *rows, const char *function, const char *argument, 
                      argument, Py_TYPE(object)->tp_name);
         return -1;
     }
-    rows->sequence = PySequence_Fast(object, "not iterable");
+    rows->sequence = open_sequence(function, argument, object);
     if (!rows->sequence) return -1;
     if (learn_shape(rows)) {
         fzpy_rows_close(rows);
@@ -215,7 +224,7 @@ int fzpy_doubles_from_vector(fzpy_doubles *doubles, const char *function, const 
                      Py_TYPE(object)->tp_name);
         return -1;
     }
-    PyObject *sequence = PySequence_Fast(object, "not iterable");
+    PyObject *sequence = open_sequence(function, argument, object);
     if (!sequence) return -1;
     row_name name = {function, argument, -1};
     int failed = read_vector(doubles, &name, sequence);

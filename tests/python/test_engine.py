@@ -220,7 +220,7 @@ class Rows:
         np.array([[3, 4], [5, 6]]),
         [np.array([3.0, 4.0]), [Fraction(5), Decimal(6)]],
         Rows([Rows([3, 4]), [5, 6]]),
-        memoryview(b"\3\4\5\6").cast("B", (2, 2)).tolist(),
+        memoryview(b"\3\4\5\6").cast("B", (2, 2)),
     ],
 )
 def test_any_sequence_of_sequences_of_numbers(data):

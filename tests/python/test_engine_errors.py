@@ -30,6 +30,16 @@ VECTOR_READERS = [
 ]
 
 
+class NotIterable:
+    __iter__ = None
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return 1.0
+
+
 @pytest.mark.parametrize(("name", "call"), ROW_READERS)
 @pytest.mark.parametrize(
     ("data", "error", "message"),
@@ -60,6 +70,9 @@ VECTOR_READERS = [
         (None, TypeError, "sequence of rows of numbers, not NoneType"),
         ({1.0}, TypeError, "sequence of rows of numbers, not set"),
         (np.array(1.0), TypeError, "sequence of rows of numbers"),
+        (NotIterable(), TypeError, "not iterable"),
+        ([[1.0], NotIterable()], TypeError, "not iterable"),
+        (memoryview(np.ones((2, 2, 2))), TypeError, "row 0, column 0 is of type list: nested too deep"),
     ],
 )
 def test_bad_rows(name, call, data, error, message):
@@ -77,6 +90,8 @@ def test_bad_rows(name, call, data, error, message):
         ([10**400], ValueError, "v item 0 is of type int, too large"),
         ("12", TypeError, "v must be a sequence of numbers, not str"),
         (1.0, TypeError, "v must be a sequence of numbers, not float"),
+        (NotIterable(), TypeError, "v: not iterable"),
+        (memoryview(np.ones((2, 2))), TypeError, "v item 0 is of type list: nested too deep"),
     ],
 )
 def test_bad_vectors(name, call, data, error, message):
