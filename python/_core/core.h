@@ -258,7 +258,8 @@ int fzpy_init_block(PyObject *core); /* called by fzpy_init_pool */
 
 /* A new block of nbytes from a PoolAllocator, and where its bytes are. NULL with an exception: TypeError
    where pool is none, MemoryError where its capacity is spent. */
-PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *pool, Py_ssize_t nbytes, void **data);
+PyObject *fzpy_pool_allocate(fzpy_state *state, const char *function, PyObject *pool, Py_ssize_t nbytes,
+                             void **data);
 
 /* ---- threads.c: the pool of threads ---------------------------------------------------------------------- */
 

@@ -76,9 +76,11 @@ static PyObject *allocator_repr(PyObject *self) {
     static PyObject *name(PyObject *self, PyTypeObject *class, PyObject *const *args, Py_ssize_t nargs, \
                           PyObject *kwnames)
 
-PyObject *fzpy_pool_allocate(fzpy_state *state, PyObject *object, Py_ssize_t nbytes, void **data) {
+PyObject *fzpy_pool_allocate(fzpy_state *state, const char *function, PyObject *object, Py_ssize_t nbytes,
+                             void **data) {
     if (!PyObject_TypeCheck(object, state->pool_type)) {
-        PyErr_Format(PyExc_TypeError, "pool must be a PoolAllocator, not %.100s", Py_TYPE(object)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s: pool must be a PoolAllocator, not %.100s", function,
+                     Py_TYPE(object)->tp_name);
         return NULL;
     }
     fz_pool *pool = pool_of(object);
@@ -110,7 +112,7 @@ METHOD(allocator_allocate) {
         return PyErr_Format(PyExc_ValueError, "PoolAllocator.allocate: nbytes is %zd; it must be at least 0",
                             nbytes);
     void *data;
-    return fzpy_pool_allocate(fzpy_state_of_type(class), self, nbytes, &data);
+    return fzpy_pool_allocate(fzpy_state_of_type(class), signature.function, self, nbytes, &data);
 }
 
 PyDoc_STRVAR(

@@ -69,10 +69,11 @@ static PyObject *allocate_matrix(fzpy_state *state, PyObject *pool, const ptrdif
     Py_ssize_t nbytes;
     if (__builtin_mul_overflow(shape[0], shape[1], &nbytes) ||
         __builtin_mul_overflow(nbytes, (Py_ssize_t)sizeof(double), &nbytes))
-        return PyErr_NoMemory();
+        return PyErr_Format(PyExc_MemoryError, "zero_copy_multiply: no memory for %zd x %zd numbers",
+                            shape[0], shape[1]);
     *matrix = (fz_array){NULL, FZ_FLOAT64, 2, shape, strides};
     fz_contiguous_strides(FZ_FLOAT64, 2, shape, strides);
-    return fzpy_pool_allocate(state, pool, nbytes, &matrix->data);
+    return fzpy_pool_allocate(state, "zero_copy_multiply", pool, nbytes, &matrix->data);
 }
 
 /* The block as a memoryview of floats. */

@@ -270,8 +270,15 @@ def test_what_cannot_go_into_a_pool(data, error, message):
 
 @pytest.mark.parametrize("pool", [4096, "pool", bytearray(4096)])
 def test_what_is_no_pool(pool):
-    with pytest.raises(TypeError):
-        forzium_engine.zero_copy_multiply(MATRIX, 2.0, pool)
+    for data in (MATRIX, [[1.0]]):
+        with pytest.raises(TypeError, match=r"^zero_copy_multiply: pool must be a PoolAllocator, not "):
+            forzium_engine.zero_copy_multiply(data, 2.0, pool)
+
+
+def test_products_of_more_bytes_than_can_be_counted():
+    data = np.broadcast_to(np.float32(1), (2**30, 2**30))
+    with pytest.raises(MemoryError, match=r"^zero_copy_multiply: no memory for 1073741824 x "):
+        forzium_engine.zero_copy_multiply(data, 2.0, PoolAllocator(4096))
 
 
 def test_a_failing_item_gives_the_block_back():
