@@ -253,7 +253,7 @@ struct fz__reduction {
     bool skips_nan;
     bool compacts;                /* elements that do not count are left out; else they become neutral */
     const fz__computed *computed; /* NULL, or: x's elements are computed when they are asked for */
-    int decisive; /* the partial result, a byte, that no further element changes; below 0: there is none */
+    int decisive; /* the truth of a partial result, a byte, that nothing changes any more; below 0: there is none */
     const fz_array *initial; /* NULL, or 0-d */
     double correction;
     ptrdiff_t element, partial; /* bytes */
@@ -266,7 +266,7 @@ struct fz__reduction {
 };
 
 static inline bool fz__is_decided(const fz__reduction *r, const char *partial) {
-    return r->decisive >= 0 && *(const unsigned char *)partial == r->decisive;
+    return r->decisive >= 0 && (*(const unsigned char *)partial != 0) == r->decisive;
 }
 
 /* The reduction of an array without memory: the bits are those of fz_reduce on such an array without gaps. x has the

@@ -395,6 +395,17 @@ def test_bools_of_other_bytes_count_once():
     assert forzium.count_nonzero(x) == forzium.sum(x) == 700
 
 
+@pytest.mark.parametrize("place", [0, 511, 512, 1500, 5000, 40_000, 199_999])
+def test_a_true_byte_decides_whatever_it_is(place):
+    x = np.zeros(200_000, np.uint8)
+    x[place] = 2
+    assert forzium.any(x.view(bool))
+    assert not forzium.any(x[:place].view(bool))
+    y = 2 - x
+    assert not forzium.all(y.view(bool))
+    assert forzium.all(y[:place].view(bool))
+
+
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("length", [5, 64, 1023, 1024, 1025, 70_001])
