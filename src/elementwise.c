@@ -454,6 +454,7 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
         if (!loop) return fail_loop(op, dtype);
     }
     if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
+    if (!rows || !n) return FZ_OK;
     bool is_line = computed == dtype;
     for (int k = 0; k < g.arity; k++) is_line &= spreads[k] < FZ_SPREAD_ROW;
     const fz__float_environment environment = fz__save_float_environment();

@@ -315,6 +315,19 @@ static void test_gapless_refuses(void) {
     CHECK(fz_op_result(FZ_OP_add, FZ_INT64) == FZ_INT64);
 }
 
+static void test_gapless_of_nothing(void) {
+    const double numbers[] = {1, 2, 3};
+    double sums[] = {7};
+    const void *inputs[] = {numbers, numbers};
+    for (int spread = 0; spread < 16; spread++) {
+        const fz_spread spreads[] = {(fz_spread)(spread % 4), (fz_spread)(spread / 4)};
+        check_case("gapless nothing, spreads %d and %d", spreads[0], spreads[1]);
+        CHECK(fz_elementwise_gapless(FZ_OP_add, FZ_FLOAT64, 3, 0, inputs, spreads, sums) == FZ_OK);
+        CHECK(fz_elementwise_gapless(FZ_OP_add, FZ_FLOAT64, 0, 3, inputs, spreads, sums) == FZ_OK);
+    }
+    CHECK(sums[0] == 7);
+}
+
 static void test_names(fz_op op) {
     check_case("names");
     CHECK(strcmp(fz_op_name(op), operations[op].name) == 0);
@@ -379,6 +392,7 @@ int main(void) {
     for (fz_dtype dtype = 0; dtype < FZ_FLOAT16; dtype++) test_every_other_element(dtype);
     for (fz_op op = FZ_OP_add; op <= FZ_OP_divide; op++) test_float16_between_unmapped_pages(op);
     test_gapless_refuses();
+    test_gapless_of_nothing();
     test_strides(FZ_OP_subtract, FZ_FLOAT64, 1100);
     test_strides(FZ_OP_square, FZ_FLOAT32, 1100);
     test_long_rows(FZ_OP_subtract, FZ_FLOAT64);
