@@ -298,7 +298,21 @@ static fz_status scan_axis(const char *name, fz_op op, const fz_array *x, int ax
     return status;
 }
 
-/* All elements in C order: x's own, if they stand so, else a copy of them in out. */
+/* From a copy of x in C order, whose elements become what is computed in, as those of an x without gaps do. */
+static fz_status scan_copy(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
+    const fz_dtype dtype = compute_dtype(out->dtype);
+    const ptrdiff_t size = fz__array_size(x), step = (ptrdiff_t)fz_dtype_size(dtype);
+    ptrdiff_t strides[FZ_MAX_NDIM];
+    void *copy = fz__workspace_acquire(name, (size_t)(size * step));
+    if (!copy) return FZ_ERROR_MEMORY;
+    fz_contiguous_strides(dtype, x->ndim, x->shape, strides);
+    fz__copy(x, &(fz_array){copy, dtype, x->ndim, x->shape, strides});
+    const fz_status status = scan_axis(name, op, &(fz_array){copy, dtype, 1, &size, &step}, 0, out);
+    fz__workspace_release(copy);
+    return status;
+}
+
+/* All elements in C order: x's own, if they stand so, else a copy of them. */
 static fz_status scan_flat(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
     const ptrdiff_t size = fz__array_size(x), gapless = (ptrdiff_t)fz_dtype_size(x->dtype);
     const fz_status status = fz__check_output(name, out, 1, &size, 0, NULL);
@@ -308,14 +322,7 @@ static fz_status scan_flat(const char *name, fz_op op, const fz_array *x, const 
     const bool is_flat = x->ndim <= 1 || fz__is_contiguous(x);
     if (fz_may_overlap(x, out) && !(is_flat && fz__same_view(&flat, out)))
         return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do", name);
-    if (is_flat) return scan_axis(name, op, &flat, 0, out);
-    ptrdiff_t strides[FZ_MAX_NDIM], step = out->strides[0];
-    for (int d = x->ndim - 1; d >= 0; d--) {
-        strides[d] = step;
-        step *= x->shape[d];
-    }
-    fz__copy(x, &(fz_array){out->data, out->dtype, x->ndim, x->shape, strides});
-    return scan_axis(name, op, out, 0, out);
+    return is_flat ? scan_axis(name, op, &flat, 0, out) : scan_copy(name, op, x, out);
 }
 
 static fz_status scan(const char *name, fz_op op, const fz_array *x, const int *axis, fz_array *out) {

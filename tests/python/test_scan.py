@@ -1,5 +1,7 @@
 """cumsum and cumprod: integers and products with NumPy's bits, sums of floats against long double."""
 
+import sys
+
 import forzium
 import numpy as np
 import pytest
@@ -119,6 +121,48 @@ def test_narrow_floats_are_summed_in_float32():
     got = forzium.cumsum(x)
     assert got.dtype == np.float16
     np.testing.assert_array_equal(got, forzium.cumsum(x.astype(np.float32)).astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "dtype"),
+    [
+        ("cumsum", np.full((40, 40), np.float32(1 + 3 / 4096)), np.float16),
+        ("cumprod", np.float32([[1 + 2**-11, 1], [1, 1 + 2**-11]]), np.float16),
+        ("cumsum", np.full((3, 4), 3e9), np.int16),
+        ("cumprod", np.full((2, 1), 3e9), np.int16),
+    ],
+)
+def test_where_elements_lie_changes_no_result(name, x, dtype):
+    """They become what is computed in, and the results out's dtype: here nothing is rounded in between."""
+    wide = np.float64 if dtype == np.float16 else np.int64
+    want = getattr(np, name)(x, dtype=wide).astype(dtype)
+    for view in (np.ascontiguousarray(x), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
+        assert_equal(getattr(forzium, name)(view, dtype=dtype), want)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS and /proc are Linux's")
+def test_want_of_memory_is_told_before_anything_is_written(run_python, under_sanitizer):
+    if under_sanitizer:
+        pytest.skip("a sanitizer's own address space exceeds any limit")
+    run_python(
+        """
+        import resource
+        import forzium, numpy as np
+        forzium.set_num_threads(2)
+        forzium.cumsum(np.ones(200_000))
+        x, out = np.ones((4096, 4096)).T, np.full(4096**2, 7.0)
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**19, hard))
+        try:
+            forzium.cumsum(x, out=out)
+        except MemoryError:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        else:
+            raise AssertionError("there was memory")
+        assert (out == 7).all()
+        """
+    )
 
 
 @names
