@@ -39,10 +39,10 @@ ptrdiff_t fz__array_size(const fz_array *x) {
 }
 
 void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides) {
-    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype);
+    size_t step = fz_dtype_size(dtype); /* beside a length of 0 the others may make it wrap */
     for (int d = ndim - 1; d >= 0; d--) {
-        strides[d] = step;
-        step *= fz__max(shape[d], 1);
+        strides[d] = (ptrdiff_t)step;
+        step *= (size_t)fz__max(shape[d], 1);
     }
 }
 
@@ -250,10 +250,10 @@ void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n, co
         for (int k = i; k > place; k--) order[k] = order[k - 1];
         order[place] = axis;
     }
-    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(dtype);
+    size_t step = fz_dtype_size(dtype); /* wraps as in fz_contiguous_strides */
     for (int i = 0; i < ndim; i++) {
-        strides[order[i]] = step;
-        step *= fz__max(shape[order[i]], 1);
+        strides[order[i]] = (ptrdiff_t)step;
+        step *= (size_t)fz__max(shape[order[i]], 1);
     }
 }
 

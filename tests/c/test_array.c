@@ -23,6 +23,19 @@ static void test_contiguous_strides(void) {
     CHECK(strides[0] == -7, "wrote a stride of a scalar");
 }
 
+/* For UBSan to see: only a length of 0 lets the others have such a product. */
+static void test_strides_of_nothing(void) {
+    enum { LONG = 1 << 30 };
+    static const ptrdiff_t shape[4] = {0, LONG, LONG, LONG};
+    ptrdiff_t strides[4], like[4];
+    check_case("strides of nothing");
+    fz_contiguous_strides(FZ_FLOAT32, 4, shape, strides);
+    CHECK(strides[3] == 4 && strides[2] == 4ll * LONG && strides[1] == 4ll * LONG * LONG);
+    const fz_array x = {NULL, FZ_FLOAT32, 4, shape, strides};
+    fz_strides_like(FZ_FLOAT32, 4, shape, 1, (const fz_array *const[]){&x}, like);
+    CHECK(memcmp(like, strides, sizeof like) == 0);
+}
+
 /* ---- fz__check_array --------------------------------------------------------------------------------------
  */
 
@@ -359,6 +372,7 @@ int main(void) {
     check_begin();
     test_dtypes();
     test_contiguous_strides();
+    test_strides_of_nothing();
     test_sizes_are_checked();
     test_unknown_dtypes_are_refused();
     test_random_views();
