@@ -411,8 +411,9 @@ FZ_API fz_status fz_linear(const fz_array *x, const fz_array *weight, const fz_p
 FZ_API fz_status fz_linear_shape(const fz_array *x, const fz_array *weight, const fz_packed *packed,
                                  const fz_array *bias, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
 
-/** out[i] = x[i] for each index i, converted to out's dtype: floats rounded to the nearest, or cut to integers
-    (NaN and what lies beyond 64 bits gives the least int64); integers wrap; bool is whether x is not 0.
+/** out[i] = x[i] for each index i, converted to out's dtype: floats rounded to the nearest, or cut to integers;
+    integers wrap; bool is whether x is not 0. Floats become int32 on the way to integers of at most 32 bits but uint32,
+    else int64: its least number stands for NaN and what lies beyond (uint64 holds numbers from 2^63 on all the same).
     x broadcasts to out's shape and may overlap it. FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP (elements of out share memory),
     FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_copy(const fz_array *x, fz_array *out);
