@@ -277,10 +277,17 @@ static void *run_worker(void *number) {
     return NULL;
 }
 
-/* Workers take no signals: those are for the threads that the program knows of. Their stacks have room for the blocks
-   of any operation, whatever a C library or `ulimit -s` would give them. */
+/* Workers take no signals, which are for the threads that the program knows of, but those that their own instructions
+   raise: blocked, these would end the process past its handlers. */
+static void fill_blocked(sigset_t *blocked) {
+    static const int own[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+    sigfillset(blocked);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(blocked, own[i]);
+}
+
+/* Workers' stacks have room for the blocks of any operation, whatever a C library or `ulimit -s` would give them. */
 static bool create_worker(int number) {
-    sigset_t all, before;
+    sigset_t blocked, before;
     pthread_t thread;
     pthread_attr_t attributes;
     size_t stack;
@@ -288,8 +295,8 @@ static bool create_worker(int number) {
     if (!pthread_attr_getstacksize(&attributes, &stack) && stack < LEAST_STACK)
         pthread_attr_setstacksize(&attributes, LEAST_STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    fill_blocked(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     const int error = pthread_create(&thread, &attributes, run_worker, (void *)(intptr_t)number);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);

@@ -132,6 +132,33 @@ static void test_one_participant_is_the_caller(void) {
     for (int i = 0; i < 100; i++) fz__parallel_for(1, 50, 1, note_thread, &self);
 }
 
+/* ---- signals --------------------------------------------------------------------------------- */
+
+typedef struct masks {
+    atomic_int arrived;
+    pthread_t caller;
+    sigset_t blocked; /* in the worker */
+} masks;
+
+static void note_mask(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    masks *m = context;
+    if (!pthread_equal(pthread_self(), m->caller)) pthread_sigmask(SIG_BLOCK, NULL, &m->blocked);
+    meet_task(&m->arrived, begin, end, participant);
+}
+
+static void test_workers_take_the_signals_that_they_raise(void) {
+    static const int raised[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP},
+                     sent[] = {SIGALRM, SIGINT, SIGTERM, SIGUSR1};
+    masks m = {.caller = pthread_self()};
+    check_case("signals");
+    CHECK(fz_set_num_threads(2) == FZ_OK);
+    fz__parallel_for(2, 2, 1, note_mask, &m);
+    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+        CHECK(!sigismember(&m.blocked, raised[i]), "%s never reaches its handler", strsignal(raised[i]));
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++)
+        CHECK(sigismember(&m.blocked, sent[i]), "%s may reach a worker", strsignal(sent[i]));
+}
+
 /* ---- the floating-point environment ---------------------------------------------------------- */
 
 #if defined(__x86_64__)
@@ -429,6 +456,7 @@ int main(void) {
     test_every_item_once();
     test_tasks_run_at_one_time();
     test_one_participant_is_the_caller();
+    test_workers_take_the_signals_that_they_raise();
     test_metrics();
     test_nesting();
     test_sixteen_callers();
