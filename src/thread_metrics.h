@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 typedef struct fz__tally {
+    unsigned generation; /* of the metrics that it is added to */
     int64_t last_ns, busy_ns, max_ns, min_ns;
     uint64_t tasks;
 } fz__tally;
@@ -22,9 +23,9 @@ static inline void fz__raise_to(_Atomic int64_t *target, int64_t value) {
 fz__tally fz__begin_tally(void);
 void fz__begin_task(void);
 void fz__end_task(fz__tally *t);
-void fz__end_tally(const fz__tally *t);
+void fz__end_tally(fz__tally *t);
 
-/* In a forked child: no thread is in a job. */
+/* In a forked child: no thread is in a job, and what others had begun will not be completed. */
 void fz__forget_threads(void);
 
 #endif

@@ -415,6 +415,43 @@ static void test_metrics(void) {
     CHECK(m.mean_task_us == 0 && m.max_task_us == 0 && m.min_task_us == 0);
 }
 
+/* What a call has done before the reset does not count; what it does afterwards does. */
+static void reset_in_first_task(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)end, (void)participant;
+    fz_get_thread_metrics(context, begin == 0);
+}
+
+static void test_reset_within_a_call(void) {
+    check_case("metrics, reset within a call");
+    fz_thread_metrics m;
+    fz__parallel_for(1, 3, 1, reset_in_first_task, &m);
+    CHECK(m.observed_threads == 1 && m.max_active_threads == 1 && m.observation_seconds > 0);
+    CHECK(m.tasks_started == 2 && m.tasks_completed == 0 && m.min_task_us == 0);
+    fz_get_thread_metrics(&m, 0);
+    CHECK(m.tasks_started == 2 && m.tasks_completed == 2);
+    CHECK(m.min_task_us <= m.mean_task_us && m.mean_task_us <= m.max_task_us);
+    CHECK(m.busy_seconds <= m.observation_seconds);
+}
+
+static void test_reset_while_all_compute(void) {
+    check_case("metrics, reset while all compute");
+    fz_thread_metrics m;
+    CHECK(fz_set_num_threads(4) == FZ_OK);
+    gate g = {0};
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_long_job, &g);
+    while (atomic_load(&g.waiting) < 4) usleep(100);
+    fz_get_thread_metrics(&m, 1);
+    fz_get_thread_metrics(&m, 0);
+    CHECK(m.max_active_threads == 4 && m.observation_seconds > 0);
+    CHECK(m.tasks_started == 4 && m.tasks_completed == 0);
+    atomic_store(&g.open, true);
+    pthread_join(thread, NULL);
+    fz_get_thread_metrics(&m, 0);
+    CHECK(m.observed_threads == 4 && m.max_active_threads == 4);
+    CHECK(m.tasks_started == 0 && m.tasks_completed == 0 && m.busy_seconds == 0);
+}
+
 static double processor_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
@@ -458,6 +495,8 @@ int main(void) {
     test_one_participant_is_the_caller();
     test_workers_take_the_signals_that_they_raise();
     test_metrics();
+    test_reset_within_a_call();
+    test_reset_while_all_compute();
     test_nesting();
     test_sixteen_callers();
     test_size_changes_while_running();

@@ -245,9 +245,13 @@ def test_metrics_while_others_compute(threads):
     for step in range(200):
         metrics = forzium.thread_pool_metrics(reset=step % 50 == 49)
         assert set(metrics) >= METRICS
+        assert metrics["total_tasks_completed"] <= metrics["total_tasks_started"]
+        assert metrics["min_task_duration_us"] < 1e9
     stop.set()
     for caller in callers:
         caller.join()
+    metrics = forzium.thread_pool_metrics()
+    assert metrics["total_tasks_completed"] == metrics["total_tasks_started"]
 
 
 def test_threads_are_started_by_the_first_long_call_only(run_python):
