@@ -166,7 +166,8 @@ fz_status fz__scheduler_init(void);
 
 /* The CPU that the calling thread runs on; -1: nobody knows. */
 int fz__current_cpu(void);
-/* Moves the calling thread to another CPU if it runs on this one and may run elsewhere. Its affinity stays. */
+/* Moves the calling thread to another CPU if it runs on this one and may run elsewhere, by narrowing its affinity for a
+   moment: a change from outside in that moment is undone. */
 void fz__leave_cpu(int cpu);
 
 /* ---- reduce.c: what is reduced, and how ------------------------------------------------------------------ */

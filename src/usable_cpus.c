@@ -7,10 +7,23 @@
 
 #include "internal.h"
 
-static int affinity(void) {
 #ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+/* Room for 16384 CPUs, twice as many as kernels are built for: a cpu_set_t alone has it for 1024, and a kernel that
+   may have more refuses to fill it. */
+typedef struct affinity {
+    cpu_set_t cpus[16];
+} affinity;
+
+/* Of a thread; 0 is the calling one. */
+static bool get_affinity(pid_t thread, affinity *a) {
+    return sched_getaffinity(thread, sizeof *a, a->cpus) == 0;
+}
+#endif
+
+static int count_cpus(void) {
+#ifdef __linux__
+    affinity own;
+    if (get_affinity(0, &own)) return CPU_COUNT_S(sizeof own, own.cpus);
 #endif
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
@@ -91,7 +104,7 @@ static double cgroup_quota(void) {
 
 int fz_usable_cpus(void) {
     const double quota = cgroup_quota();
-    const int cpus = affinity();
+    const int cpus = count_cpus();
     return quota < cpus ? (quota < 1 ? 1 : (int)quota) : cpus;
 }
 
@@ -105,13 +118,13 @@ int fz__current_cpu(void) {
 
 void fz__leave_cpu(int cpu) {
 #ifdef __linux__
-    cpu_set_t allowed, others;
-    if (cpu < 0 || sched_getcpu() != cpu || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    others = allowed;
-    CPU_CLR(cpu, &others);
-    if (CPU_COUNT(&others) == 0) return;
-    sched_setaffinity(0, sizeof others, &others);
-    sched_setaffinity(0, sizeof allowed, &allowed);
+    affinity own;
+    if (cpu < 0 || sched_getcpu() != cpu || !get_affinity(0, &own)) return;
+    if (!CPU_ISSET_S(cpu, sizeof own, own.cpus) || CPU_COUNT_S(sizeof own, own.cpus) == 1) return;
+    CPU_CLR_S(cpu, sizeof own, own.cpus);
+    sched_setaffinity(0, sizeof own, own.cpus);
+    CPU_SET_S(cpu, sizeof own, own.cpus);
+    sched_setaffinity(0, sizeof own, own.cpus);
 #else
     (void)cpu;
 #endif
