@@ -166,6 +166,8 @@ fz_status fz__scheduler_init(void);
 
 /* The CPU that the calling thread runs on; -1: nobody knows. */
 int fz__current_cpu(void);
+/* Lets the calling thread, made by any other, run wherever the process may. */
+void fz__use_process_cpus(void);
 /* Moves the calling thread to another CPU if it runs on this one and may run elsewhere, by narrowing its affinity for a
    moment: a change from outside in that moment is undone. */
 void fz__leave_cpu(int cpu);

@@ -269,6 +269,7 @@ static bool help(unsigned epoch) {
 
 static void *run_worker(void *number) {
     const int worker = (int)(intptr_t)number;
+    fz__use_process_cpus();
     for (;;) {
         const unsigned epoch = pool.epoch;
         const bool wanted = worker < pool.size - 1;

@@ -14,16 +14,17 @@ typedef struct affinity {
     cpu_set_t cpus[16];
 } affinity;
 
-/* Of a thread; 0 is the calling one. */
+/* Of a thread, 0 being the calling one and the process's number the one that main() runs on. */
 static bool get_affinity(pid_t thread, affinity *a) {
     return sched_getaffinity(thread, sizeof *a, a->cpus) == 0;
 }
 #endif
 
-static int count_cpus(void) {
+/* Not the calling thread's: that may have been bound to a CPU for its own work. */
+static int count_process_cpus(void) {
 #ifdef __linux__
-    affinity own;
-    if (get_affinity(0, &own)) return CPU_COUNT_S(sizeof own, own.cpus);
+    affinity process;
+    if (get_affinity(getpid(), &process)) return CPU_COUNT_S(sizeof process, process.cpus);
 #endif
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (int)online : 1;
@@ -104,7 +105,7 @@ static double cgroup_quota(void) {
 
 int fz_usable_cpus(void) {
     const double quota = cgroup_quota();
-    const int cpus = count_cpus();
+    const int cpus = count_process_cpus();
     return quota < cpus ? (quota < 1 ? 1 : (int)quota) : cpus;
 }
 
@@ -113,6 +114,13 @@ int fz__current_cpu(void) {
     return sched_getcpu();
 #else
     return -1;
+#endif
+}
+
+void fz__use_process_cpus(void) {
+#ifdef __linux__
+    affinity process;
+    if (get_affinity(getpid(), &process)) sched_setaffinity(0, sizeof process, process.cpus);
 #endif
 }
 

@@ -468,3 +468,32 @@ def test_threads_may_run_where_the_program_may(run_python):
         assert all(os.sched_getaffinity(thread) == os.sched_getaffinity(0) for thread in threads)
         """
     )
+
+
+def test_a_thread_on_one_cpu_binds_no_other(run_python):
+    """The first call may be its: the pool is as large as ever, and runs where the program may."""
+    run_python(
+        """
+        import os, threading, time
+        from concurrent.futures import ThreadPoolExecutor
+        import forzium, forzium_engine, numpy as np
+        if not hasattr(os, "sched_getaffinity"):
+            raise SystemExit
+        allowed = os.sched_getaffinity(0)
+
+        def compute():
+            os.sched_setaffinity(0, {min(allowed)})
+            size = forzium.get_num_threads()
+            forzium.set_num_threads(4)
+            forzium.matmul(np.ones((700, 700)), np.ones((700, 700)))
+            return threading.get_native_id(), size
+
+        with ThreadPoolExecutor(1) as pool:
+            bound, size = pool.submit(compute).result()
+            others = {int(name) for name in os.listdir("/proc/self/task")} - {bound}
+            assert len(others) >= 4
+            while any(os.sched_getaffinity(thread) != allowed for thread in others):
+                time.sleep(0.01)  # a new thread may not have run yet
+        assert size == forzium_engine.optimize_thread_pools()
+        """
+    )
