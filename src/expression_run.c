@@ -201,7 +201,8 @@ static __attribute__((noinline)) void run_range_on_stack(const fz__job *j, ptrdi
     run_range_in(j, begin, end, scratch);
 }
 
-/* Of rows that are not whole the caches' own prefetchers see the beginning only, again and again. */
+/* Of rows that are not whole the caches' own prefetchers see the beginning only, again and again. Addresses are numbers:
+   where elements have gaps, the last is behind the end of its array. */
 static void prefetch_row(const fz__job *j, ptrdiff_t n, ptrdiff_t first) {
     enum { LONGEST = 2048 };
     ptrdiff_t coordinates[FZ_MAX_NDIM];
@@ -209,7 +210,8 @@ static void prefetch_row(const fz__job *j, ptrdiff_t n, ptrdiff_t first) {
     fz__nest_seek(&j->nest, first, coordinates, at);
     for (int k = 0; k < j->e->inputs; k++) {
         const ptrdiff_t bytes = fz__min(LONGEST, n * inner_stride(&j->nest, k));
-        for (ptrdiff_t b = 0; b < bytes; b += FZ_CACHE_LINE) __builtin_prefetch(at[k] + b);
+        for (ptrdiff_t b = 0; b < bytes; b += FZ_CACHE_LINE)
+            __builtin_prefetch((const void *)((uintptr_t)at[k] + (uintptr_t)b));
     }
 }
 

@@ -40,11 +40,13 @@ FZ_INLINE void start_group(vec acc[GROUP][VECTORS], const T *first, const T *out
     }
 }
 
-/* For the last pixel of the next tile's group, which may lie behind the end of x: channels lie pages apart, where CPUs do
-   not look ahead. */
-FZ_INLINE void ask_next(const char *x) {
-    __builtin_prefetch((const void *)((uintptr_t)x + TILE_BYTES + (GROUP - 1) * sizeof(T)));
+/* An address, as what is asked for may lie behind the end of its array. */
+FZ_INLINE void ask(const void *from, size_t bytes) {
+    __builtin_prefetch((const void *)((uintptr_t)from + bytes));
 }
+
+/* For the last pixel of the next tile's group: channels lie pages apart, where CPUs do not look ahead. */
+FZ_INLINE void ask_next(const char *x) { ask(x, TILE_BYTES + (GROUP - 1) * sizeof(T)); }
 
 /* groups and vectors are constants wherever this is inlined. */
 FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2], const ptrdiff_t offsets[],
@@ -59,7 +61,7 @@ FZ_INLINE void multiply(int groups, int vectors, size_t k, const void *const x[2
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) {
             if (v * sizeof(vec) % FZ_CACHE_LINE == 0)
-                __builtin_prefetch(panel + (PREFETCH_STEPS * vectors + v) * W);
+                ask(panel, (PREFETCH_STEPS * vectors + v) * sizeof(vec));
             row[v] = vload(panel + v * W);
         }
 #pragma GCC unroll 2
