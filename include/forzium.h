@@ -492,8 +492,8 @@ typedef struct fz_pool2d_options {
 /** out[n][c][i][j] = the largest, or the mean, over p < window[0], q < window[1], of
         x[n][c][i * stride + p * dilation - padding][j * stride + q * dilation - padding]
     x is (n, c, h, w), (c, h, w) or (h, w), and beyond its edges there is nothing to take the largest of, and zeros in
-    a mean. The number of outputs is PyTorch's. The largest is NaN where there is one, the dtype's least
-    value where dilation lets a window see padding alone, and of x's dtype, which
+    a mean. The number of outputs is PyTorch's. The largest is NaN where there is one, the dtype's least value where
+    dilation lets a window see padding alone (a mean is NaN there, unless padding counts), and of x's dtype, which
     may be any; means are float64 of integers and bool, else of x's dtype (float16, bfloat16 summed in
     float32). out must not share memory with x. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_VALUE,
     FZ_ERROR_MEMORY. */

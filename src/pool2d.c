@@ -44,21 +44,26 @@ const char *fz__pool_read_row(const fz__pool2d *j, const char *plane, ptrdiff_t 
     return buffer;
 }
 
+/* How many elements of window i along an axis lie in x or so far beyond it; *skipped are before them. */
+static ptrdiff_t find_elements(const fz__pool2d *j, int axis, ptrdiff_t i, ptrdiff_t beyond,
+                               ptrdiff_t *skipped) {
+    const ptrdiff_t step = j->o.dilation[axis], start = i * j->o.stride[axis] - j->o.padding[axis];
+    *skipped = start < -beyond ? fz__ceil_div(-beyond - start, step) : 0;
+    return fz__min(j->o.window[axis], fz__ceil_div(j->in[axis] + beyond - start, step)) - *skipped;
+}
+
 ptrdiff_t fz__pool_find_rows(const fz__pool2d *j, ptrdiff_t i, ptrdiff_t *first) {
-    const ptrdiff_t step = j->o.dilation[0], start = i * j->o.stride[0] - j->o.padding[0];
-    const ptrdiff_t skipped = start < 0 ? fz__ceil_div(-start, step) : 0;
-    const ptrdiff_t end = fz__min(j->o.window[0], fz__ceil_div(j->in[0] - start, step));
-    *first = start + skipped * step;
-    return end - skipped;
+    ptrdiff_t skipped;
+    const ptrdiff_t count = find_elements(j, 0, i, 0, &skipped);
+    *first = i * j->o.stride[0] - j->o.padding[0] + skipped * j->o.dilation[0];
+    return count;
 }
 
 /* ---- means: by how many ------------------------------------------------------------------------------------------------- */
 
 ptrdiff_t fz__pool_count_elements(const fz__pool2d *j, int axis, ptrdiff_t i) {
-    const fz_pool2d_options *o = &j->o;
-    const ptrdiff_t start = i * o->stride[axis] - o->padding[axis], end = start + o->window[axis];
-    if (o->count_padding) return fz__min(end, j->in[axis] + o->padding[axis]) - start;
-    return fz__min(end, j->in[axis]) - fz__max(start, 0);
+    ptrdiff_t skipped;
+    return find_elements(j, axis, i, j->o.count_padding ? j->o.padding[axis] : 0, &skipped);
 }
 
 const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines *l) {

@@ -1,4 +1,5 @@
 /* Pooling by whole windows in registers: nothing is written but results. */
+#include <math.h>
 #include <string.h>
 
 #include "pool2d.h"
@@ -70,9 +71,10 @@ static void pool_units(const fz__pool2d *j, fz_pool_window *w, ptrdiff_t i, ptrd
     w->lines = (size_t)(by_pixel ? count : rows);
     w->width = (size_t)(fz__max(skipped, fz__min(j->o.window[1], seen)) - skipped);
     to += c * j->unit * j->element;
-    if (w->width == 0) { /* all is padding */
+    if (w->width == 0) { /* all is padding: a mean is of that, or of nothing */
+        const double nothing = j->pooling == FZ_POOLING_MEAN && !j->o.count_padding ? NAN : j->identity;
         for (size_t r = 0; r < w->lines; r++, to += w->out_down)
-            fz__pool_fill(j, (by_pixel ? 1 : count) * j->unit, j->identity, to);
+            fz__pool_fill(j, (by_pixel ? 1 : count) * j->unit, nothing, to);
         return;
     }
     if (j->pooling == FZ_POOLING_MEAN) choose_divisors(j, w, i, c, l);
