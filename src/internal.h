@@ -392,6 +392,9 @@ void fz__memory_init(void);
    keeps at most 64 MB in reserve. NULL with a message when memory is short. */
 void *fz__workspace_acquire(const char *operation, size_t nbytes);
 void fz__workspace_release(void *workspace);
+/* FZ_ERROR_MEMORY for more bytes than a process can have; what is less can be rounded up, and added up over all
+   participants, without an overflow. */
+fz_status fz__check_scratch(const char *operation, double nbytes);
 
 /* ---- ahead.c: asking for memory before its turn ------------------------------------------------------------ */
 

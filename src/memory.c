@@ -527,3 +527,9 @@ void *fz__workspace_acquire(const char *operation, size_t nbytes) {
 void fz__workspace_release(void *workspace) {
     if (workspace != NULL) fz_pool_deallocate(&workspaces, workspace);
 }
+
+fz_status fz__check_scratch(const char *operation, double nbytes) {
+    const double most = 0x1p48; /* addresses of processes have as many bits, or fewer */
+    if (nbytes <= most) return FZ_OK;
+    return fz__fail(FZ_ERROR_MEMORY, "%s: no memory for %.0f bytes of scratch", operation, nbytes);
+}

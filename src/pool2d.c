@@ -71,11 +71,11 @@ const char *fz__pool_divisors(const fz__pool2d *j, ptrdiff_t i, fz__pool2d_lines
     if (rows == l->counted) return l->counts;
     /* The last vector divides in lanes beyond the outputs, too: by subnormal numbers that would take ages. */
     fz__pool_fill(j, fz__round_up(j->outs[1] * pixel, FZ_MAX_VECTOR_BYTES) / j->element,
-                  (double)(rows * j->o.window[1]), l->counts);
+                  (double)rows * (double)j->o.window[1], l->counts);
     for (ptrdiff_t c = 0; c < j->outs[1]; c++) {
         if (c == j->inner[0]) c = fz__max(c, j->inner[1]);
         if (c < j->outs[1])
-            fz__pool_fill(j, j->unit, (double)(rows * fz__pool_count_elements(j, 1, c)),
+            fz__pool_fill(j, j->unit, (double)rows * (double)fz__pool_count_elements(j, 1, c),
                           l->counts + c * pixel);
     }
     l->counted = rows;
@@ -245,9 +245,13 @@ static bool is_gapless(const fz__pool2d *j, fz_dtype dtype, const ptrdiff_t stri
            (j->unit == 1 || strides[2] == j->element);
 }
 
-static void choose_way(fz__pool2d *j) {
+/* FZ_ERROR_MEMORY for padding or dilation that makes lines longer than memory. */
+static fz_status choose_way(fz__pool2d *j) {
     const fz_pool2d_options *o = &j->o;
     const ptrdiff_t reach = (o->window[1] - 1) * o->dilation[1] + 1, stride = o->stride[1];
+    const double longest = (double)(j->outs[1] - 1) * (double)stride + (double)reach + (double)j->in[1];
+    const fz_status status = fz__check_scratch(name_of(j->pooling), longest * (double)(j->unit * j->element));
+    if (status) return status;
     const ptrdiff_t span = (j->outs[1] - 1) * stride + reach, last = j->in[1] + o->padding[1] - reach;
     j->padded = o->padding[1] > 0 || span > j->in[1];
     j->inner[0] = fz__min(j->outs[1], fz__ceil_div(o->padding[1], stride));
@@ -260,6 +264,7 @@ static void choose_way(fz__pool2d *j) {
     j->doubles_rows =
         !j->in_registers && o->stride[0] == 1 && o->dilation[0] == 1 && o->window[0] >= DOUBLE_FROM;
     j->joins_bands = !j->in_registers && !j->doubles_rows && fz__pool_fits_band(j);
+    return FZ_OK;
 }
 
 /* Nothing of x and out stays in the caches anyway. */
@@ -269,14 +274,23 @@ static bool exceeds_caches(const fz__pool2d *j) {
     return j->reads_in_place && j->writes_in_place && bytes > (double)fz__cpu_caches()->l3;
 }
 
-static void choose_items(fz__pool2d *j) {
+/* Elements of x that a row of outputs sees first. */
+static double row_elements(const fz__pool2d *j) {
+    return (double)j->line * (double)fz__min(j->o.window[0], j->o.stride[0]);
+}
+
+static fz_status choose_items(fz__pool2d *j) {
     const fz_pool2d_options *o = &j->o;
-    const ptrdiff_t rows = ITEM_ELEMENTS / (j->line * fz__min(o->window[0], o->stride[0]));
+    const ptrdiff_t rows = (ptrdiff_t)(ITEM_ELEMENTS / row_elements(j));
     j->band = fz__min(j->outs[0], fz__max(rows, j->doubles_rows ? o->window[0] : 1));
     j->bands = fz__ceil_div(j->outs[0], j->band);
     const ptrdiff_t held = j->in_registers && !j->reads_in_place ? o->window[0] : 0;
-    j->scratch_bytes =
-        (LINES + (j->doubles_rows || j->joins_bands ? 2 * j->band + o->window[0] : held)) * j->line_bytes;
+    const bool in_bands = j->doubles_rows || j->joins_bands;
+    const double lines = LINES + (in_bands ? 2 * (double)j->band + (double)o->window[0] : (double)held);
+    const double bytes = lines * (double)j->line_bytes;
+    const fz_status status = fz__check_scratch(name_of(j->pooling), bytes);
+    if (!status) j->scratch_bytes = (ptrdiff_t)bytes;
+    return status;
 }
 
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {
@@ -292,12 +306,12 @@ fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_optio
     set_axes(&j, x, out);
     j.reads_in_place = is_gapless(&j, x->dtype, j.x_strides, j.in[1]);
     j.writes_in_place = is_gapless(&j, dtype, j.out_strides, j.outs[1]);
-    choose_way(&j);
+    status = choose_way(&j);
+    if (!status) status = choose_items(&j);
+    if (status) return status;
     j.streams = exceeds_caches(&j);
-    choose_items(&j);
     const ptrdiff_t items = j.planes[0] * j.planes[1] * j.bands;
-    const ptrdiff_t grain =
-        fz__max(1, ITEM_ELEMENTS / (j.line * j.band * fz__min(j.o.window[0], j.o.stride[0])));
+    const ptrdiff_t grain = fz__max(1, (ptrdiff_t)(ITEM_ELEMENTS / (row_elements(&j) * (double)j.band)));
     const int participants = fz__participants(items, grain);
     j.padding = fz__workspace_acquire(name, (size_t)(j.line_bytes + participants * j.scratch_bytes));
     if (!j.padding) return FZ_ERROR_MEMORY;

@@ -168,12 +168,11 @@ void fz__pool_row_by_lines(const fz__pool2d *j, const char *plane, ptrdiff_t i, 
 
 bool fz__pool_fits_band(const fz__pool2d *j) {
     const fz_pool2d_options *o = &j->o;
+    if (j->line * j->element >= 2 * (ptrdiff_t)j->kernels->vector_bytes || o->padding[0] > 0) return false;
     const ptrdiff_t rows = (j->outs[0] - 1) * o->stride[0] + (o->window[0] - 1) * o->dilation[0] + 1;
-    if (j->line * j->element >= 2 * (ptrdiff_t)j->kernels->vector_bytes) return false;
     return j->kernels->split && j->unit == 1 && o->window[0] > 1 && o->window[1] == 2 && o->stride[1] == 2 &&
-           o->dilation[1] == 1 && j->line == j->in[1] && !j->padded && o->padding[0] == 0 &&
-           rows <= j->in[0] && j->reads_in_place && j->writes_in_place &&
-           j->out_strides[0] == j->outs[1] * j->element;
+           o->dilation[1] == 1 && j->line == j->in[1] && !j->padded && rows <= j->in[0] &&
+           j->reads_in_place && j->writes_in_place && j->out_strides[0] == j->outs[1] * j->element;
 }
 
 /* Rows of a few elements cost mostly the calls that join them: here three per band. */

@@ -249,6 +249,33 @@ def test_large_windows_at_steps_of_one(window):
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
 @pytest.mark.parametrize(
+    ("window", "padding", "stride", "shape"),
+    [
+        (2**61, 2**60, 2**61, (1, 1)),
+        ((1, 2**61), (0, 2**60), 3, (1, 1)),
+        ((2**61, 3), (2**60, 1), 1, (3, 2)),
+    ],
+)
+def test_windows_that_exceed_memory(name, window, padding, stride, shape):
+    out = np.full(shape, 7.0)
+    with pytest.raises(MemoryError, match=rf"{name}: no memory for \d+ bytes of scratch"):
+        getattr(forzium, name)(np.ones((2, 2)), window, padding=padding, stride=stride, out=out)
+    assert np.all(out == 7)
+
+
+def test_windows_of_any_number_of_rows():
+    """Rows beyond x are neither stored nor visited; those of a mean are counted."""
+    x = np.arange(8.0).reshape(2, 4)
+    options = {"padding": (2**60, 0), "stride": 2**61}
+    np.testing.assert_array_equal(forzium.max_pool2d(x, (2**61, 4), **options), [[7]])
+    np.testing.assert_array_equal(
+        forzium.avg_pool2d(x, (2**61, 4), **options, count_include_pad=False), [[x.mean()]]
+    )
+    np.testing.assert_array_equal(forzium.avg_pool2d(x, (2**61, 4), **options), [[x.sum() / 2.0**63]])
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize(
     ("options", "kind", "words"),
     [
         ({"padding": 2}, ValueError, "padding is 2 and window is 3"),
