@@ -244,13 +244,23 @@ static fz_status run_best(const fz__conv *conv) {
     return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : run_lines(conv);
 }
 
+/* Windows may be larger than memory where their elements share it. */
+static fz_status check_weights(const fz__conv *conv) {
+    enum { BYTES = 64 }; /* at most, of scratch for a weight: its copies, and its place in lists */
+    double count = 1;
+    for (int d = 0; d < 4; d++) count *= (double)conv->weight.shape[d];
+    return fz__check_scratch(conv->operation, BYTES * count);
+}
+
 fz_status fz__conv_run(const fz__conv *given) {
+    fz_status status = check_weights(given);
+    if (status) return status;
     const fz__float_environment environment = fz__save_float_environment();
     fz__conv conv = *given;
     conv.kernels = fz__kernels(conv.dtype);
     skip_rows(&conv);
     join_rows(&conv);
-    const fz_status status = run_best(&conv);
+    status = run_best(&conv);
     fz__restore_float_environment(environment);
     return status;
 }

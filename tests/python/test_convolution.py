@@ -131,6 +131,12 @@ def test_layers(x_shape, weight_shape, options, dtype):
             np.testing.assert_array_equal(forzium.conv2d(x, weight, bias, **options), want)
 
 
+def test_weights_that_exceed_memory():
+    with pytest.raises(MemoryError, match=r"conv2d: no memory for \d+ bytes of scratch"):
+        forzium.conv2d(np.ones((1, 1), np.int8), np.broadcast_to(np.int8(1), (2**31, 2**31)),
+                       padding=((2**31 - 1, 0), (0, 2**31 - 1)))  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "silu", "gelu", "exp", "absolute"])
 @pytest.mark.parametrize("shape", [(1, 5, 9, 40), (1, 40, 9, 11)])
 def test_activation_is_forziums_function(name, shape):
