@@ -50,13 +50,21 @@ typedef struct fz__rectangle {
     ptrdiff_t image, channel, channels, row, rows, column, columns;
 } fz__rectangle;
 
-/* How a band lies in scratch, in bytes. A row is phase after phase. */
+/* How a band lies in scratch, in bytes. A row is phase after phase. Of a rectangle's rows it holds every step-th, which
+   are all where more than one row of outputs sees them. */
 typedef struct fz__band {
     ptrdiff_t plane, row, phase;
+    ptrdiff_t step;
 } fz__band;
 
-/* The band for the largest of rectangles, with some columns to spare; `plane * channels` bytes. */
-fz__band fz__band_layout(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t spare);
+/* The band that so many rows and columns of outputs at most see, with some columns to spare; `plane * channels` bytes.
+   FZ_ERROR_MEMORY. */
+fz_status fz__band_layout(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t spare,
+                          fz__band *band);
+/* Bytes of it for one group, but for what is to spare: dilation and padding may make more than a ptrdiff_t holds. */
+double fz__band_bytes(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns);
+/* x as a band, where it is read where it lies. */
+fz__band fz__band_in_place(const fz__conv *conv);
 void fz__band_load(const fz__conv *conv, const fz__rectangle *from, const fz__band *band, ptrdiff_t phases,
                    char *scratch);
 /* Can all that the outputs see be read where it is? */
@@ -117,7 +125,7 @@ typedef struct fz__taps {
     void *memory;
 } fz__taps;
 
-/* For x in bands of a layout, or in place where band is NULL. NULL memory: with a message. */
+/* FZ_ERROR_MEMORY. */
 fz_status fz__taps_create(fz__taps *taps, const fz__conv *conv, const fz__band *band);
 void fz__taps_free(fz__taps *taps);
 

@@ -3,12 +3,32 @@
 
 #include "conv2d.h"
 
-fz__band fz__band_layout(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t spare) {
-    fz__band band;
-    band.phase = (fz__ceil_div(columns, conv->stride[1]) + spare) * conv->element;
-    band.row = band.phase * fz__min(conv->stride[1], columns);
-    band.plane = band.row * rows;
-    return band;
+/* ---- layout -------------------------------------------------------------------------------------------------------- */
+
+/* Rows of x that a band for n rows of outputs holds. */
+static ptrdiff_t held_rows(const fz__conv *conv, ptrdiff_t n) {
+    return n == 1 ? conv->weight.shape[2] : fz__conv_span(conv, 0, n);
+}
+
+double fz__band_bytes(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns) {
+    return (double)held_rows(conv, rows) * (double)fz__conv_span(conv, 1, columns) *
+           (double)(conv->weight.shape[1] * conv->element);
+}
+
+fz_status fz__band_layout(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t spare,
+                          fz__band *band) {
+    const fz_status status = fz__check_scratch(conv->operation, fz__band_bytes(conv, rows, columns));
+    if (status) return status;
+    const ptrdiff_t seen = fz__conv_span(conv, 1, columns);
+    band->step = rows == 1 ? conv->dilation[0] : 1;
+    band->phase = (fz__ceil_div(seen, conv->stride[1]) + spare) * conv->element;
+    band->row = band->phase * fz__min(conv->stride[1], seen);
+    band->plane = band->row * held_rows(conv, rows);
+    return FZ_OK;
+}
+
+fz__band fz__band_in_place(const fz__conv *conv) {
+    return (fz__band){.plane = conv->x.strides[1], .row = conv->x.strides[2], .step = 1};
 }
 
 /* ---- filled with one value beyond x ------------------------------------------------------------------------------ */
@@ -24,10 +44,16 @@ static void fill(const fz__conv *conv, ptrdiff_t bytes, char *scratch) {
 
 /* Of indices first, first + step, ... (count of them) those inside of [0, n): *begin of them are before it. */
 static ptrdiff_t clip(ptrdiff_t first, ptrdiff_t step, ptrdiff_t count, ptrdiff_t n, ptrdiff_t *begin) {
-    *begin = first < 0 ? fz__min(fz__ceil_div(-first, step), count) : 0;
+    *begin = first < 0 ? fz__min((-first - 1) / step + 1, count) : 0;
     const ptrdiff_t end = first < n ? fz__min((n - 1 - first) / step + 1, count) : 0;
     return fz__max(end - *begin, 0);
 }
+
+/* The rows of a band that lie in x, the first of them `above` rows below the band's. */
+typedef struct rows_inside {
+    const char *data; /* column 0 of x */
+    ptrdiff_t above, rows, down;
+} rows_inside;
 
 /* Channels lie pages apart, where CPUs do not look ahead: asks for the next one's row while this one's is copied. */
 static void prefetch_row(const char *row, ptrdiff_t bytes) {
@@ -35,18 +61,17 @@ static void prefetch_row(const char *row, ptrdiff_t bytes) {
 }
 
 /* The part of two phases that lies in x, whose rows are contiguous: from element `first` on, count of them. */
-static void load_split(const fz__conv *conv, const fz__rectangle *from, const fz__band *band, ptrdiff_t above,
-                       ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count, char *scratch) {
+static void load_split(const fz__conv *conv, const fz__rectangle *from, const fz__band *band,
+                       const rows_inside *seen, ptrdiff_t first, ptrdiff_t count, char *scratch) {
     const fz__image *x = &conv->x;
     const ptrdiff_t at = first - (from->column - conv->before[1]); /* of the first element in the band */
     char *const lanes[2] = {scratch + at % 2 * band->phase + at / 2 * conv->element,
                             scratch + (at + 1) % 2 * band->phase + (at + 1) / 2 * conv->element};
-    const char *source = x->data + from->image * x->strides[0] + from->channel * x->strides[1] +
-                         (from->row - conv->before[0] + above) * x->strides[2] + first * conv->element;
+    const char *source = seen->data + first * conv->element;
     for (ptrdiff_t c = 0; c < from->channels; c++) {
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const char *row = source + c * x->strides[1] + r * x->strides[2];
-            const ptrdiff_t to = c * band->plane + (above + r) * band->row;
+        for (ptrdiff_t r = 0; r < seen->rows; r++) {
+            const char *row = source + c * x->strides[1] + r * seen->down;
+            const ptrdiff_t to = c * band->plane + (seen->above + r) * band->row;
             if (c + 1 < from->channels) prefetch_row(row + x->strides[1], count * conv->element);
             conv->kernels->split((size_t)(count / 2), row, lanes[0] + to, lanes[1] + to);
             if (count % 2)
@@ -57,19 +82,37 @@ static void load_split(const fz__conv *conv, const fz__rectangle *from, const fz
 }
 
 /* The same of rows that stay as they are. */
-static void load_rows(const fz__conv *conv, const fz__rectangle *from, const fz__band *band, ptrdiff_t above,
-                      ptrdiff_t rows, ptrdiff_t first, ptrdiff_t count, char *scratch) {
+static void load_rows(const fz__conv *conv, const fz__rectangle *from, const fz__band *band,
+                      const rows_inside *seen, ptrdiff_t first, ptrdiff_t count, char *scratch) {
     const fz__image *x = &conv->x;
-    const char *source = x->data + from->image * x->strides[0] + from->channel * x->strides[1] +
-                         (from->row - conv->before[0] + above) * x->strides[2] + first * conv->element;
+    const char *source = seen->data + first * conv->element;
     const ptrdiff_t bytes = count * conv->element;
-    char *to = scratch + above * band->row + (first - (from->column - conv->before[1])) * conv->element;
+    char *to = scratch + seen->above * band->row + (first - (from->column - conv->before[1])) * conv->element;
     for (ptrdiff_t c = 0; c < from->channels; c++) {
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            const char *row = source + c * x->strides[1] + r * x->strides[2];
+        for (ptrdiff_t r = 0; r < seen->rows; r++) {
+            const char *row = source + c * x->strides[1] + r * seen->down;
             if (c + 1 < from->channels) prefetch_row(row + x->strides[1], bytes);
             memcpy(to + c * band->plane + r * band->row, row, (size_t)bytes);
         }
+    }
+}
+
+/* Any phases, of x as it may lie, one after the other. */
+static void load_phases(const fz__conv *conv, const fz__rectangle *from, const fz__band *band,
+                        const rows_inside *seen, ptrdiff_t phases, char *scratch) {
+    const fz__image *x = &conv->x;
+    ptrdiff_t left, shape[3] = {from->channels, seen->rows};
+    for (ptrdiff_t phase = 0; phase < phases; phase++) {
+        const ptrdiff_t first = from->column - conv->before[1] + phase;
+        shape[2] = clip(first, phases, fz__ceil_div(from->columns - phase, phases), x->shape[3], &left);
+        if (shape[2] == 0) continue;
+        const ptrdiff_t src_strides[3] = {x->strides[1], seen->down, x->strides[3] * phases};
+        const ptrdiff_t dst_strides[3] = {band->plane, band->row, conv->element};
+        const fz_array src = {(char *)seen->data + (first + left * phases) * x->strides[3], x->dtype, 3,
+                              shape, src_strides};
+        const fz_array dst = {scratch + seen->above * band->row + phase * band->phase + left * conv->element,
+                              conv->dtype, 3, shape, dst_strides};
+        fz__copy_alone(&src, &dst);
     }
 }
 
@@ -77,30 +120,22 @@ static void load_filled(const fz__conv *conv, const fz__rectangle *from, const f
                         ptrdiff_t phases, char *scratch) {
     const fz__image *x = &conv->x;
     const ptrdiff_t row = from->row - conv->before[0], column = from->column - conv->before[1];
-    ptrdiff_t above, left, shape[3] = {from->channels};
-    shape[1] = clip(row, 1, from->rows, x->shape[2], &above);
-    if (shape[1] < from->rows || column < 0 || column + from->columns > x->shape[3])
+    const ptrdiff_t rows = (from->rows - 1) / band->step + 1;
+    rows_inside seen;
+    ptrdiff_t left;
+    seen.rows = clip(row, band->step, rows, x->shape[2], &seen.above);
+    if (seen.rows < rows || column < 0 || column + from->columns > x->shape[3])
         fill(conv, from->channels * band->plane, scratch);
-    const ptrdiff_t inside = clip(column, 1, from->columns, x->shape[3], &left);
-    if (shape[1] == 0 || inside == 0) return;
-    if (phases <= 2 && x->dtype == conv->dtype && x->strides[3] == conv->element) {
-        (phases == 2 ? load_split : load_rows)(conv, from, band, above, shape[1], column + left, inside,
-                                               scratch);
-        return;
-    }
-    for (ptrdiff_t phase = 0; phase < phases; phase++) {
-        const ptrdiff_t first = column + phase, count = fz__ceil_div(from->columns - phase, phases);
-        shape[2] = clip(first, phases, count, x->shape[3], &left);
-        if (shape[2] == 0) continue;
-        const ptrdiff_t src_strides[3] = {x->strides[1], x->strides[2], x->strides[3] * phases};
-        const ptrdiff_t dst_strides[3] = {band->plane, band->row, conv->element};
-        const fz_array src = {x->data + from->image * x->strides[0] + from->channel * x->strides[1] +
-                                  (row + above) * x->strides[2] + (first + left * phases) * x->strides[3],
-                              x->dtype, 3, shape, src_strides};
-        const fz_array dst = {scratch + above * band->row + phase * band->phase + left * conv->element,
-                              conv->dtype, 3, shape, dst_strides};
-        fz__copy_alone(&src, &dst);
-    }
+    const ptrdiff_t columns = clip(column, 1, from->columns, x->shape[3], &left);
+    if (seen.rows == 0 || columns == 0) return;
+    seen.data = x->data + from->image * x->strides[0] + from->channel * x->strides[1] +
+                (row + seen.above * band->step) * x->strides[2];
+    /* A step that is not taken is of any size. */
+    seen.down = seen.rows > 1 ? band->step * x->strides[2] : 0;
+    if (phases <= 2 && x->dtype == conv->dtype && x->strides[3] == conv->element)
+        (phases == 2 ? load_split : load_rows)(conv, from, band, &seen, column + left, columns, scratch);
+    else
+        load_phases(conv, from, band, &seen, phases, scratch);
 }
 
 /* ---- mirrored or repeated beyond x --------------------------------------------------------------------------------- */

@@ -4,10 +4,11 @@
 #include "conv2d.h"
 
 enum {
-    BAND_WORK = 1 << 20,       /* multiply-adds of an item: enough to be worth handing out */
-    BAND_OUTPUTS = 16384,      /* most outputs of an item */
-    LINE_OUTPUTS = 4096,       /* of a row of an item that is read through scratch */
-    MOST_BAND_BYTES = 4 << 20, /* where even one row of outputs sees that much, its line is cut */
+    BAND_WORK = 1 << 20,        /* multiply-adds of an item: enough to be worth handing out */
+    BAND_OUTPUTS = 16384,       /* most outputs of an item */
+    LINE_OUTPUTS = 4096,        /* of a row of an item that is read through scratch */
+    MOST_BAND_BYTES = 4 << 20,  /* where even one row of outputs sees that much, its line is cut */
+    MOST_MORE_BYTES = 16 << 20, /* where further rows of outputs see so much more, rows go one by one */
     LEAST_LINE = 64,
 };
 
@@ -15,9 +16,10 @@ enum {
 
 /* Rows of the window that one step of the output's rows apart see each other's elements make a column; returns their
    number. order: the tap of each weight. */
-static size_t list_columns(const fz__conv *conv, ptrdiff_t plane, ptrdiff_t row, ptrdiff_t phase,
-                           fz_window_column *columns, ptrdiff_t *order) {
+static size_t list_columns(const fz__conv *conv, const fz__band *band, fz_window_column *columns,
+                           ptrdiff_t *order) {
     const ptrdiff_t kh = conv->weight.shape[2], kw = conv->weight.shape[3], step = conv->stride[0];
+    const ptrdiff_t down = conv->dilation[0] / band->step * band->row;
     /* p and p + apart are one output row apart; only neighbours in a list of weights make a column */
     const ptrdiff_t apart = step % conv->dilation[0] == 0 ? step / conv->dilation[0] : kh;
     size_t count = 0;
@@ -25,9 +27,9 @@ static size_t list_columns(const fz__conv *conv, ptrdiff_t plane, ptrdiff_t row,
         for (ptrdiff_t q = 0; q < kw; q++) {
             const ptrdiff_t at = q * conv->dilation[1];
             const ptrdiff_t offset =
-                c * plane + at % conv->stride[1] * phase + at / conv->stride[1] * conv->element;
+                c * band->plane + at % conv->stride[1] * band->phase + at / conv->stride[1] * conv->element;
             for (ptrdiff_t first = 0; first < fz__min(apart, kh); first++, count++) {
-                columns[count].offset = offset + first * conv->dilation[0] * row;
+                columns[count].offset = offset + first * down;
                 columns[count].height = (size_t)fz__ceil_div(kh - first, apart);
                 for (ptrdiff_t p = first; p < kh; p += apart) *order++ = (c * kh + p) * kw + q;
             }
@@ -64,12 +66,12 @@ fz_status fz__taps_create(fz__taps *taps, const fz__conv *conv, const fz__band *
     char *ordered = taps->memory, *plain = ordered + weights;
     fz_window_column *list = (fz_window_column *)(plain + weights);
     ptrdiff_t *order = (ptrdiff_t *)(plain + weights + columns);
-    const ptrdiff_t plane = band ? band->plane : conv->x.strides[1],
-                    row = band ? band->row : conv->x.strides[2];
-    const size_t count = list_columns(conv, plane, row, band ? band->phase : 0, list, order);
+    const size_t count = list_columns(conv, band, list, order);
     order_weights(conv, order, n, plain, ordered);
-    taps->window =
-        (fz_window){.count = count, .columns = list, .weights = ordered, .x_stride = conv->stride[0] * row};
+    taps->window = (fz_window){.count = count,
+                               .columns = list,
+                               .weights = ordered,
+                               .x_stride = conv->stride[0] / band->step * band->row};
     taps->weights_bytes = n * conv->element;
     return FZ_OK;
 }
@@ -142,9 +144,8 @@ static void convolve_item(const job *j, const fz__rectangle *at, char *scratch) 
                                 at->column * conv->stride[1],
                                 fz__conv_span(conv, 1, at->columns)};
     const char *x = scratch;
-    ptrdiff_t plane = j->band.plane;
+    const ptrdiff_t plane = j->band.plane;
     if (j->reads_in_place) {
-        plane = conv->x.strides[1];
         x = conv->x.data + from.image * conv->x.strides[0] + from.channel * plane +
             from.row * conv->x.strides[2] + from.column * conv->x.strides[3];
     } else {
@@ -177,13 +178,7 @@ static void convolve_items(void *context, ptrdiff_t begin, ptrdiff_t end, int pa
 
 /* ---- the plan -------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of x that a rectangle of outputs of one group sees. */
-static double band_bytes(const fz__conv *conv, ptrdiff_t rows, ptrdiff_t columns) {
-    return (double)fz__conv_span(conv, 0, rows) * (double)fz__conv_span(conv, 1, columns) *
-           (double)(conv->weight.shape[1] * conv->element);
-}
-
-/* Long lines; then as many rows as half of L2 has room for; then as many groups. */
+/* Long lines; then as many rows as half of L2 has room for, by the kernel's blocks of four; then as many groups. */
 static void choose_items(job *j) {
     const fz__conv *conv = j->conv;
     const ptrdiff_t h = conv->out.shape[2], w = conv->out.shape[3];
@@ -197,32 +192,34 @@ static void choose_items(job *j) {
         const ptrdiff_t most = fz__max(256, (ptrdiff_t)fz__cpu_caches()->l1 / 8 / conv->element);
         j->columns = fz__ceil_div(w, fz__ceil_div(w, most));
     }
-    while (!j->reads_in_place && j->columns > LEAST_LINE && band_bytes(conv, 1, j->columns) > MOST_BAND_BYTES)
+    while (!j->reads_in_place && j->columns > LEAST_LINE &&
+           fz__band_bytes(conv, 1, j->columns) > MOST_BAND_BYTES)
         j->columns = fz__ceil_div(j->columns, 2);
     j->rows = fz__min(h, fz__max(4, outputs / j->columns));
-    while (j->rows > 4 && !j->reads_in_place && band_bytes(conv, j->rows, j->columns) > room)
+    while (j->rows > 4 && !j->reads_in_place && fz__band_bytes(conv, j->rows, j->columns) > room)
         j->rows = fz__ceil_div(j->rows, 2);
-    if (j->rows < h) j->rows = fz__min(h, fz__round_up(j->rows, 4)); /* the kernel's block */
-    const double one = fz__max(1, (ptrdiff_t)band_bytes(conv, j->rows, j->columns));
-    j->groups = fz__min(conv->groups, fz__max(1, outputs / (j->rows * j->columns)));
-    j->groups = fz__max(1, fz__min(j->groups, (ptrdiff_t)(room / one)));
+    if (j->rows < h) j->rows = fz__min(h, fz__round_up(j->rows, 4));
+    const double more = fz__band_bytes(conv, j->rows, j->columns) - fz__band_bytes(conv, 1, j->columns);
+    if (!j->reads_in_place && more > MOST_MORE_BYTES) j->rows = 1;
+    const ptrdiff_t near = (ptrdiff_t)(room / fz__band_bytes(conv, j->rows, j->columns));
+    j->groups = fz__max(1, fz__min(conv->groups, fz__min(near, outputs / (j->rows * j->columns))));
     j->column_items = fz__ceil_div(w, j->columns);
     j->row_items = fz__ceil_div(h, j->rows);
     j->group_items = fz__ceil_div(conv->groups, j->groups);
 }
 
 static fz_status create_taps(job *j, const fz__factors *factors) {
-    const fz__band *band = j->reads_in_place ? NULL : &j->band;
-    if (!j->separable) return fz__taps_create(&j->taps, j->conv, band);
+    if (!j->separable) return fz__taps_create(&j->taps, j->conv, &j->band);
     fz__conv down = *j->conv, across = *j->conv;
     down.weight = factors->down;
     across.weight = factors->across;
+    across.dilation[0] = 1; /* of a single row: of any size in conv */
     j->line_bytes = fz__round_up(fz__conv_span(j->conv, 1, j->columns) * j->conv->element, FZ_CACHE_LINE);
     j->lines = 4 * fz__max(1, (ptrdiff_t)fz__cpu_caches()->l1 / 8 / j->line_bytes);
-    const fz__band lines = {.row = j->line_bytes};
+    const fz__band lines = {.row = j->line_bytes, .step = 1};
     fz_status status = fz__taps_create(&j->taps, &across, &lines);
     if (status) return status;
-    status = fz__taps_create(&j->down, &down, band);
+    status = fz__taps_create(&j->down, &down, &j->band);
     if (status) fz__taps_free(&j->taps);
     return status;
 }
@@ -231,10 +228,11 @@ fz_status fz__conv_direct(const fz__conv *conv, const fz__factors *factors) {
     job j = {.conv = conv,
              .separable = factors != NULL,
              .reads_in_place = fz__conv_reads_in_place(conv),
-             .writes_in_place = fz__conv_writes_in_place(conv)};
+             .writes_in_place = fz__conv_writes_in_place(conv),
+             .band = fz__band_in_place(conv)};
     choose_items(&j);
-    j.band = fz__band_layout(conv, fz__conv_span(conv, 0, j.rows), fz__conv_span(conv, 1, j.columns), 0);
-    const fz_status status = create_taps(&j, factors);
+    fz_status status = j.reads_in_place ? FZ_OK : fz__band_layout(conv, j.rows, j.columns, 0, &j.band);
+    if (!status) status = create_taps(&j, factors);
     if (status) return status;
     const ptrdiff_t items = conv->out.shape[0] * j.group_items * j.row_items * j.column_items;
     const int participants = fz__participants(items, 1);

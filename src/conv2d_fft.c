@@ -142,7 +142,7 @@ static double find_largest(const job *j, ptrdiff_t rows, ptrdiff_t columns, cons
 
 /* Its largest magnitude. */
 static double load_tile(const job *j, const fz__rectangle *at, char *plane) {
-    const fz__band band = {.row = j->stride, .plane = j->plane_bytes};
+    const fz__band band = {.row = j->stride, .plane = j->plane_bytes, .step = 1};
     const fz__rectangle from = {at->image,
                                 0,
                                 1,
@@ -279,7 +279,7 @@ static void size_scratch(job *j) {
 fz_status fz__conv_fft(const fz__conv *conv) {
     job j = {.conv = conv, .fft = conv->kernels->fft, .n = (ptrdiff_t)1 << choose_log(conv)};
     size_scratch(&j);
-    const fz__band band = {.row = j.stride, .plane = j.plane_bytes};
+    const fz__band band = {.row = j.stride, .plane = j.plane_bytes, .step = 1};
     const fz_status status = fz__taps_create(&j.taps, conv, &band);
     if (status) return status;
     const ptrdiff_t pairs = fz__ceil_div(j.tiles, 2),

@@ -182,7 +182,7 @@ static void convolve_item(const job *j, ptrdiff_t item, state *mine) {
         at.channels = fz__min(j->panel, end - o);
         memset(mine->bias, 0, sizeof mine->bias);
         fz__conv_bias(conv, at.channel, at.channels, mine->bias);
-        convolve_panel(j, &at, panel, x, j->reads_in_place ? conv->x.strides[2] : j->band.row, mine);
+        convolve_panel(j, &at, panel, x, j->band.row, mine);
     }
 }
 
@@ -193,11 +193,6 @@ static void convolve_items(void *context, ptrdiff_t begin, ptrdiff_t end, int pa
 }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------------------- */
-
-static double band_bytes(const job *j) {
-    return (double)fz__conv_span(j->conv, 0, j->rows) * (double)fz__conv_span(j->conv, 1, j->columns) *
-           (double)(j->conv->weight.shape[1] * j->conv->element);
-}
 
 static void count_items(job *j) {
     j->row_items = fz__ceil_div(j->conv->out.shape[2], j->rows);
@@ -211,7 +206,7 @@ static void count_items(job *j) {
 /* Bands in L2, beside panels; and items for all threads. Pixels in place need no more than a chunk at a time. */
 static bool should_halve(const job *j, int threads) {
     const bool is_chunk = j->rows * j->columns <= CHUNK;
-    const bool is_large = band_bytes(j) > (double)fz__cpu_caches()->l2 / 2;
+    const bool is_large = fz__band_bytes(j->conv, j->rows, j->columns) > (double)fz__cpu_caches()->l2 / 2;
     const bool are_few = threads > 1 && j->items < (ptrdiff_t)threads * ITEMS_PER_PARTICIPANT;
     return (is_large && !(j->reads_in_place && is_chunk)) || (are_few && !is_chunk);
 }
@@ -251,13 +246,12 @@ static void choose_items(job *j, int threads) {
 
 static void fill_offsets(const job *j, ptrdiff_t *offsets) {
     const fz__conv *conv = j->conv;
-    const ptrdiff_t plane = j->reads_in_place ? conv->x.strides[1] : j->band.plane;
-    const ptrdiff_t row = j->reads_in_place ? conv->x.strides[2] : j->band.row;
+    const ptrdiff_t down = conv->dilation[0] / j->band.step * j->band.row;
     for (ptrdiff_t c = 0; c < conv->weight.shape[1]; c++) {
         for (ptrdiff_t p = 0; p < conv->weight.shape[2]; p++) {
             for (ptrdiff_t q = 0; q < conv->weight.shape[3]; q++) {
                 const ptrdiff_t at = q * conv->dilation[1];
-                *offsets++ = c * plane + p * conv->dilation[0] * row + at % conv->stride[1] * j->band.phase +
+                *offsets++ = c * j->band.plane + p * down + at % conv->stride[1] * j->band.phase +
                              at / conv->stride[1] * conv->element;
             }
         }
@@ -284,14 +278,16 @@ static void start_participant(const job *j, char *scratch) {
 }
 
 fz_status fz__conv_matmul(const fz__conv *conv) {
-    job j = {.conv = conv, .kernel = conv->kernels->conv2d_tile};
+    job j = {.conv = conv, .kernel = conv->kernels->conv2d_tile, .band = fz__band_in_place(conv)};
     j.panel = 2 * j.kernel->lanes;
     j.outputs = conv->weight.shape[0] / conv->groups;
     j.taps = conv->weight.shape[1] * conv->weight.shape[2] * conv->weight.shape[3];
     j.reads_in_place = fz__conv_reads_in_place(conv) && conv->out.shape[3] >= j.kernel->group;
     choose_items(&j, fz_get_num_threads());
-    j.band = fz__band_layout(conv, fz__conv_span(conv, 0, j.rows), fz__conv_span(conv, 1, j.columns),
-                             j.columns < j.kernel->group ? j.kernel->group : 0);
+    const ptrdiff_t spare = j.columns < j.kernel->group ? j.kernel->group : 0;
+    const fz_status status =
+        j.reads_in_place ? FZ_OK : fz__band_layout(conv, j.rows, j.columns, spare, &j.band);
+    if (status) return status;
     size_scratch(&j);
     const int participants = fz__participants(j.items, 1);
     const ptrdiff_t table = fz__round_up(j.taps * (ptrdiff_t)sizeof(ptrdiff_t), FZ_CACHE_LINE);

@@ -131,6 +131,63 @@ def test_layers(x_shape, weight_shape, options, dtype):
             np.testing.assert_array_equal(forzium.conv2d(x, weight, bias, **options), want)
 
 
+DILATED = [
+    ((1, 512, 9, 9), (20, 512, 3, 3), (1, 1), 12),
+    ((1, 1024, 41, 17), (1, 1024, 3, 3), (1, 1), 24),
+    ((1, 1024, 41, 17), (1, 1024, 3, 3), (24, 2), 24),
+    ((1, 1024, 41, 17), (1, 1024, 3, 3), (12, 3), 24),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("x_shape", "weight_shape", "stride", "dilation"), DILATED)
+def test_windows_far_wider_than_their_weights(x_shape, weight_shape, stride, dilation, dtype):
+    """Outputs whose rows are computed one at a time, from the rows that they see."""
+    random = np.random.default_rng(1)
+    x, weight = (random.integers(-8, 9, s).astype(dtype) for s in (x_shape, weight_shape))
+    padding = ((dilation, dilation),) * 2
+    want, _ = convolved(x, weight, None, stride, padding, (dilation, dilation), 1)
+    options = {"stride": stride, "padding": dilation, "dilation": dilation}
+    np.testing.assert_array_equal(forzium.conv2d(x, weight, **options), want)
+    last = np.ascontiguousarray(np.moveaxis(x, 1, 3))
+    got = forzium.conv2d(last, weight, **options, layout="NHWC")
+    np.testing.assert_array_equal(np.moveaxis(got, 3, 1), want)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("x_shape", "weight_shape", "groups"),
+    [
+        ((2, 1, 9, 40), (3, 1, 3, 3), 1),
+        ((1, 1, 9, 40), (1, 1, 5, 5), 1),
+        ((1, 6, 9, 40), (6, 1, 3, 3), 6),
+        ((1, 40, 9, 11), (30, 40, 3, 3), 1),
+    ],
+)
+def test_rows_that_no_output_sees_take_no_memory(x_shape, weight_shape, groups, dtype):
+    """All rows of the window but the middle one lie beyond x, and petabytes between them."""
+    random = np.random.default_rng(1)
+    outputs, inputs, k, _ = weight_shape
+    x, down, across = (
+        random.integers(-8, 9, s).astype(dtype)
+        for s in (x_shape, (outputs, inputs, k, 1), (outputs, inputs, 1, k))
+    )
+    middle = down[:, :, k // 2, None] * across
+    want, _ = convolved(x, middle, None, (1, 1), ((0, 0), (k - 1, k - 1)), (1, 2), groups)
+    got = forzium.conv2d(x, down * across, padding="same", dilation=(2**40, 2), groups=groups)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("channels", [1, 40])
+def test_windows_that_exceed_memory(channels):
+    x, weight = np.ones((1, channels, 1, 1)), np.ones((channels, channels, 3, 3))
+    out = np.full(x.shape, 7.0)
+    for dilation in (2**59, 2**61):
+        with pytest.raises(MemoryError, match=r"conv2d: no memory for \d+ bytes of scratch"):
+            forzium.conv2d(x, weight, padding="same", dilation=dilation, out=out)
+    assert np.all(out == 7)
+
+
 def test_weights_that_exceed_memory():
     with pytest.raises(MemoryError, match=r"conv2d: no memory for \d+ bytes of scratch"):
         forzium.conv2d(np.ones((1, 1), np.int8), np.broadcast_to(np.int8(1), (2**31, 2**31)),
