@@ -6,9 +6,11 @@
 #include "float_environment.h"
 
 enum {
-    ITEM_ELEMENTS = 32768, /* of x */
-    DOUBLE_FROM = 4,       /* rows of a window from which doubling pays */
-    LINES = 7,             /* of scratch that all ways have */
+    ITEM_ELEMENTS = 32768,     /* of x */
+    DOUBLE_FROM = 4,           /* rows of a window from which doubling pays */
+    LINES = 7,                 /* of scratch that all ways have */
+    MOST_ROWS_BYTES = 4 << 20, /* of rows that are doubled at once: more go in strips */
+    LEAST_STRIP_BYTES = 512,
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
@@ -36,12 +38,17 @@ static void move_units(const fz__pool2d *j, fz_cast *cast, ptrdiff_t units, cons
             cast((size_t)j->unit, from + u * from_unit, from_step, to + u * to_unit, to_step);
 }
 
-const char *fz__pool_read_row(const fz__pool2d *j, const char *plane, ptrdiff_t row, char *buffer) {
-    const char *from = plane + row * j->x_strides[0];
+const char *fz__pool_read_units(const fz__pool2d *j, const char *plane, ptrdiff_t row, ptrdiff_t first,
+                                ptrdiff_t units, char *buffer) {
+    const char *from = plane + row * j->x_strides[0] + first * j->x_strides[1];
     if (j->reads_in_place) return from;
-    move_units(j, j->kernels->elementwise->cast_from[j->x_dtype], j->in[1], from, j->x_strides[1],
+    move_units(j, j->kernels->elementwise->cast_from[j->x_dtype], units, from, j->x_strides[1],
                j->x_strides[2], buffer, j->unit * j->element, j->element);
     return buffer;
+}
+
+const char *fz__pool_read_row(const fz__pool2d *j, const char *plane, ptrdiff_t row, char *buffer) {
+    return fz__pool_read_units(j, plane, row, 0, j->in[1], buffer);
 }
 
 /* How many elements of window i along an axis lie in x or so far beyond it; *skipped are before them. */
@@ -93,7 +100,7 @@ static fz__pool2d_lines place_lines(const fz__pool2d *j, char *scratch) {
                               .loaded = scratch + 5 * line,
                               .counts = scratch + 6 * line,
                               .rows = scratch + LINES * line,
-                              .results = scratch + (LINES + j->band + j->o.window[0]) * line,
+                              .results = scratch + LINES * line + j->results_at,
                               .counted = -1};
 }
 
@@ -279,18 +286,38 @@ static double row_elements(const fz__pool2d *j) {
     return (double)j->line * (double)fz__min(j->o.window[0], j->o.stride[0]);
 }
 
+/* Of rows that are doubled: as many units as keep them together small. */
+static void choose_strip(fz__pool2d *j, double rows) {
+    const ptrdiff_t unit = j->unit * j->element, fitting = (ptrdiff_t)(MOST_ROWS_BYTES / rows) / unit;
+    j->strip = fz__min(j->in[1], fz__max(fitting, fz__ceil_div(LEAST_STRIP_BYTES, unit)));
+    if (j->strip < j->in[1]) j->strip_bytes = fz__round_up(j->strip * unit, FZ_CACHE_LINE);
+}
+
+/* A band's results take the place of its rows, unless those go in strips, or are needed until the end. */
+static fz_status size_scratch(fz__pool2d *j) {
+    const bool in_bands = j->doubles_rows || j->joins_bands,
+               in_windows = j->in_registers && !j->reads_in_place;
+    const double window = (double)j->o.window[0], band = (double)j->band;
+    const double rows = in_bands ? band + window : in_windows ? window : 0;
+    j->strip = j->in[1];
+    j->strip_bytes = j->line_bytes;
+    if (j->doubles_rows) choose_strip(j, rows);
+    const bool apart = in_bands && (j->joins_bands || j->pooling == FZ_POOLING_MEAN || j->strip < j->in[1]);
+    const double rows_bytes = rows * (double)j->strip_bytes,
+                 bytes = rows_bytes + (LINES + (apart ? band : 0)) * (double)j->line_bytes;
+    const fz_status status = fz__check_scratch(name_of(j->pooling), bytes);
+    if (status) return status;
+    j->results_at = apart ? (ptrdiff_t)rows_bytes : 0;
+    j->scratch_bytes = (ptrdiff_t)bytes;
+    return FZ_OK;
+}
+
 static fz_status choose_items(fz__pool2d *j) {
     const fz_pool2d_options *o = &j->o;
     const ptrdiff_t rows = (ptrdiff_t)(ITEM_ELEMENTS / row_elements(j));
     j->band = fz__min(j->outs[0], fz__max(rows, j->doubles_rows ? o->window[0] : 1));
     j->bands = fz__ceil_div(j->outs[0], j->band);
-    const ptrdiff_t held = j->in_registers && !j->reads_in_place ? o->window[0] : 0;
-    const bool in_bands = j->doubles_rows || j->joins_bands;
-    const double lines = LINES + (in_bands ? 2 * (double)j->band + (double)o->window[0] : (double)held);
-    const double bytes = lines * (double)j->line_bytes;
-    const fz_status status = fz__check_scratch(name_of(j->pooling), bytes);
-    if (!status) j->scratch_bytes = (ptrdiff_t)bytes;
-    return status;
+    return size_scratch(j);
 }
 
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {

@@ -27,8 +27,10 @@ typedef struct fz__pool2d {
     ptrdiff_t inner[2];    /* [begin, end) of a row's outputs whose windows see nothing beyond it */
     ptrdiff_t line;        /* elements of a row as far as windows reach, padding included */
     ptrdiff_t band, bands; /* rows of out of an item; items of a plane */
-    ptrdiff_t line_bytes, scratch_bytes;
-    char *padding; /* a line of it, of windows in registers whose rows may lie beyond x */
+    ptrdiff_t strip;       /* units of rows that are doubled at once */
+    ptrdiff_t line_bytes, strip_bytes, scratch_bytes;
+    ptrdiff_t results_at; /* bytes from a participant's rows to its results */
+    char *padding;        /* a line of it, of windows in registers whose rows may lie beyond x */
     char *scratch;
     double identity;
 } fz__pool2d;
@@ -36,16 +38,18 @@ typedef struct fz__pool2d {
 /* A participant's lines of scratch. */
 typedef struct fz__pool2d_lines {
     char *joined, *spans[2], *sum, *phases, *loaded, *counts;
-    char *rows;                   /* of x: a window's, or a band's */
-    char *results;                /* of a band: of means, or columns */
+    char *rows;                   /* of x: a window's, or a strip of a band's */
+    char *results;                /* of a band: what its rows came to, or columns */
     ptrdiff_t counted;            /* rows for which `counts` stands */
     ptrdiff_t held[FZ_POOL_SIDE]; /* which row of x each of a window's is */
 } fz__pool2d_lines;
 
 /* ---- pool2d.c --------------------------------------------------------------------------------------------- */
 
-/* A row of x, in place or in the buffer. */
+/* A row of x, in place or in the buffer; or `units` of it, from the first on. */
 const char *fz__pool_read_row(const fz__pool2d *j, const char *plane, ptrdiff_t row, char *buffer);
+const char *fz__pool_read_units(const fz__pool2d *j, const char *plane, ptrdiff_t row, ptrdiff_t first,
+                                ptrdiff_t units, char *buffer);
 /* Rows [*first, *first + count * dilation) of x that output row i sees; returns their count. */
 ptrdiff_t fz__pool_find_rows(const fz__pool2d *j, ptrdiff_t i, ptrdiff_t *first);
 void fz__pool_fill(const fz__pool2d *j, ptrdiff_t n, double value, char *to);

@@ -35,25 +35,30 @@ static const char *join_rows(const fz__pool2d *j, const char *plane, ptrdiff_t i
     return rows;
 }
 
-/* For means results are apart, for of each span every bit of the window takes one. */
-const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t count,
-                                 const fz__pool2d_lines *l) {
-    const ptrdiff_t n = j->in[1] * j->unit, k = j->o.window[0], rows = count + k - 1, line = j->line_bytes;
-    const bool mean = j->pooling == FZ_POOLING_MEAN;
-    for (ptrdiff_t r = 0; r < rows; r++) {
+/* Rows of x, or padding, from the one on that output row `begin` sees first: so many units of each. */
+static void load_strip(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t rows,
+                       ptrdiff_t first, ptrdiff_t units, char *to) {
+    const ptrdiff_t n = units * j->unit;
+    for (ptrdiff_t r = 0; r < rows; r++, to += j->strip_bytes) {
         const ptrdiff_t row = begin + r - j->o.padding[0];
-        char *to = l->rows + r * line;
-        if (row < 0 || row >= j->in[0])
+        if (row < 0 || row >= j->in[0]) {
             fz__pool_fill(j, n, j->identity, to);
-        else if (j->reads_in_place)
-            memcpy(to, fz__pool_read_row(j, plane, row, to), (size_t)(n * j->element));
-        else
-            fz__pool_read_row(j, plane, row, to);
+            continue;
+        }
+        const char *from = fz__pool_read_units(j, plane, row, first, units, to);
+        if (from != to) memcpy(to, from, (size_t)(n * j->element));
     }
+}
+
+/* n elements of each of the rows at hand. Those of spans are written again until the last; for means results are apart,
+   for of each span every bit of the window takes one. */
+static void double_strip(const fz__pool2d *j, ptrdiff_t count, ptrdiff_t n, char *strip, char *results) {
+    const ptrdiff_t k = j->o.window[0], rows = count + k - 1, down = j->strip_bytes, line = j->line_bytes;
+    const bool mean = j->pooling == FZ_POOLING_MEAN;
     ptrdiff_t span = 1, done = 0;
     for (;; span *= 2) {
         for (ptrdiff_t r = 0; mean && k & span && r < count; r++) {
-            char *to = l->results + r * line, *from = l->rows + (r + done) * line;
+            char *to = results + r * line, *from = strip + (r + done) * down;
             if (done)
                 join(j, n, to, from, to);
             else
@@ -62,11 +67,26 @@ const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff
         done += k & span;
         if (2 * span > k) break;
         for (ptrdiff_t r = 0; r + span < rows; r++)
-            join(j, n, l->rows + r * line, l->rows + (r + span) * line, l->rows + r * line);
+            join(j, n, strip + r * down, strip + (r + span) * down, strip + r * down);
     }
-    for (ptrdiff_t r = 0; !mean && k > span && r < count; r++)
-        join(j, n, l->rows + r * line, l->rows + (r + k - span) * line, l->rows + r * line);
-    return mean ? l->results : l->rows;
+    for (ptrdiff_t r = 0; !mean && r < count; r++) {
+        char *to = results + r * line, *from = strip + r * down;
+        if (k > span)
+            join(j, n, from, from + (k - span) * down, to);
+        else if (from != to)
+            memcpy(to, from, (size_t)(n * j->element));
+    }
+}
+
+const char *fz__pool_double_rows(const fz__pool2d *j, const char *plane, ptrdiff_t begin, ptrdiff_t count,
+                                 const fz__pool2d_lines *l) {
+    const ptrdiff_t unit = j->unit * j->element;
+    for (ptrdiff_t first = 0; first < j->in[1]; first += j->strip) {
+        const ptrdiff_t units = fz__min(j->strip, j->in[1] - first);
+        load_strip(j, plane, begin, count + j->o.window[0] - 1, first, units, l->rows);
+        double_strip(j, count, units * j->unit, l->rows, l->results + first * unit);
+    }
+    return l->results;
 }
 
 /* ---- across: the elements of a window ----------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 
 import forzium
 import numpy as np
@@ -245,6 +246,43 @@ def test_large_windows_at_steps_of_one(window):
     seen = np.lib.stride_tricks.sliding_window_view(x, window)
     np.testing.assert_array_equal(forzium.max_pool2d(x, window, stride=1), seen.max((2, 3)))
     np.testing.assert_array_equal(forzium.avg_pool2d(x, window, stride=1), seen.sum((2, 3)) / np.prod(window))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [100, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tall_windows_on_wide_images(rows, channels, dtype):
+    """More rows at a time than stay close: columns go in strips, of whole pixels."""
+    x = np.random.default_rng(3).integers(-99, 99, (170, 9000 // channels, channels)).astype(dtype)
+    seen = np.lib.stride_tricks.sliding_window_view(x, rows, axis=0)
+    largest, total = seen.max(-1), seen.sum(-1)
+    wanted = {
+        forzium.max_pool2d: np.maximum(largest[:, 1:], largest[:, :-1]),
+        forzium.avg_pool2d: (total[:, 1:] + total[:, :-1]) / (2 * rows),
+    }
+    for laid in (x, x[:, ::-1].copy()[:, ::-1], x.astype("int32")):
+        for pool, want in wanted.items():
+            got = pool(laid, (rows, 2), stride=1, layout="NHWC")
+            np.testing.assert_array_equal(got.astype(dtype), want)
+
+
+TALL = """
+    import resource, numpy as np, forzium
+
+    x = np.broadcast_to((np.arange(10_000) % 8).astype(np.float32), (8001, 10_000))
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
+    for pool in (forzium.max_pool2d, forzium.avg_pool2d):
+        np.testing.assert_array_equal(pool(x, (8000, 1), stride=1), x[:2])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS and /proc are Linux's")
+def test_tall_windows_do_not_hold_all_of_their_rows(run_python, under_sanitizer):
+    """Those would be 320 MB."""
+    if under_sanitizer:
+        pytest.skip("a sanitizer's own address space exceeds any limit")
+    run_python(TALL)
 
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
