@@ -31,15 +31,11 @@ fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], i
     return FZ_OK;
 }
 
-fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int channels_last, fz_array *out) {
-    fz_dtype dtype;
-    ptrdiff_t shape[4];
-    fz_status status = fz_init();
-    if (!status) status = fz_adaptive_mean2d_shape(x, size, channels_last, &dtype, shape);
-    if (!status) status = fz__check_result("adaptive_avg_pool2d", out, dtype, x->ndim, shape, 1, &x);
-    if (status || fz__array_size(out) == 0) return status;
-    const int row = row_axis(x, channels_last), column = row + 1, both[2] = {row, column};
-    ptrdiff_t kept[4], kept_strides[4]; /* out's axes but for rows and columns */
+/* One mean after the other; row: x's and out's axis of them. */
+static fz_status compute_means(const fz_array *x, int row, const fz_array *out) {
+    const int column = row + 1, both[2] = {row, column};
+    const ptrdiff_t *size = &out->shape[row];
+    ptrdiff_t shape[4], kept[4], kept_strides[4]; /* of a window; out's axes but for rows and columns */
     int outer = 0;
     for (int d = 0; d < x->ndim; d++) {
         shape[d] = x->shape[d];
@@ -47,6 +43,7 @@ fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int cha
         kept[outer] = out->shape[d];
         kept_strides[outer++] = out->strides[d];
     }
+    fz_status status = FZ_OK;
     for (ptrdiff_t window = 0; window < size[0] * size[1] && !status; window++) {
         const ptrdiff_t i = window / size[1], j = window % size[1];
         const ptrdiff_t top = window_begin(i, size[0], x->shape[row]),
@@ -55,9 +52,34 @@ fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int cha
         shape[column] = window_end(j, size[1], x->shape[column]) - left;
         const fz_array seen = {(char *)x->data + top * x->strides[row] + left * x->strides[column], x->dtype,
                                x->ndim, shape, x->strides};
-        fz_array mean = {(char *)out->data + i * out->strides[row] + j * out->strides[column], dtype, outer,
-                         kept, kept_strides};
+        fz_array mean = {(char *)out->data + i * out->strides[row] + j * out->strides[column], out->dtype,
+                         outer, kept, kept_strides};
         status = fz_mean(&seen, 2, both, &mean);
     }
     return status;
+}
+
+/* By way of scratch: where there is no memory for a later mean, out is as it was. */
+static fz_status compute_apart(const fz_array *x, int row, const fz_array *out) {
+    ptrdiff_t strides[4];
+    fz_contiguous_strides(out->dtype, out->ndim, out->shape, strides);
+    const size_t bytes = (size_t)fz__array_size(out) * fz_dtype_size(out->dtype);
+    const fz_array means = {fz__workspace_acquire("adaptive_avg_pool2d", bytes), out->dtype, out->ndim,
+                            out->shape, strides};
+    if (!means.data) return FZ_ERROR_MEMORY;
+    const fz_status status = compute_means(x, row, &means);
+    if (!status) fz__copy(&means, out);
+    fz__workspace_release(means.data);
+    return status;
+}
+
+fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int channels_last, fz_array *out) {
+    fz_dtype dtype;
+    ptrdiff_t shape[4];
+    fz_status status = fz_init();
+    if (!status) status = fz_adaptive_mean2d_shape(x, size, channels_last, &dtype, shape);
+    if (!status) status = fz__check_result("adaptive_avg_pool2d", out, dtype, x->ndim, shape, 1, &x);
+    if (status || fz__array_size(out) == 0) return status;
+    const bool is_one = size[0] == 1 && size[1] == 1;
+    return (is_one ? compute_means : compute_apart)(x, row_axis(x, channels_last), out);
 }
