@@ -299,6 +299,28 @@ def test_each_round_has_its_arrays_elsewhere_where_one_thread_calls(callers: int
     assert not worker._places
 
 
+def case_of(key: str) -> Case:
+    return next(case for suite in SUITES.values() for case in suite.cases if case.key == key)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("where", "loop"), [("all", "loop"), ("last", "sum_rows")])
+def test_numba_sums_floats_as_floats_and_without_threads_if_it_has_one(where, loop, threads) -> None:
+    """In float64, or by threads of which there is one, its loops would be slower than its user's."""
+    numba = pytest.importorskip("numba")
+    if threads > numba.config.NUMBA_NUM_THREADS:
+        pytest.skip("numba has one thread")
+    adapter, before = load("numba"), numba.get_num_threads()
+    adapter.use_threads(threads)
+    worker = Worker(adapter, threads)
+    assert worker.prepare(case_of(f"sum.float32.{where}.1000").to_json())["status"] == "ok"
+    (timed,) = worker._places
+    numba.set_num_threads(before)
+    assert timed.names[loop].targetoptions["parallel"] is (threads > 1)
+    (compiled,) = timed.names[loop].overloads.values()
+    assert "float64" not in map(str, compiled.type_annotation.typemap.values())
+
+
 def test_every_elementwise_row_is_measured() -> None:
     """A row that nobody but forzium knows how to compute would be left out without a word."""
     rows = {name for name in dir(forzium) if elementwise.count_operands(name)}

@@ -1,4 +1,4 @@
-"""Loops written as text and compiled by numba: one for each expression, as its user would write it.
+"""Loops compiled by numba; written as text, one for each expression, as its user would write it.
 
 With one thread the loop is serial, without the cost of numba's threads; otherwise it is parallel.
 """
@@ -57,6 +57,12 @@ def _element(array: Any, ndim: int) -> str:
     )
 
 
+def compiled(loop: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """A loop over ``prange``, serial where numba has been given one thread."""
+    made: Callable[..., Any] = njit(parallel=get_num_threads() > 1, error_model="numpy", **options)(loop)
+    return made
+
+
 def _compile(source: str, dtype: Any, **options: Any) -> Callable[..., Any]:
     scope: dict[str, Any] = {
         "np": np,
@@ -68,10 +74,7 @@ def _compile(source: str, dtype: Any, **options: Any) -> Callable[..., Any]:
         "T": np.dtype(dtype).type,
     }
     exec(source, scope)
-    compiled: Callable[..., Any] = njit(parallel=get_num_threads() > 1, error_model="numpy", **options)(
-        scope["loop"]
-    )
-    return compiled
+    return compiled(scope["loop"], **options)
 
 
 def _indexed(expression: str, arrays: dict[str, Any], ndim: int) -> str:

@@ -34,7 +34,7 @@ class WorkerProcess:
         self.library, self.threads = library, threads
         self._log = scratch / f"{library.key}-{threads}.log"
         environment = {name: value for name, value in os.environ.items() if name not in SLOWS_NUMPY_DOWN}
-        environment |= thread_environment(threads) | {"NUMBA_CACHE_DIR": str(scratch / "numba")}
+        environment |= thread_environment(threads)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "forzium.bench.worker", library.key, str(threads)],

@@ -1,4 +1,4 @@
-"""numba: parallel loops, compiled before they are timed."""
+"""numba: loops, parallel where it has threads, compiled before they are timed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from ..functions import result_for
-from ..loops import map_loop, sum_loop
+from ..functions import reduced, result_for
+from ..loops import REASSOCIATED, compiled, map_loop, sum_loop
 from . import Timed
 
 
@@ -23,17 +23,11 @@ def use_threads(count: int) -> None:
     numba.set_num_threads(count)
 
 
-_compiled = njit(parallel=True, cache=True)
-_reassociated = njit(parallel=True, cache=True, fastmath={"reassoc", "contract"})
-
-
-@_compiled
 def _scale_loop(x: Any, factor: float) -> None:
     for i in prange(x.size):
         x[i] *= factor
 
 
-@njit(parallel=True, cache=True, fastmath={"contract"})
 def _conv2d_loop(x: Any, weight: Any, out: Any) -> None:
     rows, columns = weight.shape
     for i in prange(out.shape[0]):
@@ -45,7 +39,6 @@ def _conv2d_loop(x: Any, weight: Any, out: Any) -> None:
             out[i, j] = total
 
 
-@_compiled
 def _max_pool2d_loop(x: Any, window: int, out: Any) -> None:
     for i in prange(out.shape[0]):
         for j in range(out.shape[1]):
@@ -56,7 +49,6 @@ def _max_pool2d_loop(x: Any, window: int, out: Any) -> None:
             out[i, j] = best
 
 
-@_compiled
 def _transpose_loop(x: Any, out: Any) -> None:
     block = 32
     for tile in prange((x.shape[0] + block - 1) // block):
@@ -66,25 +58,16 @@ def _transpose_loop(x: Any, out: Any) -> None:
                     out[j, i] = x[i, j]
 
 
-@_reassociated
-def _sum_all(x: Any) -> float:
-    total = 0.0
-    for i in prange(x.size):
-        total += x[i]
-    return total
-
-
-@_reassociated
 def _sum_rows(x: Any, out: Any) -> None:
     for i in prange(x.shape[0]):
-        total = 0.0
+        total = out.dtype.type(0)
         for j in range(x.shape[1]):
             total += x[i, j]
         out[i] = total
 
 
 def _scale(params: Any, x: Any, factor: float) -> Timed:
-    names = {"scale": _scale_loop, "x": x.reshape(-1), "factor": factor, "shaped": x}
+    names = {"scale": compiled(_scale_loop), "x": x.reshape(-1), "factor": factor, "shaped": x}
     return Timed("scale(x, factor)", names, result="shaped")
 
 
@@ -117,31 +100,33 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     shape = [size - reach + 1 for size, reach in zip(x.shape, weight.shape, strict=True)]
-    names = {"conv2d": _conv2d_loop, "x": x, "weight": weight, "out": np.empty(shape)}
+    conv2d = compiled(_conv2d_loop, fastmath={"contract"})
+    names = {"conv2d": conv2d, "x": x, "weight": weight, "out": np.empty(shape)}
     return Timed("conv2d(x, weight, out)", names, result="out")
 
 
 def _max_pool2d(params: Any, x: Any) -> Timed:
     window = params["window"]
-    names = {"max_pool2d": _max_pool2d_loop, "x": x, "out": np.empty([size // window for size in x.shape])}
+    out = np.empty([size // window for size in x.shape])
+    names = {"max_pool2d": compiled(_max_pool2d_loop), "x": x, "out": out}
     return Timed(f"max_pool2d(x, {window}, out)", names, result="out")
 
 
 def _transpose(params: Any, x: Any) -> Timed:
     return Timed(
         "transpose(x, out)",
-        {"transpose": _transpose_loop, "x": x, "out": np.empty(x.shape[::-1], x.dtype)},
+        {"transpose": compiled(_transpose_loop), "x": x, "out": np.empty(x.shape[::-1], x.dtype)},
         "out",
     )
 
 
 def _reduce(params: Any, x: Any) -> Timed:
     if params["function"] == "sum" and params["axis"] is None:
-        return Timed("sum_all(x)", {"sum_all": _sum_all, "x": x.reshape(-1)})
+        flat = {"x": x.reshape(-1)}
+        return Timed("loop(x)  # total += x[i]", {"loop": sum_loop("x", flat), **flat})
     if params["function"] == "sum" and params["axis"] == 1:
-        return Timed(
-            "sum_rows(x, out)", {"sum_rows": _sum_rows, "x": x, "out": np.empty(x.shape[0], x.dtype)}, "out"
-        )
+        sum_rows = compiled(_sum_rows, fastmath=REASSOCIATED)
+        return Timed("sum_rows(x, out)", {"sum_rows": sum_rows, "x": x, "out": reduced(params, x)}, "out")
     raise NotImplementedError("no loop written for this reduction")
 
 
