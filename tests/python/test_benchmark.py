@@ -321,6 +321,15 @@ def test_numba_sums_floats_as_floats_and_without_threads_if_it_has_one(where, lo
     assert "float64" not in map(str, compiled.type_annotation.typemap.values())
 
 
+@pytest.mark.parametrize(("n", "takes_part"), [(200, True), (1000, False)])
+def test_pytorch_takes_part_in_large_windows_that_take_no_seconds(n: int, takes_part: bool) -> None:
+    pytest.importorskip("torch")
+    case = case_of(f"window.float32.{n}.101")
+    reply = Worker(load("torch"), 1).prepare(case.to_json())
+    assert reply["status"] == ("ok" if takes_part else "absent")
+    assert takes_part or "PyTorch takes seconds to go over 33.1 GB of windows" in reply["note"]
+
+
 def test_every_elementwise_row_is_measured() -> None:
     """A row that nobody but forzium knows how to compute would be left out without a word."""
     rows = {name for name in dir(forzium) if elementwise.count_operands(name)}

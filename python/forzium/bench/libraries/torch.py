@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..functions import reduced, result_for
+from ..units import format_bytes
 from . import Timed, along, empty_product, with_output
 
 
@@ -135,13 +136,15 @@ def _permute(params: Any, x: Any) -> Timed:
     return Timed("out.copy_(x)", {"x": x, "out": torch.empty(x.shape, dtype=x.dtype)}, result="out")
 
 
-_LARGEST_WINDOW = 15
-"""It has no other way than the direct one, which takes seconds beyond."""
+_MOST_BYTES = 4e9
+"""Of windows, one for each element of the result. It has no other way than to go over them all, of doubles
+in a copy as large: beyond this a call takes seconds."""
 
 
 def _window(params: Any, x: Any, weight: Any) -> Timed:
-    if params["window"] > _LARGEST_WINDOW:
-        raise NotImplementedError("PyTorch's way with large windows takes seconds")
+    windows = (params["n"] - params["window"] + 1) ** 2 * weight.nbytes
+    if windows > _MOST_BYTES:
+        raise NotImplementedError(f"PyTorch takes seconds to go over {format_bytes(windows)} of windows")
     return _conv2d(params, x.astype(weight.dtype), weight)
 
 
