@@ -330,6 +330,20 @@ def test_pytorch_takes_part_in_large_windows_that_take_no_seconds(n: int, takes_
     assert takes_part or "PyTorch takes seconds to go over 33.1 GB of windows" in reply["note"]
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("softmax.float32.32x100", "log_softmax.float64.32x100", "pool.avg.1000x1000.2"),
+        *("relu.float32.contiguous.1000", "isnan.float64.contiguous.1000"),
+    ],
+)
+def test_pytorch_has_its_outputs_as_forzium_has(key: str) -> None:
+    pytest.importorskip("torch")
+    reply = Worker(load("torch"), 1).prepare(case_of(key).to_json())
+    assert reply["status"] == "ok"
+    assert reply["statement"].endswith("out=out)")
+
+
 def test_every_elementwise_row_is_measured() -> None:
     """A row that nobody but forzium knows how to compute would be left out without a word."""
     rows = {name for name in dir(forzium) if elementwise.count_operands(name)}

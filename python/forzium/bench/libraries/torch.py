@@ -54,7 +54,9 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
 _NAMES = {"power": "pow", "rint": "round", "equal": "eq", "not_equal": "ne", "invert": "bitwise_not"}
 _NAMES |= {"left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift"}
 _ACTIVATIONS = ("gelu", "silu", "softplus", "elu", "leaky_relu")
-_WITHOUT_OUTPUT = ("isnan", "isinf", "isfinite", "relu")
+_OTHERWISE = {"isnan": ("ne", "x, x"), "relu": ("clamp_min", "x, 0")}
+"""Calls that give the same and take an output, which these do not."""
+_WITHOUT_OUTPUT = ("isinf", "isfinite")
 
 
 def _function(name: str) -> Any:
@@ -73,6 +75,10 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     name = params["function"]
     out = _tensor(result_for(params, operands))
     operands = {key: _tensor(x) for key, x in operands.items()}
+    if name in _OTHERWISE:
+        call, arguments = _OTHERWISE[name]
+        names = {call: getattr(torch, call), **operands, "out": out}
+        return Timed(f"{call}({arguments}, out=out)", names, result="out")
     if name in _WITHOUT_OUTPUT:
         return Timed(f"{name}(x)", {name: _function(name), **operands})
     return with_output(name, _function(name), operands, out)
@@ -107,7 +113,8 @@ def _along(params: Any, **operands: Any) -> Timed:
 def _rowwise(params: Any, x: Any) -> Timed:
     name, functional = params["function"], torch.nn.functional
     if name.endswith("softmax"):
-        return Timed(f"{name}(x, -1)", {name: getattr(torch, name), "x": _tensor(x)})
+        x = _tensor(x)
+        return along(name, getattr(torch, name), {"x": x}, dim=-1, out=torch.empty_like(x))
     names = {name: getattr(functional, name), "x": _tensor(x), "shape": [x.shape[-1]]}
     return Timed(f"{name}(x, shape, eps={'1e-5' if name == 'layer_norm' else '1e-6'})", names)
 
@@ -163,8 +170,12 @@ def _layer(params: Any, x: Any, weight: Any) -> Timed:
 def _pool(params: Any, x: Any) -> Timed:
     pool = getattr(torch.nn.functional, f"{params['kind']}_pool2d")
     names = {"pool": pool, "x": _tensor(x).reshape(1, -1, *x.shape[-2:]), "shape": (*x.shape[:-2], -1)}
-    call = f"pool(x, {params['window']}, {params['stride']}, {params['padding']})"
-    return Timed(f"y = {call}", names, result=f"{call}.reshape(*shape, {call}.shape[-1])")
+    options = [params[name] for name in ("window", "stride", "padding")]
+    how = ", ".join(["x", *map(str, options)])
+    if params["kind"] == "max":  # which takes no output
+        return Timed(f"y = pool({how})", names, result="y.reshape(*shape, y.shape[-1])")
+    names["out"] = pool(names["x"], *options)
+    return Timed(f"pool({how}, out=out)", names, result="out.reshape(*shape, out.shape[-1])")
 
 
 OPERATIONS = {
