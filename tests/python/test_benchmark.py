@@ -344,6 +344,17 @@ def test_pytorch_has_its_outputs_as_forzium_has(key: str) -> None:
     assert reply["statement"].endswith("out=out)")
 
 
+def test_the_ceiling_of_multiply_adds_is_credited_with_what_numpy_does_in_its_place(monkeypatch) -> None:
+    plain = load("plain")
+    monkeypatch.setattr(plain, "numba", None)
+    case = case_of("machine.fma.float32")
+    worker = Worker(plain, 1)
+    assert worker.prepare(case.to_json())["status"] == "ok"
+    (timed,) = worker._places
+    (m, k), n = timed.names["a"].shape, timed.names["b"].shape[1]
+    assert case.flops == 2 * m * k * n
+
+
 def test_every_elementwise_row_is_measured() -> None:
     """A row that nobody but forzium knows how to compute would be left out without a word."""
     rows = {name for name in dir(forzium) if elementwise.count_operands(name)}

@@ -92,10 +92,10 @@ def _add_loop(x: Any, y: Any, out: Any, repeats: int) -> None:
             out[i] = x[i] + y[i]
 
 
-def _sum_loop(x: Any, repeats: int) -> float:
-    total = 0.0
+def _sum_loop(x: Any, repeats: int) -> Any:
+    total = x.dtype.type(0)  # in float64 floats would be converted, and take longer than reading does
     for _ in range(repeats):
-        total = 0.0
+        total = x.dtype.type(0)
         for i in range(x.size):
             total += x[i]
     return total
@@ -183,8 +183,9 @@ def _fma_loop(dtype: str, lanes: int) -> tuple[Callable[[int, float], float], An
 
 def _fma(params: Any) -> Timed:
     if numba is None:
-        ones = np.full((512, 512), 1 / 512, params["dtype"])
-        names = {"matmul": np.matmul, "a": ones, "b": ones * 512, "out": np.empty_like(ones)}
+        n = params["n"]
+        ones = np.full((n, n), 1 / n, params["dtype"])
+        names = {"matmul": np.matmul, "a": ones, "b": ones * n, "out": np.empty_like(ones)}
         return Timed("matmul(a, b, out=out)", names, result="out[0, 0]")
     lanes = _vector_bits() // int(params["dtype"][-2:])
     loop, engine = _fma_loop(params["dtype"], lanes)

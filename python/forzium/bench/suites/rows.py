@@ -35,10 +35,11 @@ def stream(name: str, n: int, repeats: int, dtype: str = "") -> Case:
 
 
 def fma(dtype: str) -> Case:
-    """The rate of a loop of nothing but fused multiply-adds."""
-    flops = 2 * 1024**3
-    title, params = f"Plain loop of fused multiply-adds, {dtype}", {"flops": flops, "dtype": dtype}
-    return Case(f"machine.fma.{dtype}", "machine", title, "fma", params, 1024, flops=flops, only=PLAIN)
+    """The rate of a loop of nothing but fused multiply-adds, as many as a product of n×n arrays has."""
+    n = 1024
+    title, flops = f"Plain loop of fused multiply-adds, {dtype}", 2 * n**3
+    params = {"n": n, "flops": flops, "dtype": dtype}
+    return Case(f"machine.fma.{dtype}", "machine", title, "fma", params, n, flops=flops, only=PLAIN)
 
 
 def multiply_list(n: int) -> Case:
