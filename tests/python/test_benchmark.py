@@ -166,6 +166,15 @@ def test_what_a_library_prints_does_not_disturb(tmp_path: Path) -> None:
     assert {row["status"] for row in rows_of(tmp_path / "metrics") if row["library"] == "numexpr"} == {"ok"}
 
 
+def test_all_have_as_many_rounds_as_the_slowest(tmp_path: Path) -> None:
+    slow = FAKE_NUMEXPR + '        out *= names["factor"]; time.sleep(0.2)\n'
+    modules = fake_module(tmp_path / "modules", "numexpr", slow)
+    done = bench(*EIGHT, "--rounds", 7, "--output", tmp_path / "metrics", modules=modules)
+    assert done.returncode == 0, done.stderr
+    (rounds,) = {len(row["rounds"]) for row in rows_of(tmp_path / "metrics")}  # type: ignore[arg-type]
+    assert 1 < rounds < 7
+
+
 def test_a_crash_is_a_row_and_the_rest_goes_on(tmp_path: Path) -> None:
     source = FAKE_NUMEXPR + "        os.kill(os.getpid(), signal.SIGKILL)\n"
     modules = fake_module(tmp_path / "modules", "numexpr", source)

@@ -53,7 +53,7 @@ class Effort:
     seconds: float
     """Length of one round."""
     budget: float
-    """Seconds for all rounds of one library on one case; slow calls get fewer rounds, but some."""
+    """Seconds for all rounds of one library on one case; if one is slow, all get fewer rounds, but some."""
 
 
 @dataclass(frozen=True)

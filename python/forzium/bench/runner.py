@@ -80,10 +80,12 @@ class Runner:
         """All rounds of one case. Rows are in the results from the first round on."""
         racers = self._prepare(case)
         for number in range(self._effort.rounds):
+            if number >= LEAST_ROUNDS and self._takes_long(racers):
+                break
             # A different order each round: nobody always follows the same neighbour.
             turn = number % max(1, len(racers))
             for racer in racers[turn:] + racers[:turn]:
-                if self._may_go_on(racer):
+                if racer.row.status == "ok":
                     advance(
                         f"{case.title} · {racer.worker.library.label}, {count_threads(racer.worker.threads)}"
                     )
@@ -118,9 +120,9 @@ class Runner:
                 with self._crash_noted(racer):
                     vars(racer.row).update(racer.worker.receive(TIMEOUT))
 
-    def _may_go_on(self, racer: _Racer) -> bool:
-        slow = len(racer.row.rounds) >= LEAST_ROUNDS and racer.spent > self._effort.budget
-        return racer.row.status == "ok" and not slow
+    def _takes_long(self, racers: Sequence[_Racer]) -> bool:
+        """Whether one has used its time up. All stop with it: more rounds would find a lower minimum."""
+        return any(racer.row.status == "ok" and racer.spent > self._effort.budget for racer in racers)
 
     def _time(self, racer: _Racer) -> None:
         begin = time.monotonic()
