@@ -22,6 +22,8 @@ from forzium.bench.claims import tables
 from forzium.bench.libraries import LIBRARIES, load
 from forzium.bench.operations import OPERATIONS
 from forzium.bench.placement import MOST_BYTES, may_move, moved
+from forzium.bench.probes import PROBES
+from forzium.bench.report import write_report
 from forzium.bench.results import Results, Row
 from forzium.bench.standings import group_standings, standings
 from forzium.bench.suites import SUITES, elementwise
@@ -183,6 +185,24 @@ def test_a_crash_is_a_row_and_the_rest_goes_on(tmp_path: Path) -> None:
     statuses = {row["library"]: (row["status"], row["note"]) for row in rows_of(tmp_path / "metrics")}
     assert statuses["numexpr"] == ("crashed", "ended by SIGKILL")
     assert statuses["forzium"] == ("ok", "")
+
+
+@pytest.mark.parametrize("reason", ["no answer within 300 s", "printed no figures"])
+def test_a_probe_that_fails_is_noted_and_the_report_is_written(tmp_path, monkeypatch, reason) -> None:
+    def run(command, **options):
+        if reason.startswith("no answer"):
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return subprocess.CompletedProcess(command, 0, stdout="Segmentation fault", stderr="")
+
+    results = made_up_results(1e-7)
+    results.machine |= {"cpu": "a CPU", "cpus": 2, "caches": {}, "system": "a system", "python": "3"}
+    results.options |= {"quick": True, "rounds": 1}
+    monkeypatch.setattr(subprocess, "run", run)
+    results.probes = {name: measure(True, lambda text: None) for name, measure in PROBES.items()}
+    assert results.probes["import"]["forzium"]["failed"] == reason
+    assert all(row["failed"] == reason for row in results.probes["pool"])
+    write_report(results, [], tmp_path)
+    assert reason in (tmp_path / "report.html").read_text()
 
 
 def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:

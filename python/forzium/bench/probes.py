@@ -16,6 +16,9 @@ from .worker_process import SLOWS_NUMPY_DOWN
 Figures = dict[str, Any]
 Advance = Callable[[str], None]
 
+TIMEOUT = 300.0
+"""Seconds after which a silent probe counts as failed."""
+
 IMPORT_EFFECTS = """
 import os, sys
 def resident():
@@ -43,13 +46,18 @@ def _run(*command: object) -> Figures:
     """What a fresh interpreter prints; {"failed": why} if it did not work."""
     environment = {name: value for name, value in os.environ.items() if name not in SLOWS_NUMPY_DOWN}
     arguments = [sys.executable, *map(str, command)]
-    done = subprocess.run(
-        arguments, capture_output=True, text=True, env=environment, timeout=300, check=False
-    )
-    if done.returncode:
-        return {"failed": (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]}
-    figures: Figures = json.loads(done.stdout)
-    return figures
+    try:
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, env=environment, timeout=TIMEOUT, check=False
+        )
+        if done.returncode:
+            return {"failed": (done.stderr.strip().splitlines() or [f"code {done.returncode}"])[-1]}
+        figures: Figures = json.loads(done.stdout)
+        return figures
+    except subprocess.TimeoutExpired:
+        return {"failed": f"no answer within {TIMEOUT:g} s"}
+    except json.JSONDecodeError:
+        return {"failed": "printed no figures"}
 
 
 def _probe(*arguments: object) -> Figures:
@@ -87,24 +95,24 @@ def _measure_pool(quick: bool, advance: Advance) -> list[Figures]:
     return found
 
 
-def _wall(code: str) -> float:
+def _wall(code: str) -> Figures:
     begin = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    return time.perf_counter() - begin
+    found = _run("-c", f"{code}; print('{{}}')")
+    return {**found, "seconds": time.perf_counter() - begin}
 
 
 def _measure_import(quick: bool, advance: Advance) -> Figures:
-    walls: dict[str, list[float]] = {"pass": [], "import forzium": [], "import numpy": []}
+    walls: dict[str, list[Figures]] = {"pass": [], "import forzium": [], "import numpy": []}
     for _ in range(8 if quick else 25):
         for code, kept in walls.items():
             advance(f"a fresh interpreter: {code}")
             kept.append(_wall(code))
-    bare = min(walls["pass"])
-    cost = {module: min(walls[f"import {module}"]) - bare for module in ("forzium", "numpy")}
-    found: Figures = {"bare_seconds": bare, "lists": _run("-c", LISTS_WITHOUT_NUMPY)}
-    for module, seconds in cost.items():
+    bare = _least(walls["pass"])
+    found: Figures = {"bare_seconds": bare["seconds"], "lists": _run("-c", LISTS_WITHOUT_NUMPY)}
+    for module in ("forzium", "numpy"):
+        wall = _least(walls[f"import {module}"])
         effects = _least([_run("-c", IMPORT_EFFECTS.format(module=module)) for _ in range(3)])
-        found[module] = {"seconds": seconds, **effects}
+        found[module] = {**bare, **wall, **effects, "seconds": wall["seconds"] - bare["seconds"]}
     return found
 
 
