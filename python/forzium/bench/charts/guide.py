@@ -119,9 +119,10 @@ SIZE_PANELS = (
 
 
 def _draw_sizes(results: Results) -> Figure | None:
-    panels = [
-        panel for panel in SIZE_PANELS if any(row.case in panel[2] and row.seconds for row in results.rows)
-    ]
+    def has_points(keys: list[str]) -> bool:
+        return any(timed_points(results, keys, library, results.all_threads) for library in STYLES)
+
+    panels = [panel for panel in SIZE_PANELS if has_points(panel[2])]
     if not panels:
         return None
     figure, grid = panel_grid(len(panels), 10, 3.6)
