@@ -11,14 +11,16 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import forzium
 import numpy as np
 import pytest
-from forzium.bench import functions
+from forzium.bench import cli, functions
 from forzium.bench.cases import Case
 from forzium.bench.claims import tables
+from forzium.bench.console import Console
 from forzium.bench.libraries import LIBRARIES, load
 from forzium.bench.operations import OPERATIONS
 from forzium.bench.placement import MOST_BYTES, may_move, moved
@@ -205,7 +207,46 @@ def test_a_probe_that_fails_is_noted_and_the_report_is_written(tmp_path, monkeyp
     assert reason in (tmp_path / "report.html").read_text()
 
 
-def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) -> None:
+def main_that_measures(monkeypatch: pytest.MonkeyPatch, folder: Path, measure: Callable[..., None]) -> int:
+    monkeypatch.setattr(Console, "measure", measure)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    return cli.main(["--only", "multiply.inplace.8", "--output", str(folder)])
+
+
+def a_row(results: Results) -> Row:
+    return Row("multiply.inplace.8", "forzium", 1, rounds=[1e-7] * (len(results.rows) + 1))
+
+
+def test_whatever_ends_a_run_leaves_what_was_measured(tmp_path, monkeypatch) -> None:
+    def measure(console, results, *others):
+        results.rows.append(a_row(results))
+        raise OSError("no process can be started")
+
+    with pytest.raises(OSError, match="no process"):
+        main_that_measures(monkeypatch, tmp_path, measure)
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["complete"] is False
+    assert [row["rounds"] for row in results["rows"]] == [[1e-7]]
+    assert (tmp_path / "results.csv").exists()
+
+
+def test_a_run_writes_its_results_now_and_then(tmp_path, monkeypatch) -> None:
+    """What nobody can catch, as a kill, costs the last minute."""
+    found = []
+
+    def measure(console, results, effort, libraries, probes, keep):
+        for _ in range(2):
+            results.rows.append(a_row(results))
+            keep()
+            found.append(len(rows_of(tmp_path)))
+
+    monkeypatch.setattr(cli, "SECONDS_BETWEEN_WRITES", 0.0)
+    assert main_that_measures(monkeypatch, tmp_path, measure) == 0
+    assert found == [1, 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_what_was_measured_and_leave_no_process(tmp_path: Path, number) -> None:
     """A library that hangs on the second case gives the moment to interrupt."""
     hang = """\
         out *= names["factor"]
@@ -224,10 +265,12 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_no_process(tmp_path: Path) ->
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
+    deadline = time.monotonic() + 120
     while not reached.exists() or not reached.read_text().strip():
         assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Interrupted: what was measured so far is kept." in said

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
+SECONDS_BETWEEN_WRITES = 60.0
 
 NEEDED = ("rich", "jinja2", "matplotlib", "numpy")
 
@@ -117,7 +120,7 @@ def _why_unwritable(folder: Path) -> str | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark; 0, or 2 for bad arguments, or 130 after Ctrl-C."""
+    """Runs the benchmark; 0, or 2 for bad arguments, or 130 after Ctrl-C or SIGTERM."""
     options = _parser().parse_args(arguments)
     suites = _chosen_suites(options.suites)
     cases, probes = _select(suites, options.only, options.quick)
@@ -160,19 +163,36 @@ def _run(
         threads=(1,) if machine["cpus"] == 1 else (1, machine["cpus"]),
     )
     console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service's end is no reason to lose the run
     try:
-        console.measure(results, effort, options.libraries, probes)
-        results.complete = True
-    except KeyboardInterrupt:
-        console.say("Interrupted: what was measured so far is kept.")
-    try:
-        write_json(results, options.output)
-        write_csv(results, options.output)
+        _measure(console, results, effort, options, probes)
         _tell(results, console, options.output)
     except KeyboardInterrupt:
         console.say(f"Interrupted again: {options.output} holds what was finished.")
         return INTERRUPTED
     return 0 if results.complete else INTERRUPTED
+
+
+def _measure(
+    console: Console, results: Results, effort: Effort, options: argparse.Namespace, probes: list[str]
+) -> None:
+    """Fills the results, and writes them: now and then, for nobody can catch a kill, and whatever happens."""
+    written = time.monotonic()
+
+    def keep() -> None:
+        nonlocal written
+        if time.monotonic() - written >= SECONDS_BETWEEN_WRITES:
+            write_json(results, options.output)
+            written = time.monotonic()
+
+    try:
+        console.measure(results, effort, options.libraries, probes, keep)
+        results.complete = True
+    except KeyboardInterrupt:
+        console.say("Interrupted: what was measured so far is kept.")
+    finally:
+        write_json(results, options.output)
+        write_csv(results, options.output)
 
 
 def _tell(results: Results, console: Console, folder: Path) -> None:

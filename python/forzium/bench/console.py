@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -37,9 +37,14 @@ class Console:
         self._console.print(line, markup=False)
 
     def measure(
-        self, results: Results, effort: Effort, libraries: Sequence[str], probes: Sequence[str]
+        self,
+        results: Results,
+        effort: Effort,
+        libraries: Sequence[str],
+        probes: Sequence[str],
+        keep: Callable[[], None],
     ) -> None:
-        """Fills the results, with a progress bar."""
+        """Fills the results, with a progress bar; calls ``keep`` whenever there are new ones."""
         machine = results.machine
         threads = " and ".join(count_threads(count) for count in results.threads)
         self.say(f"{machine['cpu']}, {machine['cpus']} CPUs usable; every case at {threads}.")
@@ -61,9 +66,11 @@ class Console:
             runner.start(libraries)
             for case in results.cases.values():
                 runner.measure(case, advance)
+                keep()
                 bar.advance(task)
             for name in probes:
                 results.probes[name] = PROBES[name](results.options["quick"], advance)
+                keep()
                 bar.advance(task)
             advance("done")
 

@@ -113,9 +113,11 @@ class Results:
 
 
 def write_json(results: Results, folder: Path) -> None:
-    """results.json: everything, raw."""
+    """results.json: everything, raw. The last one stays until the new one is whole."""
     text = json.dumps(results.to_json(), indent=1, ensure_ascii=False)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    part = folder / "results.json.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(folder / "results.json")
 
 
 CSV_COLUMNS = (
