@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from forzium.bench import cli, functions
 from forzium.bench.cases import Case
-from forzium.bench.claims import tables
+from forzium.bench.claims import Verdict, tables
 from forzium.bench.console import Console
 from forzium.bench.libraries import LIBRARIES, load
 from forzium.bench.operations import OPERATIONS
@@ -484,6 +484,56 @@ def test_targets_on_elementwise_work_are_judged_by_the_figures() -> None:
     assert met["Geometric mean of all rows"] is False
     assert met["Calls on 8 elements"] is True
     assert met["Memory-bound rows"] is None
+
+
+PEERS = ("python", "numpy", "numexpr", "numba", "torch", "jax", "scipy")
+
+
+def verdicts_with(ours: Row, key: str) -> dict[str, Verdict]:
+    """The verdicts where every row of a suite is good but one of forzium's."""
+    (suite,) = (suite for suite in SUITES.values() if key in {case.key for case in suite.cases})
+    cases = {case.key: case for case in suite.cases}
+    good = [
+        Row(case.key, library, 1, rounds=[seconds * (case.bytes or case.flops or 1)])
+        for case in suite.cases
+        for library, seconds in (("forzium", 1e-12), *((peer, 1e-11) for peer in PEERS), ("plain", 1e-12))
+    ]
+    rows = [row for row in good if (row.case, row.library) != (key, "forzium")]
+    results = Results({}, {}, "", [suite.name], cases, (1,), rows=[*rows, ours])
+    return {verdict.what: verdict for table in tables(results) for verdict in table.verdicts}
+
+
+JUDGED = {
+    "add.float64.contiguous.8": ("Every row", "Geometric mean of all rows", "Calls on 8 elements"),
+    "add.float64.contiguous.1e6": ("Every row", "Memory-bound rows"),
+    "expression.wave.float32.1e6": ("Expressions beside numba's loop, beyond the caches",),
+    "product.float32.8x8x8": ("Square products", "Square products, geometric mean", "Products: small"),
+    "product.int8.64x64x64": ("Products: integers",),
+    "callers.product.16": ("16 Python threads at once",),
+    "transpose.uint8.1000": ("Transposes, beside JAX, OpenCV and PyTorch", "Transposes: bandwidth"),
+    "multiply.inplace.8": ("multiply(x, 2.0, out=x) on 8 doubles",),
+    "matmul.float32.512": ("matmul, float32",),
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "met"),
+    [
+        ({"rounds": [1e-12]}, True),
+        ({"status": "wrong"}, False),
+        ({"status": "crashed", "rounds": [1e-12]}, False),
+        ({"status": "error"}, False),
+        ({}, None),
+    ],
+    ids=["measured", "wrong", "crashed", "error", "interrupted"],
+)
+@pytest.mark.parametrize(("key", "whats"), JUDGED.items(), ids=JUDGED)
+def test_no_promise_is_kept_without_all_its_rows(key: str, whats, state, met: bool | None) -> None:
+    verdicts = verdicts_with(Row(key, "forzium", 1, **state), key)
+    for what in whats:
+        assert verdicts[what].met is met, what
+        assert met is not False or state["status"] in verdicts[what].reached
+        assert met is not None or "not measured" in verdicts[what].reached
 
 
 @pytest.mark.parametrize(

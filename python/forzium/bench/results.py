@@ -34,6 +34,11 @@ class Row:
         """The figure: the minimum over the rounds."""
         return min(self.rounds) if self.status == "ok" and self.rounds else None
 
+    @property
+    def failed(self) -> bool:
+        """The library took part, and could not do it."""
+        return self.status in ("wrong", "crashed", "error")
+
 
 @dataclass
 class Results:
@@ -70,6 +75,12 @@ class Results:
         """Seconds per call, if measured and right."""
         row = self.row(case, library, threads)
         return row.seconds if row else None
+
+    def is_unfinished(self, case: str, threads: int) -> bool:
+        """Whether forzium's turn never came, or that of another library that had made ready."""
+        rows = [self.row(case, library, threads) for library in LIBRARIES]
+        waiting = any(row and row.seconds is None and not row.failed for row in rows)
+        return waiting or self.row(case, "forzium", threads) is None
 
     def best_peer(self, case: str, threads: int, among: Collection[str] = ()) -> tuple[str, float] | None:
         """The fastest other library and its seconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..results import Results
-from ..standings import standings
 from .figures import every, shares
 from .verdicts import VerdictTable, verdict
 
@@ -20,15 +19,17 @@ _STREAMING = ("pool", "transpose", "permute")
 
 def tables(results: Results) -> list[VerdictTable]:
     """This project's targets."""
-    found = {name: [s for s in standings(results) if s.case.operation == name] for name in _WHAT}
+    cases = {name: [case for case in results.cases.values() if case.operation == name] for name in _WHAT}
     verdicts = [
-        verdict(what, "at least as fast as the best on every row", every(found[name], 1.0))
+        verdict(what, "at least as fast as the best on every row", every(results, cases[name], 1.0))
         for name, what in _WHAT.items()
     ]
     for name in _STREAMING:
         what = _WHAT[name].split(",")[0]
         verdicts.append(
-            verdict(f"{what}: bandwidth", "at least 90 % of a plain copy's", shares(found[name], 0.9))
+            verdict(
+                f"{what}: bandwidth", "at least 90 % of a plain copy's", shares(results, cases[name], 0.9)
+            )
         )
     return [
         VerdictTable("The targets on convolution and pooling, and what was reached here", tuple(verdicts))

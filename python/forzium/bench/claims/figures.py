@@ -1,52 +1,85 @@
-"""Figures about many rows at once, at each number of threads: how many suffice, and which is the worst."""
+"""Figures about many rows at once, at each number of threads: how many suffice, and which is the worst.
+
+A row that forzium got wrong breaks the promise, and one whose turn never came leaves it open: both are told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from ..cases import Case
+from ..results import Results
 from ..runner import count_threads
-from ..standings import Standing, geometric_mean
+from ..standings import geometric_mean
 from ..units import format_percent, format_ratio
 from .verdicts import Figure
 
+Cases = Collection[Case]
 
-def every(found: list[Standing], least: float) -> Iterable[Figure]:
-    """Speeds beside the best other library."""
-    for threads, rows in _by_threads(found):
-        yield worst({s.case.title: s.speed for s in rows}, least, threads)
-    if not found:
-        yield Figure("rows", None)
+_NAMED = 3
+"""Failed rows that are named; the others are counted."""
 
 
-def worst(speeds: Mapping[str, float], least: float, threads: int) -> Figure:
-    """Speeds by the rows' titles."""
-    good = sum(speed >= least for speed in speeds.values())
-    title = min(speeds, key=speeds.__getitem__)
-    told = f"the worst {format_ratio(speeds[title])} ({title})"
-    return Figure(f"{count_threads(threads)}: {good} of {len(speeds)} rows, {told}", good == len(speeds))
+def every(results: Results, cases: Cases, least: float, among: Collection[str] = ()) -> Iterable[Figure]:
+    """Speeds beside the best of ``among``, or of all other libraries."""
+    yield from _without_figure(results, cases)
+    for threads, speeds in _speeds(results, cases, among):
+        yield _worst(speeds, least, threads, format_ratio)
 
 
-def means(found: list[Standing], least: float) -> Iterable[Figure]:
+def means(results: Results, cases: Cases, least: float) -> Iterable[Figure]:
     """The geometric mean of the speeds."""
-    for threads, rows in _by_threads(found):
-        mean = geometric_mean(s.speed for s in rows)
-        yield Figure(f"{count_threads(threads)}: {format_ratio(mean)}", mean >= least)
-    if not found:
-        yield Figure("geometric mean", None)
+    yield from _without_figure(results, cases)
+    for threads, speeds in _speeds(results, cases):
+        if speeds:
+            mean = geometric_mean(speeds.values())
+            yield Figure(f"{count_threads(threads)}: {format_ratio(mean)}", mean >= least)
+        else:
+            yield Figure(count_threads(threads), None)
 
 
-def shares(found: list[Standing], least: float) -> Iterable[Figure]:
+def shares(results: Results, cases: Cases, least: float) -> Iterable[Figure]:
     """Shares of the rate that a plain loop reached."""
-    bound = [s for s in found if s.share is not None]
-    for threads, rows in _by_threads(bound):
-        reached = {s.case.title: s.share or 0.0 for s in rows}
-        good, title = sum(share >= least for share in reached.values()), min(reached, key=reached.__getitem__)
-        told = f"the least {format_percent(reached[title])} ({title})"
-        yield Figure(f"{count_threads(threads)}: {good} of {len(rows)} rows, {told}", good == len(rows))
-    if not bound:
-        yield Figure("shares", None)
+    bound = [case for case in cases if case.ceiling]
+    yield from _without_figure(results, bound)
+    for threads in results.threads:
+        rows = [row for case in bound if (row := results.row(case.key, "forzium", threads)) and row.seconds]
+        found = {results.cases[row.case].title: results.share_of_ceiling(row) for row in rows}
+        reached = {title: share for title, share in found.items() if share is not None}
+        yield _worst(reached, least, threads, format_percent)
+        if len(reached) < len(rows):
+            yield Figure(f"the ceilings of {len(rows) - len(reached)} rows", None)
 
 
-def _by_threads(found: list[Standing]) -> Iterable[tuple[int, list[Standing]]]:
-    for threads in sorted({s.threads for s in found}):
-        yield threads, [s for s in found if s.threads == threads]
+def _speeds(
+    results: Results, cases: Cases, among: Collection[str] = ()
+) -> Iterable[tuple[int, dict[str, float]]]:
+    """By the rows' titles, at each number of threads; without what no other library computes."""
+    for threads in results.threads:
+        found = {case.title: results.speed(case.key, threads, among) for case in cases}
+        yield threads, {title: speed for title, speed in found.items() if speed is not None}
+
+
+def _worst(reached: Mapping[str, float], least: float, threads: int, tell: Callable[[float], str]) -> Figure:
+    if not reached:
+        return Figure(count_threads(threads), None)
+    good, title = sum(value >= least for value in reached.values()), min(reached, key=reached.__getitem__)
+    told = f"the worst {tell(reached[title])} ({title})"
+    return Figure(f"{count_threads(threads)}: {good} of {len(reached)} rows, {told}", good == len(reached))
+
+
+def _without_figure(results: Results, cases: Cases) -> Iterable[Figure]:
+    """What forzium failed on, by name, and how many rows nobody knows."""
+    pairs = [(case, threads) for case in cases for threads in results.threads]
+    rows = [results.row(case.key, "forzium", threads) for case, threads in pairs]
+    failed = [
+        f"{row.status}: {case.title} at {count_threads(threads)}"
+        for row, (case, threads) in zip(rows, pairs, strict=True)
+        if row and row.failed
+    ]
+    if failed:
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        yield Figure(", ".join(failed[:_NAMED]) + more, False)
+    left = sum(results.is_unfinished(case.key, threads) for case, threads in pairs)
+    if left:
+        yield Figure(f"{left} rows", None)

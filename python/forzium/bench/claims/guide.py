@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from ..results import Results
 from ..runner import count_threads
 from ..units import format_bytes, format_percent, format_ratio, format_seconds
-from .verdicts import Figure, Verdict, VerdictTable, probed, speeds, verdict
+from .verdicts import Figure, Verdict, VerdictTable, probed, speeds, verdict, without_figure
 
 BLAS_SIZES = (256, 512, 1000, 2000)
 
@@ -83,7 +83,7 @@ def _arrays_to_lists(results: Results) -> Iterable[Figure]:
     for name, (array, nested) in pairs.items():
         ours, python = results.seconds(array, "forzium", threads), results.seconds(nested, "python", threads)
         if ours is None or python is None:
-            yield Figure(name, None)
+            yield without_figure(results, (array,), threads, name)
         else:
             yield Figure(f"{name}: {format_ratio(python / ours)}", python / ours >= 10)
 
@@ -92,10 +92,10 @@ def _zero_copy_gain(results: Results) -> Iterable[Figure]:
     for n in (100, 500, 1000):
         for threads in results.threads:
             where = f"{n}×{n} at {count_threads(threads)}"
-            standard = results.seconds(f"multiply.list.{n}", "forzium", threads)
-            direct = results.seconds(f"multiply.array.{n}", "forzium", threads)
+            cases = (f"multiply.list.{n}", f"multiply.array.{n}")
+            standard, direct = (results.seconds(case, "forzium", threads) for case in cases)
             if standard is None or direct is None:
-                yield Figure(where, None)
+                yield without_figure(results, cases, threads, where)
             else:
                 yield Figure(f"{where}: {1 - direct / standard:.1%} less", direct <= 0.7 * standard)
 
@@ -195,7 +195,7 @@ def _small_call(results: Results) -> Iterable[Figure]:
         numpy = results.seconds("multiply.inplace.8", "numpy", threads)
         where = count_threads(threads)
         if ours is None or numpy is None:
-            yield Figure(where, None)
+            yield without_figure(results, ("multiply.inplace.8",), threads, where)
         else:
             times = f"{format_seconds(ours)} of NumPy's {format_seconds(numpy)}"
             yield Figure(f"{where}: {times}, {ours / numpy:.2f}", ours <= numpy / 3)

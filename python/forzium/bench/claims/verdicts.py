@@ -60,9 +60,16 @@ def speed_figure(
     where = f"{name} at {count_threads(threads)}" if name else count_threads(threads)
     speed, best = results.speed(case, threads, among), results.best_peer(case, threads, among)
     if speed is None or best is None:
-        return Figure(where, None)
+        return without_figure(results, (case,), threads, where)
     rival = f" of {LIBRARIES[best[0]].label}" if len(among) > 1 else ""
     return Figure(f"{where}: {format_ratio(speed)}{rival}", speed >= least)
+
+
+def without_figure(results: Results, cases: Collection[str], threads: int, where: str) -> Figure:
+    """In place of a figure: no good if forzium failed on one of its cases, else not measured."""
+    rows = [results.row(case, "forzium", threads) for case in cases]
+    failed = ", ".join(row.status for row in rows if row and row.failed)
+    return Figure(f"{where}: {failed}", False) if failed else Figure(where, None)
 
 
 def speeds(
