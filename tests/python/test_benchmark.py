@@ -17,7 +17,7 @@ from pathlib import Path
 import forzium
 import numpy as np
 import pytest
-from forzium.bench import cli, functions
+from forzium.bench import cli, functions, probes
 from forzium.bench.cases import Case
 from forzium.bench.claims import Verdict, tables
 from forzium.bench.console import Console
@@ -566,6 +566,19 @@ def test_suites_draw_their_charts(tmp_path, suite, cases, charts, target) -> Non
     for chart in charts:
         assert (tmp_path / f"{chart}.png").read_bytes().startswith(b"\x89PNG")
     assert target in (tmp_path / "report.html").read_text()
+
+
+def test_the_delay_of_an_expression_is_between_the_least_times_of_its_processes(monkeypatch) -> None:
+    """The least of their differences would be that of the process whose second call was disturbed."""
+    times = [(3e-3, 2.5e-3), (2.1e-3, 1e-3), (2.2e-3, 1.3e-3)] * 2
+    answers = iter({"first": 0.01, "new": new, "again": again, "beyond_output": 0} for new, again in times)
+    monkeypatch.setattr(probes, "_probe", lambda *arguments: next(answers))
+    results = made_up_standings()
+    results.probes["expression"] = PROBES["expression"](False, lambda text: None)
+    (table,) = tables(results)
+    (delay,) = (verdict for verdict in table.verdicts if "first evaluation" in verdict.what)
+    assert delay.reached.startswith("1.10 ms")
+    assert delay.met is False
 
 
 def made_up_results(forzium_seconds: float) -> Results:

@@ -54,8 +54,9 @@ def _delay(results: Results) -> Iterable[Figure]:
     if found is None:
         yield Figure("delay", None)
         return
+    delay = max(0.0, found["new"] - found["again"])
     first = f"the process's first, with its imports: {format_seconds(found['first'])}"
-    yield Figure(f"{format_seconds(found['delay'])} ({first})", found["delay"] <= 1e-3)
+    yield Figure(f"{format_seconds(delay)} ({first})", delay <= 1e-3)
 
 
 def _memory(results: Results) -> Iterable[Figure]:
