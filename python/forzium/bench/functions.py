@@ -168,6 +168,8 @@ def result_for(params: Params, arrays: Arrays) -> Any:
 def reduced(params: Mapping[str, Any], x: Any) -> Any:
     """An array that a reduction of x over one axis fits in."""
     shape = [size for axis, size in enumerate(x.shape) if axis != params["axis"]]
+    if params["function"] in ("any", "all"):
+        return np.empty(shape, bool)
     whole = params["function"].startswith("arg") or x.dtype.kind == "i"  # sums of whole numbers are int64
     return np.empty(shape, np.int64 if whole else x.dtype)
 

@@ -107,9 +107,20 @@ def _spread(params: Params, random: np.random.Generator) -> Any:
     """Around 1, or whole; for extremes normal deviates, whose largest seldom occurs twice."""
     if dtype_of(params).kind == "i":
         return _whole(params, random)
-    if params["function"] in ("max", "min", "argmax", "argmin"):
-        return np.asarray(random.standard_normal(params["shape"]), dtype_of(params))
-    return _array(params, random)
+    name = params["function"]
+    if name.removeprefix("nan").removeprefix("arg") in ("max", "min"):
+        x = np.asarray(random.standard_normal(params["shape"]), dtype_of(params))
+    else:
+        x = _array(params, random)
+    kind = "nan" if name.startswith("nan") else name
+    if kind in _SPRINKLED:
+        value, share = _SPRINKLED[kind]
+        x[random.random(x.shape) < share] = value
+    return x
+
+
+_SPRINKLED = {"any": (0.0, 1.0), "count_nonzero": (0.0, 0.5), "nan": (np.nan, 0.01)}
+"""Values that are strewn in, and their shares; `any` would look no further than the first that is not 0."""
 
 
 def _softmax(x: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..results import Results
+from ..suites.elementwise import REPRESENTATIVES, SMALLEST
 from ..units import format_bytes, format_seconds
 from .figures import every, means, shares
 from .verdicts import Figure, Verdict, VerdictTable, probed, verdict
@@ -20,12 +21,14 @@ def tables(results: Results) -> list[VerdictTable]:
 def _targets(results: Results) -> Iterable[Verdict]:
     cases = [case for case in results.cases.values() if case.operation in _OPERATIONS]
     by_operation = {name: [case for case in cases if case.operation == name] for name in _OPERATIONS}
-    yield verdict("Every row", "at least as fast as the best peer", every(results, cases, 1.0))
+    yield verdict(f"Every row ({_COVERED})", "at least as fast as the best peer", every(results, cases, 1.0))
     yield verdict("Geometric mean of all rows", "at least 1.5× the best peer", means(results, cases, 1.5))
     yield verdict(
-        "Calls on 8 elements",
+        f"Calls on 8 elements ({_COVERED_SMALL})",
         "at most a quarter of NumPy's time",
-        every(results, [case for case in by_operation["elementwise"] if case.size == 8], 4.0, ("numpy",)),
+        every(
+            results, [case for case in by_operation["elementwise"] if case.size == SMALLEST], 4.0, ("numpy",)
+        ),
     )
     yield verdict("Memory-bound rows", "at least 90 % of the streaming rate", shares(results, cases, 0.9))
     expressions = by_operation["expression"]
@@ -66,5 +69,7 @@ def _memory(results: Results) -> Iterable[Figure]:
 
 
 _OPERATIONS = ("elementwise", "reduce", "along", "rowwise", "expression")
+_COVERED = f"{len(REPRESENTATIVES)} operations at all sizes, the others at two or three"
+_COVERED_SMALL = f"all operations on 64 bits, {len(REPRESENTATIVES)} on 32 and in other layouts too"
 _CACHED = 100_000
 """Elements; arrays of so many lie in the caches of one CPU."""

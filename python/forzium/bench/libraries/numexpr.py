@@ -77,7 +77,7 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
 
 def _reduce(params: Any, x: Any) -> Timed:
     name, axis = params["function"], params["axis"]
-    if name not in ("sum", "max", "min"):
+    if name not in ("sum", "prod", "max", "min"):
         raise NotImplementedError(f"numexpr has no {name}")
     where = "" if axis is None else f", axis={axis}"
     return Timed(f'evaluate("{name}(x{where})", names)', {"evaluate": numexpr.evaluate, "names": {"x": x}})

@@ -89,8 +89,13 @@ _REDUCTIONS = {"max": "amax", "min": "amin"}
 
 def _reduce(params: Any, x: Any) -> Timed:
     axis, name = params["axis"], _REDUCTIONS.get(params["function"], params["function"])
-    names = {name: getattr(torch, name), "x": _tensor(x)}
-    how = "dim=None, correction=0" if name == "var" else ""
+    function = getattr(torch, name, None)
+    if function is None:
+        raise NotImplementedError(f"PyTorch has no {name}")
+    names = {name: function, "x": _tensor(x)}
+    if name == "count_nonzero":  # which takes no output
+        return Timed(f"{name}(x, dim={axis})", names)
+    how = "dim=None, correction=0" if name in ("var", "std") else ""
     if axis is None:
         return Timed(f"{name}(x{', ' if how else ''}{how})", names)
     names["out"] = _tensor(reduced(params, x))

@@ -22,6 +22,7 @@ from . import rows
 SIZES = {8: (2, 4), 1_000: (20, 50), 100_000: (200, 500), 1_000_000: (1000, 1000), 16_000_000: (4000, 4000)}
 """Numbers of elements, and the matrices that have as many."""
 
+SMALLEST = 8
 OTHER_SIZES = (1_000, 1_000_000)
 QUICK_SIZES = (8, 100_000, 1_000_000)
 BEYOND_CACHES = 1_000_000
@@ -32,9 +33,15 @@ REPRESENTATIVES = (
     *("add", "divide", "maximum", "sqrt", "power", "exp", "log", "sin", "tanh", "erf", "sigmoid", "gelu"),
     *("less", "where"),
 )
-"""Measured at every size and in every layout; their families' other rows at two sizes."""
+"""Measured at every size and in every layout; their families' other rows at two sizes, and the smallest if
+an element has 64 bits."""
 
 REDUCTIONS = ("sum", "mean", "max", "var", "argmax")
+OTHER_REDUCTIONS = (
+    *("min", "argmin", "prod", "std", "any", "all", "count_nonzero"),
+    *("nansum", "nanmean", "nanmax", "nanmin", "nanprod", "nanstd", "nanvar"),
+)
+"""Measured over the last axis of float64 at two sizes; the others everywhere."""
 AXES = {"last": 1, "first": 0, "all": None}
 ALONG = {"cumsum": 1, "dot": 2, "norm": 1, "logsumexp": 1}
 """What works along the last axis, and how many operands it has; dot's are vectors."""
@@ -117,10 +124,10 @@ def _element(name: str, operands: int, n: int, dtype: str, layout: str) -> Case:
     )
 
 
-def _sizes(name: str, layout: str) -> Iterable[int]:
+def _sizes(name: str, dtype: str, layout: str) -> Iterable[int]:
     """In other layouts the largest arrays only where memory sets the pace: such rows take seconds."""
     if name not in REPRESENTATIVES:
-        return OTHER_SIZES
+        return (SMALLEST, *OTHER_SIZES) if width(dtype) == 8 else OTHER_SIZES
     every = layout == "contiguous" or name in functions.MEMORY_BOUND
     return [n for n in SIZES if every or n < LARGEST]
 
@@ -134,30 +141,36 @@ def _elements() -> Iterable[Case]:
         narrow = ("float16",) if name == "add" else ()
         for dtype in ("int32", "int64") if name in functions.WHOLE else (*FLOATS, *narrow):
             for layout in layouts:
-                for n in _sizes(name, layout) if layout == "contiguous" or dtype not in narrow else ():
+                for n in _sizes(name, dtype, layout) if layout == "contiguous" or dtype not in narrow else ():
                     yield _element(name, operands, n, dtype, layout)
 
 
 def _reductions() -> Iterable[Case]:
     for name in filter(lambda name: hasattr(forzium, name), REDUCTIONS):
         for dtype in (*FLOATS, "int32") if name == "sum" else FLOATS:
-            for where, axis in AXES.items():
+            for where in AXES:
                 for n in SIZES:
-                    size, ceiling = format_count(n), stream(1, n, dtype)
-                    traffic = width(dtype) * n
-                    params = {"function": name, "axis": axis, "shape": list(SIZES[n]), "dtype": dtype}
-                    key, title = f"{name}.{dtype}.{where}.{size}", f"{name} of {size} {dtype}, {where} axis"
-                    quick = n in QUICK_SIZES and dtype == "float64" and name == "sum"
-                    row = Case(
-                        key,
-                        "reductions",
-                        title.replace("all axis", "all axes"),
-                        "reduce",
-                        params,
-                        n,
-                        bytes=traffic,
-                    )
-                    yield replace(row, ceiling=ceiling, quick=quick)
+                    yield _reduction(name, n, dtype, where)
+    for name in filter(lambda name: hasattr(forzium, name), OTHER_REDUCTIONS):
+        for n in OTHER_SIZES:
+            yield _reduction(name, n, "float64", "last")
+
+
+def _reduction(name: str, n: int, dtype: str, where: str) -> Case:
+    size = format_count(n)
+    title = f"{name} of {size} {dtype}, {'all axes' if where == 'all' else f'{where} axis'}"
+    params = {"function": name, "axis": AXES[where], "shape": list(SIZES[n]), "dtype": dtype}
+    return Case(
+        f"{name}.{dtype}.{where}.{size}",
+        "reductions",
+        title,
+        "reduce",
+        params,
+        n,
+        bytes=width(dtype) * n,
+        ceiling=stream(1, n, dtype),
+        quick=n in QUICK_SIZES and dtype == "float64" and name == "sum",
+    )
 
 
 def _along() -> Iterable[Case]:
