@@ -1,10 +1,11 @@
-"""Hypothesis profiles, and the fresh interpreter that tests of imports, forks and limits run in."""
+"""Hypothesis profiles, the number of threads after a test, and the fresh interpreter that others run in."""
 
 import os
 import subprocess
 import sys
 import textwrap
 
+import forzium
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,14 @@ settings.load_profile(os.environ.get("FORZIUM_TEST_PROFILE", "default"))
 def pytest_configure(config):
     """NaN, infinities and overflow are the point here; NumPy need not warn of them."""
     np.seterr(all="ignore")
+
+
+@pytest.fixture(autouse=True)
+def number_of_threads_is_as_it_was():
+    """Whatever a test sets, and however it ends."""
+    before = forzium.get_num_threads()
+    yield
+    forzium.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

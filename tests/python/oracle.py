@@ -56,6 +56,13 @@ UNARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 1]
 BINARY = [name for name in ELEMENTWISE if getattr(np, name).nin == 2]
 
 
+def numbers_of_threads(*numbers):
+    """Sets each in turn, 1, 2, 3 and 7 by default; after the test conftest.py sets what was before."""
+    for number in numbers or (1, 2, 3, 7):
+        forzium.set_num_threads(number)
+        yield number
+
+
 def counted(want):
     """What NumPy has counted, as a number of its own: before 2.3 it is an int."""
     return np.intp(want) if type(want) is int else want

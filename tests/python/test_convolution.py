@@ -1,6 +1,5 @@
 """conv2d with all of its options, conv1d, and SciPy's convolve2d, against sums over windows written out."""
 
-import contextlib
 import itertools
 
 import forzium
@@ -11,17 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layouts import awkward_values, dtypes, integer_arrays, layouts
 from numpy.lib.stride_tricks import sliding_window_view
-from oracle import assert_equal, assert_within
+from oracle import assert_equal, assert_within, numbers_of_threads
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
-
-
-@contextlib.contextmanager
-def threads_set_to(count):
-    before = forzium.get_num_threads()
-    forzium.set_num_threads(count)
-    yield
-    forzium.set_num_threads(before)
 
 
 def windows_of(x, kernel, stride, padding, dilation):
@@ -126,9 +117,8 @@ def test_layers(x_shape, weight_shape, options, dtype):
     last = np.ascontiguousarray(np.moveaxis(x, 1, 3))
     got = forzium.conv2d(last, weight, bias, **options, layout="NHWC")
     np.testing.assert_array_equal(np.moveaxis(got, 3, 1), want)
-    for threads in (1, 3):
-        with threads_set_to(threads):
-            np.testing.assert_array_equal(forzium.conv2d(x, weight, bias, **options), want)
+    for _ in numbers_of_threads(1, 3):
+        np.testing.assert_array_equal(forzium.conv2d(x, weight, bias, **options), want)
 
 
 DILATED = [
@@ -336,9 +326,8 @@ def test_large_windows(dtype, kernel, shape):
         x.astype(np.longdouble), weight[::-1, ::-1].astype(np.longdouble), "valid"
     )
     largest = np.sqrt(weight.size) * 6
-    for threads in (1, 2):
-        with threads_set_to(threads):
-            got = forzium.conv2d(x, weight)
+    for _ in numbers_of_threads(1, 2):
+        got = forzium.conv2d(x, weight)
         assert got.dtype == dtype
         assert_within(got, want, np.full(want.shape, 20 * np.finfo(dtype).eps * largest))
 

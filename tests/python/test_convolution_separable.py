@@ -4,8 +4,8 @@ import forzium
 import numpy as np
 import pytest
 import scipy.signal
-from oracle import assert_same, assert_within
-from test_convolution import convolved, threads_set_to
+from oracle import assert_same, assert_within, numbers_of_threads
+from test_convolution import convolved
 
 BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1])
 SOBEL = np.outer([1, 4, 6, 4, 1], [-1, -2, 0, 2, 1])
@@ -33,9 +33,8 @@ def check(x, weight):
     exact, magnitude = correlated(x, weight)
     got = forzium.conv2d(x, weight)
     assert_within(got, exact, weight.size * np.finfo(got.dtype).eps * magnitude)
-    for threads in (1, 3):
-        with threads_set_to(threads):
-            assert_same(forzium.conv2d(x, weight), got)
+    for _ in numbers_of_threads(1, 3):
+        assert_same(forzium.conv2d(x, weight), got)
 
 
 def image(shape, dtype=np.float64):

@@ -180,7 +180,6 @@ def test_long_arrays(name, dtype):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_rows_columns_and_planes_are_broadcast(shape, dtype, threads):
     """Every choice of axes along which either input stands still, on ranges that begin within a row."""
-    before = forzium.get_num_threads()
     forzium.set_num_threads(threads)
     random = np.random.default_rng(1)
     out = np.empty(shape, dtype)
@@ -193,7 +192,6 @@ def test_rows_columns_and_planes_are_broadcast(shape, dtype, threads):
             np.testing.assert_array_equal(out, np.subtract(left, right))
             np.testing.assert_array_equal(forzium.less(left, right), np.less(left, right))
         np.testing.assert_array_equal(forzium.where(y > 50, x, y), np.where(y > 50, x, y))
-    forzium.set_num_threads(before)
 
 
 @st.composite

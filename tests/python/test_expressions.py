@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import arrays, dtypes
-from oracle import assert_same
+from oracle import assert_same, numbers_of_threads
 
 NAMES = ("a", "b", "c")
 FUNCTIONS = {
@@ -109,12 +109,10 @@ def test_lengths_and_positions(n, dtype):
 def test_threads_give_the_same_bits():
     random = np.random.default_rng(0)
     values = {name: random.standard_normal(200_001) for name in NAMES}
-    before, results = forzium.get_num_threads(), set()
-    for threads in (1, 2, 3, 7):
-        forzium.set_num_threads(threads)
+    results = set()
+    for _ in numbers_of_threads():
         for text in ("a*b + c/(1 + a*a)", "sum(a*b + c)", "sum((a - b)**2)", "mean(a*c)"):
             results.add((text, np.asarray(forzium.evaluate(text, values)).tobytes()))
-    forzium.set_num_threads(before)
     assert len(results) == 4
 
 
@@ -194,9 +192,8 @@ def test_many_rows_with_a_row_or_a_column_on_any_number_of_threads(text, shape, 
     a, wide = random.random(shape).astype(dtype), random.random((*shape[:-1], 2 * shape[-1])).astype(dtype)
     row, column = random.random(shape[-1]).astype(dtype), random.random((shape[-2], 1)).astype(dtype)
     values = {"a": a, "row": row, "column": column, "flipped": a[::-1], "gapped": wide[..., : shape[-1]]}
-    want, before = eval(text, {}, values), forzium.get_num_threads()
-    for threads in (1, 3):
-        forzium.set_num_threads(threads)
+    want = eval(text, {}, values)
+    for _ in numbers_of_threads(1, 3):
         assert_same(forzium.evaluate(text, values), want)
         assert_same(forzium.evaluate(f"sum({text})", values), forzium.sum(want))
         surrounded = np.full((*shape[:-1], shape[-1] + 5), 9, dtype)
@@ -204,7 +201,6 @@ def test_many_rows_with_a_row_or_a_column_on_any_number_of_threads(text, shape, 
         np.testing.assert_array_equal(surrounded[..., 2:-3], want)
         assert (surrounded[..., :2] == 9).all()
         assert (surrounded[..., -3:] == 9).all()
-    forzium.set_num_threads(before)
 
 
 def test_outputs_must_not_overlap():

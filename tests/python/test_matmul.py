@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import DTYPES, arrays, awkward_values, dtypes, integer_arrays, layouts
-from oracle import assert_equal, assert_within, outcome
+from oracle import assert_equal, assert_within, numbers_of_threads, outcome
 
 sides = st.integers(0, 9) | st.integers(0, 9) | st.integers(10, 70)
 
@@ -343,17 +343,12 @@ def test_out_over_an_input(dtype, m, k, n):
 )
 def test_bits_do_not_depend_on_threads(m, k, n):
     random = np.random.default_rng(2)
-    before = forzium.get_num_threads()
     for dtype in DTYPES:
         a, b = (random.standard_normal(shape).astype(dtype) for shape in ((m, k), (k, n)))
         stack = np.stack([a[:, :50]] * 9), b[:50]
         results = set()
-        try:
-            for threads in (1, 2, 3, 7):
-                forzium.set_num_threads(threads)
-                results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(*stack).tobytes()))
-        finally:
-            forzium.set_num_threads(before)
+        for _ in numbers_of_threads():
+            results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(*stack).tobytes()))
         assert len(results) == 1
 
 
@@ -531,12 +526,10 @@ def test_a_stack_backwards_into_an_out_backwards(weight):
 def test_stacks_of_small_matrices_have_the_same_bits_on_any_number_of_threads(dtype, side):
     random = np.random.default_rng(side)
     a, b = random.standard_normal((2, 700, side, side)).astype(dtype)
-    far, results, before = np.repeat(b, 2, axis=0)[::2], set(), forzium.get_num_threads()
-    for threads in (1, 2, 3, 7):
-        forzium.set_num_threads(threads)
+    far, results = np.repeat(b, 2, axis=0)[::2], set()
+    for _ in numbers_of_threads():
         results.add((forzium.matmul(a, b).tobytes(), forzium.matmul(a, b[5]).tobytes()))
         assert_equal(forzium.matmul(a, far), forzium.matmul(a, b))
-    forzium.set_num_threads(before)
     assert len(results) == 1
     assert_product(forzium.matmul(a, b)[-1], a[-1], b[-1])
 

@@ -5,7 +5,7 @@ from functools import partial
 import forzium
 import numpy as np
 import pytest
-from oracle import assert_same, counted, outcome
+from oracle import assert_same, counted, numbers_of_threads, outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of averages of nothing, and overflow
 
@@ -53,20 +53,6 @@ def assert_numpys(name, x, **arguments):
     eps = max(np.finfo(dtype).eps for dtype in (x.dtype, want.dtype) if dtype.kind == "f")
     exact = getattr(np, name)(x.astype(np.longdouble), **{**arguments, "dtype": None})
     np.testing.assert_allclose(np.longdouble(got), exact, rtol=4 * eps, atol=4 * eps)
-
-
-@pytest.fixture
-def on_threads():
-    """The results of a call on 1, 2, 3 and 7 threads."""
-    before = forzium.get_num_threads()
-
-    def results(call):
-        for threads in (1, 2, 3, 7):
-            forzium.set_num_threads(threads)
-            yield call()
-
-    yield results
-    forzium.set_num_threads(before)
 
 
 @every_reduction
@@ -199,7 +185,7 @@ def bits(result):
 
 @every_reduction
 @pytest.mark.parametrize("dtype", ["u1", "i4", *FLOATS])
-def test_bits_depend_neither_on_threads_nor_on_the_way_of_asking(name, dtype, on_threads):
+def test_bits_depend_neither_on_threads_nor_on_the_way_of_asking(name, dtype):
     operation = getattr(forzium, name)
     runs = [reals(n, dtype) for n in (1, 7, 64, 70, 32768, 32769, 65536, 65537, 150_001)]
 
@@ -209,7 +195,7 @@ def test_bits_depend_neither_on_threads_nor_on_the_way_of_asking(name, dtype, on
         if name[:3] != "arg":
             yield from (operation(x[:, None], (0, 1)), forzium.evaluate(f"{name}(x)", {"x": x}))
 
-    first, *others = on_threads(lambda: [set(map(bits, ways(x))) for x in runs])
+    first, *others = ([set(map(bits, ways(x))) for x in runs] for _ in numbers_of_threads())
     assert [len(results) for results in first] == [1] * len(runs)
     assert others == [first] * len(others)
 

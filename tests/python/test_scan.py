@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import arrays, dtypes, layouts, seeds, shapes
-from oracle import assert_equal, assert_within
+from oracle import assert_equal, assert_within, numbers_of_threads
 
 WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 names = pytest.mark.parametrize("name", ["cumsum", "cumprod"])
@@ -218,16 +218,11 @@ def test_scalars_and_nothing(name):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 def test_threads_do_not_change_bits(name, dtype):
     x = np.random.default_rng(8).uniform(0.5, 1.5, 500_000).astype(dtype)
-    before = forzium.get_num_threads()
     results = set()
-    try:
-        for threads in (1, 2, 3, 7):
-            forzium.set_num_threads(threads)
-            parts = [getattr(forzium, name)(x), getattr(forzium, name)(x[::-1])]
-            parts += [getattr(forzium, name)(x.reshape(500, 1000), axis) for axis in (0, 1)]
-            results.add(b"".join(part.tobytes() for part in parts))
-    finally:
-        forzium.set_num_threads(before)
+    for _ in numbers_of_threads():
+        parts = [getattr(forzium, name)(x), getattr(forzium, name)(x[::-1])]
+        parts += [getattr(forzium, name)(x.reshape(500, 1000), axis) for axis in (0, 1)]
+        results.add(b"".join(part.tobytes() for part in parts))
     assert len(results) == 1
 
 

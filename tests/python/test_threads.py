@@ -43,9 +43,7 @@ WORK = {
 @pytest.fixture
 def threads():
     """Sets the number of threads for one test."""
-    before = forzium.get_num_threads()
-    yield forzium.set_num_threads
-    forzium.set_num_threads(before)
+    return forzium.set_num_threads
 
 
 def bits(result):

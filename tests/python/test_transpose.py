@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, shapes
-from oracle import outcome
+from oracle import numbers_of_threads, outcome
 
 
 def assert_same_bytes(got, want):
@@ -165,20 +165,6 @@ def test_every_dtype(dtype, shape):
 # ---- rows that lie a multiple of 4 KB apart ----------------------------------------------------
 
 
-@pytest.fixture
-def on_threads():
-    """Calls on 1, 2, 3 and 7 threads."""
-    before = forzium.get_num_threads()
-
-    def calls(call):
-        for threads in (1, 2, 3, 7):
-            forzium.set_num_threads(threads)
-            call()
-
-    yield calls
-    forzium.set_num_threads(before)
-
-
 def whole_numbers(shape, dtype):
     return np.random.default_rng(len(shape)).integers(0, 1 << 30, shape).astype(dtype)
 
@@ -201,7 +187,7 @@ def assert_writes_alone(source, axes, out, memory):
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(128, 1024), (130, 1024), (64, 2048), (512, 512), (65, 4096), (7, 8192)])
-def test_rows_of_whole_pages(dtype, shape, on_threads):
+def test_rows_of_whole_pages(dtype, shape):
     """Of one byte to eight, so that each of these is one for some dtype."""
     x = whole_numbers(shape, dtype)
 
@@ -210,12 +196,13 @@ def test_rows_of_whole_pages(dtype, shape, on_threads):
             assert_same_bytes(forzium.transpose(source), source.T)
             assert_same_bytes(forzium.transpose(source.copy().T), source)
 
-    on_threads(check)
+    for _ in numbers_of_threads():
+        check()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(128, 400), (130, 130), (1027, 130), (63, 500), (300, 9), (17, 1000)])
-def test_slices_out_of_rows_of_whole_pages(dtype, shape, on_threads):
+def test_slices_out_of_rows_of_whole_pages(dtype, shape):
     """As input, as output and as both; the bytes between their rows stay as they are."""
     values = whole_numbers(shape, dtype)
     far, _ = far_rows(shape, dtype)
@@ -229,12 +216,13 @@ def test_slices_out_of_rows_of_whole_pages(dtype, shape, on_threads):
         assert_writes_alone(far, None, out[:, ::-1], memory)
         assert_writes_alone(far[:, ::2], None, out[::2], memory)
 
-    on_threads(check)
+    for _ in numbers_of_threads():
+        check()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
 @pytest.mark.parametrize("axes", [(0, 2, 1), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
-def test_stacks_of_rows_of_whole_pages(dtype, axes, on_threads):
+def test_stacks_of_rows_of_whole_pages(dtype, axes):
     values = whole_numbers((5, 66, 130), dtype)
     far, _ = far_rows(values.shape, dtype)
     far[...] = values
@@ -244,11 +232,12 @@ def test_stacks_of_rows_of_whole_pages(dtype, axes, on_threads):
         for source in (values, far, far[::-1], far[:, ::-1, ::-1]):
             assert_writes_alone(source, axes, out, memory)
 
-    on_threads(check)
+    for _ in numbers_of_threads():
+        check()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_rows_of_whole_pages_beyond_half_the_last_cache(dtype, on_threads):
+def test_rows_of_whole_pages_beyond_half_the_last_cache(dtype):
     cache = forzium.info()["cache_bytes"]["l3"]
     if not 0 < cache <= 64 << 20:
         pytest.skip(f"a last cache of {cache} bytes")
@@ -262,4 +251,5 @@ def test_rows_of_whole_pages_beyond_half_the_last_cache(dtype, on_threads):
             assert_writes_alone(source, None, out[: source.shape[1]], memory)
         assert np.array_equal(forzium.transpose(stack, (0, 2, 1)), stack.transpose(0, 2, 1))
 
-    on_threads(check)
+    for _ in numbers_of_threads():
+        check()
