@@ -12,24 +12,40 @@ static void place(operand *o, fz_dtype dtype, ptrdiff_t h, ptrdiff_t w, const pt
 
 /* ---- conv2d ---------------------------------------------------------------------------------- */
 
-static bool is_convolved(ptrdiff_t i, ptrdiff_t j, double value) {
-    long double sum = 0, magnitude = 0;
+/* The sum of the window at i, j, and that of its terms' magnitudes. */
+static long double convolved(ptrdiff_t i, ptrdiff_t j, long double *magnitude) {
+    long double sum = 0;
+    *magnitude = 0;
     for (ptrdiff_t p = 0; p < weight.shape[0]; p++)
         for (ptrdiff_t q = 0; q < weight.shape[1]; q++) {
             long double product = (long double)get2(&x.view, i + p, j + q) * get2(&weight.view, p, q);
             sum += product;
-            magnitude += fabsl(product);
+            *magnitude += fabsl(product);
         }
+    return sum;
+}
+
+static bool is_convolved(ptrdiff_t i, ptrdiff_t j, double value) {
+    long double magnitude, sum = convolved(i, j, &magnitude);
     if (isnan(sum)) return isnan(value);
     if (isinf(sum)) return value == (double)sum;
     return fabsl(value - sum) <= view_size(&weight.view) * (long double)epsilon(x.view.dtype) * magnitude;
 }
 
-static void check_conv2d(void) {
+static bool conv2d_succeeds(void) {
     operand_scribble(&out);
     operand_remember(&x), operand_remember(&weight), operand_remember(&out);
-    if (!CHECK(fz_conv2d(&x.view, &weight.view, NULL, NULL, &out.view) == FZ_OK, "%s", fz_error_message()))
-        return;
+    fz_status status = fz_conv2d(&x.view, &weight.view, NULL, NULL, &out.view);
+    return CHECK(status == FZ_OK, "%s", fz_error_message());
+}
+
+static void check_conv2d_wrote_only_out(void) {
+    CHECK(operand_unchanged_around(&out), "wrote beside the output");
+    CHECK(operand_unchanged(&x) && operand_unchanged(&weight), "wrote an input");
+}
+
+static void check_conv2d(void) {
+    if (!conv2d_succeeds()) return;
     ptrdiff_t wrong = 0;
     for (ptrdiff_t i = 0; i < out.shape[0]; i++)
         for (ptrdiff_t j = 0; j < out.shape[1]; j++) {
@@ -37,8 +53,7 @@ static void check_conv2d(void) {
             if (!right && wrong++ == 0) CHECK(right, "out[%td][%td] is %a", i, j, get2(&out.view, i, j));
         }
     CHECK(wrong == 0, "%td elements are wrong", wrong);
-    CHECK(operand_unchanged_around(&out), "wrote beside the output");
-    CHECK(operand_unchanged(&x) && operand_unchanged(&weight), "wrote an input");
+    check_conv2d_wrote_only_out();
 }
 
 /* h and w are the output's. */
@@ -128,6 +143,44 @@ static void test_conv2d_special_values(fz_dtype dtype) {
         put(&x.view, (ptrdiff_t)random_below(&state, (size_t)(h * w)), special[trial % 3]);
         check_conv2d();
     }
+}
+
+#define LARGE 41 /* the side of a window that goes by Fourier transforms */
+#define SIDE 110 /* and of the output */
+
+/* Off by a few roundings of the largest sum of magnitudes, and the same bits on any number of threads. */
+static void test_conv2d_of_large_windows(fz_dtype dtype, placement where) {
+    static const int threads[] = {1, 2, 3, 7};
+    static long double exact[SIDE][SIDE];
+    static char first[SIDE * SIDE * sizeof(double)];
+    check_case("conv2d %s, a large window, placement %d", fz_dtype_name(dtype), (int)where);
+    place(&x, dtype, SIDE + LARGE - 1, SIDE + LARGE - 1, NULL, where);
+    place(&weight, dtype, LARGE, LARGE, NULL, where);
+    place(&out, dtype, SIDE, SIDE, NULL, where);
+    fill_unit(&x.view, &state);
+    fill_unit(&weight.view, &state);
+    long double magnitude, largest = 0;
+    for (ptrdiff_t i = 0; i < SIDE; i++)
+        for (ptrdiff_t j = 0; j < SIDE; j++) {
+            exact[i][j] = convolved(i, j, &magnitude);
+            largest = magnitude > largest ? magnitude : largest;
+        }
+    const long double bound = 4 * 9 * (long double)epsilon(dtype) * largest; /* 9 is log2(512) */
+    const size_t bytes = SIDE * SIDE * fz_dtype_size(dtype);
+    int before = fz_get_num_threads();
+    for (int t = 0; t < 4; t++) {
+        CHECK(fz_set_num_threads(threads[t]) == FZ_OK);
+        if (!conv2d_succeeds()) break;
+        ptrdiff_t wrong = 0;
+        for (ptrdiff_t i = 0; i < SIDE; i++)
+            for (ptrdiff_t j = 0; j < SIDE; j++)
+                wrong += !(fabsl(get2(&out.view, i, j) - exact[i][j]) <= bound);
+        CHECK(wrong == 0, "%td elements are wrong on %d threads", wrong, threads[t]);
+        check_conv2d_wrote_only_out();
+        if (t == 0) memcpy(first, out.view.data, bytes);
+        CHECK(memcmp(first, out.view.data, bytes) == 0, "other bits on %d threads", threads[t]);
+    }
+    CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
 /* ---- max_pool2d ------------------------------------------------------------------------------ */
@@ -297,6 +350,8 @@ int main(void) {
         test_conv2d_of_repeated_elements(dtype);
         test_conv2d_products(dtype);
         test_conv2d_special_values(dtype);
+        test_conv2d_of_large_windows(dtype, AT_BEGIN);
+        test_conv2d_of_large_windows(dtype, AT_END);
         test_max_pool2d_windows_and_widths(dtype);
         test_max_pool2d_layouts(dtype);
         test_any_number_of_threads(dtype);
