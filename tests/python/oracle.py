@@ -1,4 +1,4 @@
-"""What it means to give NumPy's result."""
+"""What it means to give NumPy's result, on any number of threads and in little memory."""
 
 import forzium
 import numpy as np
@@ -61,6 +61,14 @@ def numbers_of_threads(*numbers):
     for number in numbers or (1, 2, 3, 7):
         forzium.set_num_threads(number)
         yield number
+
+
+# For a fresh interpreter. Its ru_maxrss would begin with what the process that started it has had.
+PEAK = """
+        def peak():
+            with open("/proc/self/status") as status:
+                return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+"""
 
 
 def counted(want):

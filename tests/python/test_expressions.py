@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import arrays, dtypes
-from oracle import assert_same, numbers_of_threads
+from oracle import PEAK, assert_same, numbers_of_threads
 
 NAMES = ("a", "b", "c")
 FUNCTIONS = {
@@ -493,14 +493,13 @@ def test_threads_share_names_and_texts_of_which_the_oldest_are_forgotten():
 
 
 def test_no_arrays_in_between(run_python):
-    process = run_python("""
-        import resource
+    process = run_python(
+        PEAK
+        + """
         import numpy as np, forzium
         forzium.set_num_threads(2)
         plain = "2*x + 3*y - x/(1 + y*y)", "exp(-x*x)*sin(y)", "where(x > y, x, y)"
         closed = "sum((x - y)**2 + x*y)", "sum(x - y, 0)", "mean(x*y, 1)", "var(x + y, 0)", "sum(x > y, 1)"
-        def peak():
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         def grow(text, rows):
             values, before = {"x": a[:rows], "y": b[:rows]}, peak()
             forzium.evaluate(text, values, out=out[:rows] if text in plain else None)
@@ -509,25 +508,28 @@ def test_no_arrays_in_between(run_python):
         for text in plain + closed:
             grow(text, 40)  # what is loaded and made once, whatever the number of elements
         print(max(grow(text, 4000) for text in plain + closed))
-    """)
+    """
+    )
     assert int(process.stdout) < 1000  # KB; an array would be 31250
 
 
 def test_memory_does_not_grow_with_the_rows_of_a_reduction(run_python):
-    process = run_python("""
-        import resource
+    process = run_python(
+        PEAK
+        + """
         import numpy as np, forzium
         forzium.set_num_threads(2)
         texts = "sum(x*y, 0)", "max(x*y, 0)", "var(x*y, 0)", "sum(x*y, 1)", "std(x*y)"
         def grow(text, rows):
             values = {"x": np.ones(1000), "y": np.ones((rows, 1))}
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            before = peak()
             assert np.all(forzium.evaluate(text, values) >= 0)
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            return peak() - before
         for text in texts:
             grow(text, 400)
         print(max(grow(text, 60_000) for text in texts))
-    """)
+    """
+    )
     assert int(process.stdout) < 1500  # KB, of which 938 are y and the result; all elements would be 469000
 
 
