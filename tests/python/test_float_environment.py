@@ -4,6 +4,7 @@ import ctypes
 import ctypes.util
 import platform
 import sys
+from functools import partial
 
 import forzium
 import numpy as np
@@ -42,6 +43,84 @@ def calls_of(side):
         "conv2d": lambda: forzium.conv2d(x, weight),
         "max_pool2d": lambda: forzium.max_pool2d(x, 2),
     }
+
+
+NOT_OPERATIONS = {
+    "Expression", "PackedMatrix", "PoolAllocator", "PoolBlock", "__version__", "detect_simd_support",
+    "get_num_threads", "info", "set_num_threads", "thread_pool_metrics",
+}  # fmt: skip
+COMPILED = {"evaluate", "expression", "fuse"}  # Python's parser may raise flags
+OF_INTEGERS = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift"}
+OF_AXES = {
+    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "layer_norm", "log_softmax",
+    "logsumexp", "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar",
+    "norm", "normalize", "prod", "rms_norm", "softmax", "std", "sum", "var",
+}  # fmt: skip
+
+
+def arguments_of(name, x, y):
+    """Of each call to try; of functions of one or two arrays no more need be said."""
+    window = np.array([[0.1, 1e30], [3e-30, -1e30]], x.dtype)
+    stack, whole, flat = x[None], np.arange(x.size).reshape(x.shape), x.ravel()
+    ufunc = getattr(np, name, None)
+    special = {
+        "adaptive_avg_pool2d": [(x, 2)],
+        "astype": [(x, dtype) for dtype in ("f2", "f4", "f8", "i4", "u1", "?")],
+        "avg_pool2d": [(x, 2)],
+        "clip": [(x, -1, 1), (x, y, 1)],
+        "conv1d": [(flat, window[0])],
+        "conv2d": [(x, window), (stack[None], window[None, None])],
+        "convolve2d": [(x, window)],
+        "copyto": [(np.empty(x.shape, dtype), x) for dtype in ("f2", "f4")],
+        "correlate2d": [(x, window, "same", "wrap")],
+        "dot": [(x, x), (flat, flat)],
+        "fma": [(x, x, y)],
+        "global_avg_pool2d": [(stack,)],
+        "global_max_pool2d": [(stack,)],
+        "linear": [(x, x), (x, x, y[0], "gelu"), (x, forzium.pack(x))],
+        "matmul": [(x, x), (x, forzium.pack(x))],
+        "max_pool2d": [(x, 2)],
+        "vecdot": [(x, x)],
+        "where": [(x > y, x, y)],
+    }
+    if name in special:
+        return special[name]
+    if name in OF_INTEGERS:
+        return [(whole, whole % 7)[: ufunc.nin]]
+    if name in OF_AXES:
+        return [(x, axis) for axis in (0, 1)] + [(x,)] * (name not in ("cumprod", "cumsum"))
+    if isinstance(ufunc, np.ufunc) and ufunc.nin == 2:
+        return [(x, y), (y, x), (x, x), (x, y[0])]
+    return [(x,)]
+
+
+def compiled(x, y):
+    """Expressions that have been called once, when their constants were rounded."""
+    for text in ("x/y + exp(x)", "sum(x*x, 0)", "int32(x) + 1", "x*1e300", "where(x > y, sqrt(x), x)"):
+        expression = forzium.expression(text)
+        values = (x, y)[: 1 + ("y" in text)]
+        expression(*values)
+        yield text, partial(expression, *values)
+
+
+@needs_fenv
+@pytest.mark.parametrize("side", [3, 8, 9, 400])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_no_operation_raises_or_clears_a_flag(side, dtype):
+    x, y = np.random.default_rng(0).standard_normal((2, side, side))
+    x.flat[1:8:2] = [np.inf, np.nan, 1e300, 3e-308]
+    x, y = x.astype(dtype), np.where(y > 0, 0, y).astype(dtype)
+    calls = list(compiled(x, y))
+    for name in set(forzium.__all__) - NOT_OPERATIONS - COMPILED:
+        calls += [(name, partial(getattr(forzium, name), *some)) for some in arguments_of(name, x, y)]
+    for name, call in calls:
+        for before in (0, ALL_FLAGS):
+            LIBM.feclearexcept(ALL_FLAGS)
+            LIBM.feraiseexcept(before)
+            call()
+            after = LIBM.fetestexcept(ALL_FLAGS)
+            LIBM.feclearexcept(ALL_FLAGS)
+            assert after == before, (name, hex(after))
 
 
 @needs_fenv
