@@ -7,7 +7,9 @@ from fractions import Fraction
 import forzium
 import numpy as np
 import pytest
-from oracle import EXACT, assert_same, outcome
+from forzium.accuracy.oracle import ORACLES, exact, long_double_is_wide
+from forzium.accuracy.ulp import errors
+from oracle import APPROXIMATE, EXACT, UFUNCS, assert_same, outcome
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
 PAIRS = list(itertools.product(DTYPES, DTYPES))
@@ -61,6 +63,68 @@ def test_binary(name, dtype):
             (sample(dtype, 2, 5)[:, None], sample(other, 3, 30)[::-1]),
         ]:
             assert_as_numpy(lambda x=x, y=y: getattr(forzium, name)(x, y), lambda x=x, y=y: ROWS[name](x, y))
+
+
+FUNCTIONS = {name: getattr(np, name) for name in APPROXIMATE if name in UFUNCS}
+
+
+def assert_as_numpys_function(name, *operands):
+    """NumPy's type, dtype, shape and refusals, and within 1 ULP of the exact value in the result's dtype."""
+    with np.errstate(all="ignore"):
+        want, refusal = outcome(lambda: FUNCTIONS[name](*operands))
+    if refusal or want.dtype.kind != "f":
+        assert_as_numpy(lambda: getattr(forzium, name)(*operands), lambda: FUNCTIONS[name](*operands))
+        return
+    got = getattr(forzium, name)(*operands)
+    assert (type(got), got.dtype, got.shape) == (type(want), want.dtype, want.shape)
+    if got.dtype == np.float64 and not long_double_is_wide():
+        np.testing.assert_allclose(got, want, rtol=1e-14)
+        return
+    cast = (np.asarray(x).astype(got.dtype) for x in np.broadcast_arrays(*operands))
+    cast = (x.astype("f4").ravel() if x.dtype == np.float16 else x.ravel() for x in cast)
+    with np.errstate(all="ignore"):
+        error = errors(np.ravel(got), exact(name, tuple(cast)))
+    assert error.max() <= 1, f"{error.max():.3f} ULP at {[np.ravel(x)[error.argmax()] for x in operands]}"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, function in FUNCTIONS.items() if function.nin == 1])
+def test_functions_of_one(name, dtype):
+    for x in (sample(dtype), sample(dtype, 1)[::-2], sample(dtype, 2)[0]):
+        assert_as_numpys_function(name, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [name for name, function in FUNCTIONS.items() if function.nin == 2])
+def test_functions_of_two(name, dtype):
+    for other in DTYPES:
+        assert_as_numpys_function(name, sample(dtype), sample(other, 1))
+        assert_as_numpys_function(name, sample(dtype, 2, 3)[:, None], sample(other, 3, 30)[::-2])
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("name", APPROXIMATE)
+def test_functions_over_their_inputs_and_into_wider_floats(name, dtype):
+    x = [sample(dtype, seed, 300) for seed in range(min(ORACLES[name].operands, 2))]
+    function = getattr(forzium, name)
+    want = function(*x)
+    wide = np.empty(300)
+    assert function(*x, out=wide) is wide
+    np.testing.assert_array_equal(wide, want)
+    memory = np.zeros(310, dtype)
+    for place in (memory[5:305], memory[:300], memory[9:309]):
+        memory[5:305] = x[0]
+        function(memory[5:305], *x[1:], out=place)
+        np.testing.assert_array_equal(place, want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rectifiers(dtype):
+    """Which make floats of integers, as functions of one or of two numbers do."""
+    for x in (sample(dtype), sample(dtype, 1)[::-2]):
+        number = x.astype(np.exp(x).dtype)
+        np.testing.assert_array_equal(forzium.relu(x), np.maximum(number, 0), strict=True)
+        assert_same(forzium.leaky_relu(x, 0.25), np.where(x < 0, x * 0.25, x))
 
 
 @pytest.mark.parametrize("name", BINARY)
