@@ -9,6 +9,7 @@ import forzium
 import numpy as np
 import pytest
 from layouts import awkward_values
+from oracle import numbers_of_threads
 
 RANDOM = np.random.default_rng(0)
 A, B = RANDOM.standard_normal((2, 700, 700))
@@ -125,6 +126,53 @@ def test_sixteen_callers_at_once_get_the_bits_of_one(threads):
     with ThreadPoolExecutor(16) as pool:
         for results in pool.map(caller, range(16)):
             assert results == alone
+
+
+PLANES = RANDOM.standard_normal((2, 24, 61, 63))
+LAYERS = {
+    "conv2d of many channels": lambda x, w: forzium.conv2d(x, w(40, 24, 3, 3), w(40), padding=1),
+    "conv2d of few channels": lambda x, w: forzium.conv2d(x[:, :3], w(8, 3, 5, 5), w(8)),
+    "conv2d of many, strided": lambda x, w: forzium.conv2d(x, w(40, 24, 3, 3), stride=2, dilation=(1, 2)),
+    "conv2d of single elements": lambda x, w: forzium.conv2d(x, w(40, 24, 1, 1), activation="gelu"),
+    "conv2d of groups": lambda x, w: forzium.conv2d(x, w(16, 12, 3, 3), groups=2),
+    "conv2d depthwise": lambda x, w: forzium.conv2d(x, w(24, 1, 3, 3), w(24), padding=1, groups=24),
+    "conv2d depthwise, strided": lambda x, w: forzium.conv2d(x, w(24, 1, 5, 5), stride=2, groups=24),
+    "conv2d of channels last": lambda x, w: forzium.conv2d(
+        np.moveaxis(x, 1, 3).copy(), w(40, 24, 3, 3), layout="NHWC"
+    ),
+    "conv2d, a small window": lambda x, w: forzium.conv2d(x.reshape(366, 504), w(3, 4)),
+    "conv2d, a separable window": lambda x, w: forzium.conv2d(x.reshape(366, 504), w(7, 1) * w(1, 9)),
+    "conv2d by Fourier transforms": lambda x, w: forzium.conv2d(x.reshape(366, 504), w(41, 33)),
+    "convolve2d": lambda x, w: forzium.convolve2d(x.reshape(366, 504), w(5, 6), "same", "symm"),
+    "conv1d": lambda x, w: forzium.conv1d(x.reshape(2, 24, -1), w(40, 24, 5), w(40)),
+    "avg_pool2d": lambda x, w: forzium.avg_pool2d(x, 3, stride=2, padding=1),
+    "avg_pool2d of channels last": lambda x, w: forzium.avg_pool2d(
+        np.moveaxis(x, 1, 3).copy(), 3, stride=1, layout="NHWC"
+    ),
+    "avg_pool2d of large windows": lambda x, w: forzium.avg_pool2d(x.reshape(366, 504), 50, stride=1),
+    "max_pool2d": lambda x, w: forzium.max_pool2d(x, 3, stride=1),
+    "global_avg_pool2d": lambda x, w: forzium.global_avg_pool2d(x.reshape(12, 4, 61, 63)),
+    "adaptive_avg_pool2d": lambda x, w: forzium.adaptive_avg_pool2d(x.repeat(9, 0), (2, 3)),
+    "linear": lambda x, w: forzium.linear(x.reshape(504, 366), w(301, 366), w(301), "gelu"),
+    "linear of a packed weight": lambda x, w: forzium.linear(
+        x.reshape(504, 366), forzium.pack(w(366, 301)), w(301)
+    ),
+    "matmul of a packed matrix": lambda x, w: forzium.matmul(x.reshape(36, -1), forzium.pack(w(5124, 70))),
+    "matmul of a row and a packed matrix": lambda x, w: forzium.matmul(
+        x[0, 0, 0], forzium.pack(w(63, 20_001))
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_reals_have_the_same_bits_on_any_number_of_threads(name, dtype):
+    x = PLANES.astype(dtype)
+
+    def weight(*shape):
+        return np.random.default_rng(7).standard_normal(shape).astype(dtype)
+
+    assert len({bits(LAYERS[name](x, weight)) for _ in numbers_of_threads()}) == 1
 
 
 def test_callers_into_parts_of_one_array():
