@@ -49,7 +49,7 @@ NOT_OPERATIONS = {
     "Expression", "PackedMatrix", "PoolAllocator", "PoolBlock", "__version__", "detect_simd_support",
     "get_num_threads", "info", "set_num_threads", "thread_pool_metrics",
 }  # fmt: skip
-COMPILED = {"evaluate", "expression", "fuse"}  # Python's parser may raise flags
+COMPILED = {"evaluate", "expression", "fuse"}  # the first call of an expression rounds its constants
 OF_INTEGERS = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift"}
 OF_AXES = {
     "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "layer_norm", "log_softmax",
