@@ -420,7 +420,7 @@ static const fzpy_operation special[] = {
      .id = FZ_OP_where},
     {.signature = {"fma", 5, 3, 3, 4, {"a", "b", "c", "out", "dtype"}},
      .parameters = "a, b, c, /, out=None, *, dtype=None",
-     .doc = "a * b + c, rounded once.",
+     .doc = "a * b + c, rounded once; of narrow floats to float32, then to theirs.",
      .family = family,
      .example = fma_notes,
      .compute = compute,
