@@ -2,6 +2,7 @@
 #include "core.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <structmember.h> /* needs Python.h before it */
 
 enum { MAX_ARGUMENTS = sizeof(((fzpy_signature *)0)->names) / sizeof(char *) };
@@ -14,11 +15,36 @@ typedef struct operation {
 
 static const fzpy_operation *row_of(PyObject *self) { return ((operation *)self)->row; }
 
+/* A call that failed of what is no array, but a symbol of a function that is being fused: what the symbol makes of it. */
+static PyObject *ask_symbols(const fzpy_operation *row, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames) {
+    const Py_ssize_t count = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    PyObject *type, *value, *traceback, *taker = NULL, *result = NULL;
+    PyErr_Fetch(&type, &value, &traceback);
+    for (Py_ssize_t k = 0; k < count && !taker; k++) {
+        taker = PyObject_GetAttrString(args[k], "__forzium_operation__");
+        if (!taker) PyErr_Clear();
+    }
+    if (!taker) return PyErr_Restore(type, value, traceback), NULL;
+    PyObject *stack[1 + MAX_ARGUMENTS] = {PyUnicode_FromString(row->signature.function)};
+    memcpy(stack + 1, args, (size_t)count * sizeof *args);
+    if (stack[0]) result = PyObject_Vectorcall(taker, stack, (size_t)nargs + 1, kwnames);
+    Py_XDECREF(stack[0]);
+    Py_DECREF(taker);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return result;
+}
+
 static PyObject *call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
     const fzpy_operation *row = row_of(self);
+    const Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     PyObject *values[MAX_ARGUMENTS];
-    if (fzpy_parse(&row->signature, args, PyVectorcall_NARGS(nargsf), kwnames, values) < 0) return NULL;
-    return row->compute(row, values);
+    if (fzpy_parse(&row->signature, args, nargs, kwnames, values) < 0) return NULL;
+    PyObject *result = row->compute(row, values);
+    return result || !PyErr_ExceptionMatches(PyExc_TypeError) ? result
+                                                              : ask_symbols(row, args, nargs, kwnames);
 }
 
 /* ---- what it says of itself ---------------------------------------------------------------------------- */

@@ -500,7 +500,17 @@ class Symbol:
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Symbol:
         if options:
             raise TypeError(f"fuse: {function.__name__} is understood without keywords only")
-        return _apply(self.builder, function.__name__, inputs)
+        return _apply(self.builder, _ALIASES.get(function.__name__, function.__name__), inputs)
+
+    def __forzium_operation__(self, name: str, *inputs: Any, **options: Any) -> Symbol:
+        """What an operation of forzium makes of symbols: the extension asks."""
+        given = inspect.signature(getattr(forzium, name)).bind(*inputs, **options)
+        given.apply_defaults()
+        if given.arguments.pop("out", None) is not None or given.arguments.pop("dtype", None) is not None:
+            raise TypeError(f"fuse: {name} is understood without out and dtype only")
+        if name == "gelu":
+            name = _gelu_name(given.arguments.pop("approximate"))
+        return _apply(self.builder, name, tuple(given.arguments.values()))
 
 
 def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
@@ -511,18 +521,28 @@ def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
         raise TypeError(
             f"fuse: {name} is no arithmetic on elements; evaluate takes {name}(...) around the text"
         )
-    nodes = []
-    for operand in operands:
-        if isinstance(operand, Symbol):
-            nodes.append(operand.node)
-        elif isinstance(operand, (bool, int, float)):
-            is_numpy = type(operand).__module__ == "numpy"
-            nodes.append(builder.constant(float(operand) if is_numpy else operand, weak=not is_numpy))
-        else:
-            raise TypeError(f"fuse: {type(operand).__name__} is no number and no argument of the function")
+    nodes = [_node_of(builder, operand) for operand in operands]
     if name == "power" and len(nodes) == 2:
         return Symbol(builder, builder.power(*nodes))
     return Symbol(builder, builder.operation(name, *nodes))
+
+
+def _gelu_name(approximate: str) -> str:
+    names = {"none": "gelu", "tanh": "gelu_tanh"}
+    if approximate not in names:
+        raise ValueError(f'gelu: approximate is {approximate!r}; "none" and "tanh" would do')
+    return names[approximate]
+
+
+def _node_of(builder: Builder, operand: Any) -> int:
+    if isinstance(operand, Symbol):
+        return operand.node
+    dtype = str(getattr(operand, "dtype", None))
+    if dtype in _DTYPES and operand.ndim == 0:  # NumPy's scalars are strong
+        return builder.add(_CONVERSION, builder.constant(operand.item()), _DTYPES[dtype])
+    if isinstance(operand, (bool, int, float)):
+        return builder.constant(operand)
+    raise TypeError(f"fuse: {type(operand).__name__} is no number and no argument of the function")
 
 
 def _forward(name: str) -> Callable[..., Symbol]:

@@ -263,6 +263,47 @@ def test_squares_have_the_dtype_of_numpys(dtype, two):
         np.testing.assert_array_equal(got, want)
 
 
+UNARY = ("erf", "erfc", "sigmoid", "relu", "gelu", "gelu_tanh", "silu", "softplus", "exp", "isnan")
+FUSED = {
+    **{name: (lambda f: lambda x, y: f(x - y) * y)(getattr(forzium, name)) for name in UNARY},
+    "leaky_relu": lambda x, y: forzium.leaky_relu(x - y),
+    "elu": lambda x, y: forzium.elu(x - y, 0.5) + forzium.elu(x, alpha=y),
+    "gelu of a way": lambda x, y: forzium.gelu(x - y, "tanh") + forzium.gelu(x, approximate="none"),
+    "fma": lambda x, y: forzium.fma(x, y, 2.0),
+    "clip": lambda x, y: forzium.clip(x - y, -0.5, max=y) + forzium.clip(x, min=y),
+    "where": lambda x, y: forzium.where(forzium.greater(x, y), x, 1),
+    "power": lambda x, y: forzium.power(x, y) + np.round(x),
+    "scalars": lambda x, y: x * np.float32(2.5) + np.float64(0.1) * y - np.int64(3) + np.float16(0.1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", FUSED)
+def test_operations_are_fused_to_their_own_bits(name, dtype):
+    function = FUSED[name]
+    x, y = np.random.default_rng(2).uniform(0.1, 3, (2, 1000)).astype(dtype)
+    got, want = forzium.fuse(function)(x, y), function(x, y)
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: forzium.sum(x),
+        lambda x: forzium.softmax(x),
+        lambda x: forzium.matmul(x, x),
+        lambda x: forzium.sigmoid(x, out=np.empty(3)),
+        lambda x: forzium.sigmoid(x, dtype="float32"),
+        lambda x: forzium.gelu(x, "other"),
+        lambda x: forzium.add(x, [1.0]),
+    ],
+)
+def test_what_cannot_be_fused_is_refused(function):
+    with pytest.raises((TypeError, ValueError), match=r"forzium|fuse|gelu"):
+        forzium.fuse(function)
+
+
 def test_casting_is_numpys():
     a, whole = np.arange(5.0), np.zeros(5, np.int64)
     with pytest.raises(TypeError, match="int64"):
