@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "float_environment.h"
+
 fz_dtype fz__operand_dtype(fz_op op, fz_dtype compute, int k) {
     return op != FZ_OP_COUNT && fz_op_is_condition(op, k) ? FZ_BOOL : compute;
 }
@@ -325,7 +327,9 @@ fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
     if (status) return status;
     fz_expression *e = calloc(1, sizeof *e);
     if (!e) return fail_memory();
-    status = build(e, program, kinds);
+    const fz__float_environment environment = fz__save_float_environment();
+    status = build(e, program, kinds); /* rounds constants */
+    fz__restore_float_environment(environment);
     if (status)
         fz_expression_free(e);
     else
