@@ -253,14 +253,13 @@ static fz_status check_weights(const fz__conv *conv) {
 }
 
 fz_status fz__conv_run(const fz__conv *given) {
-    fz_status status = check_weights(given);
-    if (status) return status;
     const fz__float_environment environment = fz__save_float_environment();
     fz__conv conv = *given;
     conv.kernels = fz__kernels(conv.dtype);
+    fz_status status = check_weights(&conv);
     skip_rows(&conv);
     join_rows(&conv);
-    status = run_best(&conv);
+    if (!status) status = run_best(&conv);
     fz__restore_float_environment(environment);
     return status;
 }

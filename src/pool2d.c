@@ -320,34 +320,39 @@ static fz_status choose_items(fz__pool2d *j) {
     return size_scratch(j);
 }
 
+static fz_status pool(fz__pool2d *j) {
+    fz_status status = choose_way(j);
+    if (!status) status = choose_items(j);
+    if (status) return status;
+    j->streams = exceeds_caches(j);
+    const ptrdiff_t items = j->planes[0] * j->planes[1] * j->bands;
+    const ptrdiff_t grain = fz__max(1, (ptrdiff_t)(ITEM_ELEMENTS / (row_elements(j) * (double)j->band)));
+    const int participants = fz__participants(items, grain);
+    const size_t bytes = (size_t)(j->line_bytes + participants * j->scratch_bytes);
+    j->padding = fz__workspace_acquire(name_of(j->pooling), bytes);
+    if (!j->padding) return FZ_ERROR_MEMORY;
+    j->scratch = j->padding + j->line_bytes;
+    if (j->in_registers && j->o.padding[0] + j->o.ceil_mode > 0)
+        fz__pool_fill(j, j->in[1] * j->unit, j->identity, j->padding);
+    fz__parallel_for(participants, items, grain, pool_items, j);
+    fz__workspace_release(j->padding);
+    return FZ_OK;
+}
+
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {
-    const char *name = name_of(pooling);
     fz_dtype dtype;
     ptrdiff_t shape[4];
     fz_status status = fz_init();
     if (!status) status = fz_pool2d_shape(pooling, x, options, &dtype, shape);
-    if (!status) status = fz__check_result(name, out, dtype, x->ndim, shape, 1, &x);
+    if (!status) status = fz__check_result(name_of(pooling), out, dtype, x->ndim, shape, 1, &x);
     if (status || fz__array_size(out) == 0) return status;
     fz__pool2d j = {.pooling = pooling, .x = x->data, .out = out->data, .o = *options};
     set_dtypes(&j, x->dtype, dtype);
     set_axes(&j, x, out);
     j.reads_in_place = is_gapless(&j, x->dtype, j.x_strides, j.in[1]);
     j.writes_in_place = is_gapless(&j, dtype, j.out_strides, j.outs[1]);
-    status = choose_way(&j);
-    if (!status) status = choose_items(&j);
-    if (status) return status;
-    j.streams = exceeds_caches(&j);
-    const ptrdiff_t items = j.planes[0] * j.planes[1] * j.bands;
-    const ptrdiff_t grain = fz__max(1, (ptrdiff_t)(ITEM_ELEMENTS / (row_elements(&j) * (double)j.band)));
-    const int participants = fz__participants(items, grain);
-    j.padding = fz__workspace_acquire(name, (size_t)(j.line_bytes + participants * j.scratch_bytes));
-    if (!j.padding) return FZ_ERROR_MEMORY;
-    j.scratch = j.padding + j.line_bytes;
     const fz__float_environment environment = fz__save_float_environment();
-    if (j.in_registers && j.o.padding[0] + j.o.ceil_mode > 0)
-        fz__pool_fill(&j, j.in[1] * j.unit, j.identity, j.padding);
-    fz__parallel_for(participants, items, grain, pool_items, &j);
+    status = pool(&j);
     fz__restore_float_environment(environment);
-    fz__workspace_release(j.padding);
-    return FZ_OK;
+    return status;
 }
