@@ -1,6 +1,10 @@
 /* Means of windows that divide images into so many rows and columns: each is a reduction, of all images at once. */
 #include "internal.h"
 
+enum {
+    POOLED = 1024 /* elements of windows, at most, that are pooled: of larger ones a call each costs little */
+};
+
 /* Window i of `windows` over n elements. */
 static ptrdiff_t window_begin(ptrdiff_t i, ptrdiff_t windows, ptrdiff_t n) { return i * n / windows; }
 
@@ -73,6 +77,15 @@ static fz_status compute_apart(const fz_array *x, int row, const fz_array *out) 
     return status;
 }
 
+/* Are the windows those of a pooling, and too small for a call each? */
+static bool find_pooling(const fz_array *x, int row, const ptrdiff_t size[2], fz_pool2d_options *o) {
+    for (int d = 0; d < 2; d++) {
+        o->window[d] = o->stride[d] = x->shape[row + d] / size[d];
+        if (o->window[d] * size[d] != x->shape[row + d]) return false;
+    }
+    return o->window[0] * o->window[1] <= POOLED;
+}
+
 fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int channels_last, fz_array *out) {
     fz_dtype dtype;
     ptrdiff_t shape[4];
@@ -80,6 +93,9 @@ fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int cha
     if (!status) status = fz_adaptive_mean2d_shape(x, size, channels_last, &dtype, shape);
     if (!status) status = fz__check_result("adaptive_avg_pool2d", out, dtype, x->ndim, shape, 1, &x);
     if (status || fz__array_size(out) == 0) return status;
-    const bool is_one = size[0] == 1 && size[1] == 1;
-    return (is_one ? compute_means : compute_apart)(x, row_axis(x, channels_last), out);
+    const int row = row_axis(x, channels_last);
+    fz_pool2d_options pooling = {.dilation = {1, 1}, .channels_last = channels_last};
+    if (size[0] == 1 && size[1] == 1) return compute_means(x, row, out);
+    return find_pooling(x, row, size, &pooling) ? fz_pool2d(FZ_POOLING_MEAN, x, &pooling, out)
+                                                : compute_apart(x, row, out);
 }

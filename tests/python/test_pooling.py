@@ -144,7 +144,7 @@ def test_means_of_large_windows_are_accurate():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
-@pytest.mark.parametrize("shape", [(2, 3, 7, 9), (3, 14, 14), (5, 1), (1, 40, 41, 43)])
+@pytest.mark.parametrize("shape", [(2, 3, 7, 9), (3, 14, 12), (5, 1), (1, 40, 41, 43), (2, 140, 105)])
 def test_global_and_adaptive(dtype, shape):
     x = np.random.default_rng(0).integers(0, 99, shape).astype(dtype)
     np.testing.assert_allclose(
@@ -161,7 +161,7 @@ def test_global_and_adaptive(dtype, shape):
         np.testing.assert_allclose(forzium.adaptive_avg_pool2d(x, size), want, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(2, 7, 9, 3), (14, 13, 5), (5, 4)])
+@pytest.mark.parametrize("shape", [(2, 7, 9, 3), (14, 13, 5), (5, 4), (3, 12, 14, 5), (12, 8, 3)])
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_global_and_adaptive_by_channels_into_out(shape, dtype):
     """Channels last gives what channels first gives, and goes where it is told to, strided or not."""
