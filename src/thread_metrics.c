@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+enum { PUBLISHED_NS = 10000000 /* of a thread's work at a time: all threads write to the same few lines */ };
+
 int64_t fz__now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -49,6 +51,17 @@ fz__tally fz__begin_tally(void) {
     return start_tally(now);
 }
 
+/* `completed` comes last: who sees tasks sees their times. */
+static void publish(fz__tally *t) {
+    metrics.busy_ns += t->busy_ns;
+    fz__raise_to(&metrics.max_ns, t->max_ns);
+    lower_to(&metrics.min_ns, t->min_ns);
+    metrics.completed += t->tasks;
+    t->busy_ns = t->max_ns = 0;
+    t->min_ns = INT64_MAX;
+    t->tasks = 0;
+}
+
 void fz__begin_task(void) { metrics.started++; }
 
 void fz__end_task(fz__tally *t) {
@@ -59,16 +72,13 @@ void fz__end_task(fz__tally *t) {
     t->min_ns = spent < t->min_ns ? spent : t->min_ns;
     t->tasks++;
     drop_if_stale(t);
+    if (t->busy_ns >= PUBLISHED_NS) publish(t);
 }
 
-/* `completed` comes last: who sees tasks sees their times. */
 void fz__end_tally(fz__tally *t) {
     drop_if_stale(t);
     metrics.active--;
-    metrics.busy_ns += t->busy_ns;
-    fz__raise_to(&metrics.max_ns, t->max_ns);
-    lower_to(&metrics.min_ns, t->min_ns);
-    metrics.completed += t->tasks;
+    publish(t);
 }
 
 /* Tasks under way stay among those started, until their threads find that they are stale: at no time have more been
