@@ -119,7 +119,7 @@ static void write_blocks(void *context, ptrdiff_t begin, ptrdiff_t end, int part
                 r->carries[begin]);
 }
 
-/* FZ_OK with *done false where one thread does as well. */
+/* FZ_OK with *done false where one thread does as well, or must. */
 static fz_status scan_long_row(const char *name, const plan *p, bool *done) {
     const ptrdiff_t blocks = fz__ceil_div(p->n, FZ_BLOCK);
     const int participants = fz__participants(blocks, GRAIN_BLOCKS);
@@ -127,7 +127,8 @@ static fz_status scan_long_row(const char *name, const plan *p, bool *done) {
     if (!*done) return FZ_OK;
     long_row r = {p, p->kept.data[0], p->kept.data[1], NULL};
     r.carries = fz__workspace_acquire(name, (size_t)blocks * sizeof *r.carries);
-    if (!r.carries) return FZ_ERROR_MEMORY;
+    *done = r.carries != NULL;
+    if (!*done) return FZ_OK;
     fz__parallel_for(participants, blocks, GRAIN_BLOCKS, add_up_blocks, &r);
     carried c = start_carry(p);
     for (ptrdiff_t i = 0; i < blocks; i++) {
@@ -298,6 +299,17 @@ static fz_status scan_axis(const char *name, fz_op op, const fz_array *x, int ax
     return status;
 }
 
+/* From a copy of x in out, which is of what is computed in. */
+static fz_status scan_out(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
+    ptrdiff_t strides[FZ_MAX_NDIM], step = out->strides[0];
+    for (int d = x->ndim - 1; d >= 0; d--) {
+        strides[d] = step;
+        step *= x->shape[d];
+    }
+    fz__copy(x, &(fz_array){out->data, out->dtype, x->ndim, x->shape, strides});
+    return scan_axis(name, op, out, 0, out);
+}
+
 /* From a copy of x in C order, whose elements become what is computed in, as those of an x without gaps do. */
 static fz_status scan_copy(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
     const fz_dtype dtype = compute_dtype(out->dtype);
@@ -322,7 +334,8 @@ static fz_status scan_flat(const char *name, fz_op op, const fz_array *x, const 
     const bool is_flat = x->ndim <= 1 || fz__is_contiguous(x);
     if (fz_may_overlap(x, out) && !(is_flat && fz__same_view(&flat, out)))
         return fz__fail(FZ_ERROR_OVERLAP, "%s: out shares memory with x; a separate array would do", name);
-    return is_flat ? scan_axis(name, op, &flat, 0, out) : scan_copy(name, op, x, out);
+    if (is_flat) return scan_axis(name, op, &flat, 0, out);
+    return (out->dtype == compute_dtype(out->dtype) ? scan_out : scan_copy)(name, op, x, out);
 }
 
 static fz_status scan(const char *name, fz_op op, const fz_array *x, const int *axis, fz_array *out) {

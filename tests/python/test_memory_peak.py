@@ -59,6 +59,9 @@ PROGRAM = (
             "transpose": lambda: forzium.transpose(square, out=into(4096, 4096)),
             "backwards transpose": lambda: forzium.transpose(square[::-1], out=into(4096, 4096)),
             "of a stack": lambda: forzium.transpose(stack, (2, 0, 1), out=into(512, 64, 512)),
+            "cumsum": lambda: forzium.cumsum(square, 0, out=into(4096, 4096)),
+            "of columns in turn": lambda: forzium.cumsum(square.T, out=into(1 << 24)),
+            "cumprod": lambda: forzium.cumprod(square.T, out=into(1 << 24)),
         }
         forzium.matmul(square[:300, :300], square[:300, :300])  # starts the threads
         before = peak()

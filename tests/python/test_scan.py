@@ -150,17 +150,20 @@ def test_want_of_memory_is_told_before_anything_is_written(run_python, under_san
         import forzium, numpy as np
         forzium.set_num_threads(2)
         forzium.cumsum(np.ones(200_000))
-        x, out = np.ones((4096, 4096)).T, np.full(4096**2, 7.0)
+        x = np.ones((4096, 4096), "f4").T
+        wide, narrow = np.full(4096**2, 7.0), np.full(4096**2, 7, "f2")
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 2**19, hard))
+        forzium.cumsum(x, out=wide)  # needs none
         try:
-            forzium.cumsum(x, out=out)
+            forzium.cumsum(x, dtype="f2", out=narrow)  # rounds each sum once
         except MemoryError:
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         else:
             raise AssertionError("there was memory")
-        assert (out == 7).all()
+        assert (narrow == 7).all()
+        assert (wide == np.arange(1, wide.size + 1)).all()
         """
     )
 
