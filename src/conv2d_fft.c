@@ -204,14 +204,16 @@ static void convolve_tiles(const job *j, const work *w, ptrdiff_t tile, int coun
         for (int t = 0; t < 2; t++) convolve_tiles(j, w, tile + t, 1);
         return;
     }
+    bool fits[2] = {false, false}, are_zeros = true;
     for (int t = 0; t < 2; t++) {
-        const bool fits = largest[t] <= j->limit;
-        if (t < count && !fits) convolve_directly(j, &at[t], w, t);
-        if (t >= count || !fits) memset(w->planes[t], 0, (size_t)j->plane_bytes);
+        fits[t] = t < count && largest[t] <= j->limit;
+        are_zeros &= !(fits[t] && largest[t] > 0);
+        if (t < count && !fits[t]) convolve_directly(j, &at[t], w, t);
+        if (!fits[t]) memset(w->planes[t], 0, (size_t)j->plane_bytes);
     }
-    if (largest[0] > 0 || largest[1] > 0) transform_pair(j, w);
+    if (!are_zeros) transform_pair(j, w);
     for (int t = 0; t < count; t++) {
-        if (largest[t] <= j->limit) store_tile(j, &at[t], w->planes[t]);
+        if (fits[t]) store_tile(j, &at[t], w->planes[t]);
     }
 }
 
