@@ -69,18 +69,19 @@ FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char 
     vec mean[UNROLL], s[UNROLL], q[UNROLL];
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) mean[u] = s[u] = q[u] = vsplat(0);
-    const char *row = x;
-    for (size_t r = 0; r < rows; r++, row += row_stride) {
+    for (size_t r = 0; r < rows; r++) {
+        const char *row = x + (ptrdiff_t)r * row_stride;
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
-            if (u * sizeof(vec) % 64 == 0) __builtin_prefetch(row + u * sizeof(vec) + AHEAD);
+            if (u * sizeof(vec) % 64 == 0)
+                __builtin_prefetch((const void *)((uintptr_t)row + u * sizeof(vec) + AHEAD));
             mean[u] += load_some(row + u * sizeof(vec), rest, 0);
         }
     }
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) mean[u] /= vsplat((T)rows);
-    row = x;
-    for (size_t r = 0; r < rows; r++, row += row_stride) {
+    for (size_t r = 0; r < rows; r++) {
+        const char *row = x + (ptrdiff_t)r * row_stride;
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
             const vec d = load_some(row + u * sizeof(vec), rest, 0) - mean[u];
