@@ -122,7 +122,7 @@ static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *
     return misfit;
 }
 
-static fz_status fail_misfit(fz_op op, const fz_constant *number, fz_dtype dtype) {
+static fz_status fail_misfit(const char *operation, const fz_constant *number, fz_dtype dtype) {
     char text[32];
     if (is_huge(number))
         snprintf(text, sizeof text, "%.17g", number->value.real);
@@ -130,7 +130,7 @@ static fz_status fail_misfit(fz_op op, const fz_constant *number, fz_dtype dtype
         snprintf(text, sizeof text, "%llu", (unsigned long long)number->value.natural);
     else
         snprintf(text, sizeof text, "%lld", (long long)number->value.integer);
-    return fz__fail(FZ_ERROR_RANGE, "%s: the number %s does not fit %s", fz_op_name(op), text,
+    return fz__fail(FZ_ERROR_RANGE, "%s: the number %s does not fit %s", operation, text,
                     fz_dtype_name(dtype));
 }
 
@@ -208,16 +208,20 @@ static void settle_mixed_comparison(typing *t, const fz_instruction *in, bool is
 }
 
 /* With a huge number integers are compared as float64, to which those of 64 bits may round up; to twice as much none
-   does. */
-static void double_huge(typing *t, fz_instruction *in) {
+   does. Of two such numbers the nearest float64 say nothing. */
+static fz_status double_huge(typing *t, fz_instruction *in) {
+    const fz_constant *const numbers[] = {weak_constant(t, in->operands[0]),
+                                          weak_constant(t, in->operands[1])};
+    const bool huge[] = {numbers[0] && is_huge(numbers[0]), numbers[1] && is_huge(numbers[1])};
+    if (huge[0] && huge[1]) return fail_misfit(fz_op_name(in->op), numbers[0], FZ_INT64);
     for (int k = 0; k < 2; k++) {
         const int v = in->operands[k];
-        const fz_constant *number = weak_constant(t, v);
-        if (!number || !is_huge(number) || !is_integer(t->values[in->operands[1 - k]].result)) continue;
+        if (!huge[k] || !is_integer(t->values[in->operands[1 - k]].result)) continue;
         in->operands[k] = t->first + t->instructions;
         append(t, (fz_instruction){FZ_OP_add, in->dtype, {v, v}},
                (fz__value){FZ_FLOAT64, FZ_FLOAT64, true, -1});
     }
+    return FZ_OK;
 }
 
 static fz_status settle_operation(typing *t, const fz_instruction *given) {
@@ -227,7 +231,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
     const fz_constant *misfit = operand_dtypes(t, in, dtypes, &weak);
     fz_status status = fz_op_dtype(in->op, dtypes, &compute, &result);
     if (status) return status;
-    if (misfit && !fz__is_float(compute)) return fail_misfit(in->op, misfit, compute);
+    if (misfit && !fz__is_float(compute)) return fail_misfit(fz_op_name(in->op), misfit, compute);
     if (in->op == FZ_OP_power && !fz__is_full_float(compute)) status = settle_exponent(t, in->operands[1]);
     if (status) return status;
     const fz_dtype computed = fz__op_result(in->op, compute);
@@ -235,12 +239,21 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
         settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
         return FZ_OK;
     }
-    if (in->op >= FZ_OP_equal && in->op <= FZ_OP_greater_equal) double_huge(t, in);
+    if (in->op >= FZ_OP_equal && in->op <= FZ_OP_greater_equal) status = double_huge(t, in);
+    if (status) return status;
     narrow_numbers(t, in, dtypes, result);
     if (in->op == FZ_OP_multiply && in->operands[0] == in->operands[1] && compute != FZ_BOOL)
         in->op = FZ_OP_square; /* reads it once */
     append(t, *in, (fz__value){compute, computed, weak && result != FZ_BOOL, -1});
     if (result != computed) append_conversion(t, t->first + t->instructions - 1, result, weak);
+    return FZ_OK;
+}
+
+static fz_status settle_conversion(typing *t, const fz_instruction *in) {
+    const fz_constant *number = weak_constant(t, in->operands[0]);
+    if (number && !fz__integer_fits(number, in->dtype) && is_huge(number))
+        return fail_misfit("astype", number, in->dtype);
+    append_conversion(t, in->operands[0], in->dtype, false);
     return FZ_OK;
 }
 
@@ -259,11 +272,7 @@ static fz_status settle_program(typing *t, const fz_kind kinds[], int output[]) 
     for (int i = 0; i < p->instructions; i++) {
         fz_instruction in = p->instruction[i];
         for (int k = 0; k < fz__instruction_arity(&in); k++) in.operands[k] = t->place_of[in.operands[k]];
-        fz_status status = FZ_OK;
-        if (in.op == FZ_OP_COUNT)
-            append_conversion(t, in.operands[0], in.dtype, false);
-        else
-            status = settle_operation(t, &in);
+        const fz_status status = in.op == FZ_OP_COUNT ? settle_conversion(t, &in) : settle_operation(t, &in);
         if (status) return status;
         t->place_of[t->first + i] = t->first + t->instructions - 1;
     }

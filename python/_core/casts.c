@@ -24,6 +24,10 @@ static PyObject *compute_astype(const fzpy_operation *row, PyObject *const *valu
     if (copies < 0 || fzpy_convert_dtype(name, values[DTYPE], &dtype, FZPY_ANY) < 0 ||
         fzpy_view_input(&x, name, "x", values[X], FZPY_ANY) < 0)
         return NULL;
+    if (fzpy_is_huge(&x) && dtype >= FZ_INT8 && dtype <= FZ_UINT64)
+        return PyErr_Format(PyExc_OverflowError,
+                            "%s: x is a Python integer out of bounds for %s; float64 would do", name,
+                            fz_dtype_name(dtype));
     const bool is_array = x.owner && PyArray_Check(values[X]);
     PyObject *result =
         !copies && is_array && x.array.dtype == dtype ? Py_NewRef(x.owner) : copy_as(&x, dtype, is_array);

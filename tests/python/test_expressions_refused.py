@@ -247,3 +247,21 @@ def test_comparisons_do_not_round_to_integers_beyond_64_bits(name, dtype):
         for b in ("b", f"({number})"):
             got = forzium.evaluate(f"{name}(a, {b}), {name}({b}, a)", {"a": a, "b": number})
             np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_integers_beyond_64_bits_become_no_integers(number):
+    for dtype in ("int8", "uint32", "int64", "uint64"):
+        with pytest.raises(OverflowError, match=f"does not fit {dtype}"):
+            forzium.evaluate(f"{dtype}(b)", {"b": number})
+        with pytest.raises(OverflowError, match=f"astype: x is a Python integer out of bounds for {dtype}"):
+            forzium.astype(number, dtype)
+    assert forzium.evaluate("bool(b)", {"b": number})
+    assert forzium.astype(number, "?")
+    assert forzium.evaluate("float32(b)", {"b": number}) == forzium.astype(number, "f4") == np.float32(number)
+
+
+def test_two_integers_beyond_64_bits_are_compared_exactly_or_not_at_all():
+    assert forzium.evaluate(f"{2**64} < {2**64 + 1}")
+    with pytest.raises(OverflowError, match="less: the number"):
+        forzium.evaluate("a < b", {"a": 2**64, "b": 2**64 + 1})
