@@ -319,6 +319,9 @@ void fzpy_view_clear(fzpy_view *view) { Py_CLEAR(view->owner); }
 int fzpy_convert_dtype(const char *operation, PyObject *object, fz_dtype *dtype, fzpy_dtypes dtypes) {
     PyArray_Descr *descr = NULL;
     if (fzpy_load_numpy() < 0) return -1;
+    if (PyUnicode_Check(object) && PyUnicode_CompareWithASCIIString(object, "bfloat16") == 0 &&
+        find_bfloat16(operation) < 0)
+        return -1;
     if (PyArray_DescrConverter(object, &descr) == NPY_FAIL) return fzpy_name_argument(operation, "dtype");
     *dtype = PyArray_ISNBO(descr->byteorder) ? fzpy_dtype_of(descr) : FZ_DTYPE_COUNT;
     const bool accepted = is_accepted(*dtype, dtypes);

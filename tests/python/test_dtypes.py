@@ -259,6 +259,11 @@ def test_bfloat16_by_its_name_needs_no_array_of_it_before(run_python):
         assert got.dtype == want.dtype
         np.testing.assert_array_equal(got.view("u2"), want.view("u2"))
     """)
+    run_python("""
+        import forzium
+        assert forzium.astype([1.5], "bfloat16").dtype.name == "bfloat16"
+        assert forzium.add([1.5], 2, dtype="bfloat16").dtype.name == "bfloat16"
+    """)
 
 
 def test_bfloat16_by_its_name_needs_ml_dtypes(run_python):
