@@ -506,11 +506,17 @@ class Symbol:
         """What an operation of forzium makes of symbols: the extension asks."""
         given = inspect.signature(getattr(forzium, name)).bind(*inputs, **options)
         given.apply_defaults()
+        if name == "astype":
+            return self._convert(given.arguments["dtype"])
         if given.arguments.pop("out", None) is not None or given.arguments.pop("dtype", None) is not None:
             raise TypeError(f"fuse: {name} is understood without out and dtype only")
         if name == "gelu":
             name = _gelu_name(given.arguments.pop("approximate"))
         return _apply(self.builder, name, tuple(given.arguments.values()))
+
+    def _convert(self, dtype: Any) -> Symbol:
+        name = forzium.astype(0, dtype).dtype.name
+        return Symbol(self.builder, self.builder.add(_CONVERSION, self.node, _DTYPES[name]))
 
 
 def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
@@ -535,10 +541,11 @@ def _gelu_name(approximate: str) -> str:
 
 
 def _node_of(builder: Builder, operand: Any) -> int:
+    """NumPy's scalars are strong; its arrays, which may change, are none of them."""
     if isinstance(operand, Symbol):
         return operand.node
     dtype = str(getattr(operand, "dtype", None))
-    if dtype in _DTYPES and operand.ndim == 0:  # NumPy's scalars are strong
+    if dtype in _DTYPES and operand.ndim == 0 and not hasattr(operand, "__setitem__"):
         return builder.add(_CONVERSION, builder.constant(operand.item()), _DTYPES[dtype])
     if isinstance(operand, (bool, int, float)):
         return builder.constant(operand)
@@ -603,14 +610,12 @@ def trace(function: Callable[..., Any]) -> Program:
     is_tuple = isinstance(result, tuple)
     nodes = []
     for part in result if is_tuple else (result,):
-        if isinstance(part, Symbol):
-            nodes.append(part.node)
-        elif isinstance(part, (bool, int, float)):
-            nodes.append(builder.constant(part))
-        else:
+        try:
+            nodes.append(_node_of(builder, part))
+        except TypeError:
             raise TypeError(
                 f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do"
-            )
+            ) from None
     return builder.finish(nodes, is_tuple, names=tuple(parameters))
 
 

@@ -273,6 +273,7 @@ FUSED = {
     "clip": lambda x, y: forzium.clip(x - y, -0.5, max=y) + forzium.clip(x, min=y),
     "where": lambda x, y: forzium.where(forzium.greater(x, y), x, 1),
     "power": lambda x, y: forzium.power(x, y) + np.round(x),
+    "astype": lambda x, y: forzium.astype(x * 9, "int32") + forzium.astype(y, np.float32),
     "scalars": lambda x, y: x * np.float32(2.5) + np.float64(0.1) * y - np.int64(3) + np.float16(0.1),
 }  # fmt: skip
 
@@ -297,10 +298,12 @@ def test_operations_are_fused_to_their_own_bits(name, dtype):
         lambda x: forzium.sigmoid(x, dtype="float32"),
         lambda x: forzium.gelu(x, "other"),
         lambda x: forzium.add(x, [1.0]),
+        lambda x: x * np.array(2.0),
+        lambda x: forzium.astype(x, "complex64"),
     ],
 )
 def test_what_cannot_be_fused_is_refused(function):
-    with pytest.raises((TypeError, ValueError), match=r"forzium|fuse|gelu"):
+    with pytest.raises((TypeError, ValueError), match=r"forzium|fuse|gelu|astype"):
         forzium.fuse(function)
 
 
