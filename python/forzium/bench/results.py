@@ -78,8 +78,10 @@ class Results:
 
     def is_unfinished(self, case: str, threads: int) -> bool:
         """Whether forzium's turn never came, or that of another library that had made ready."""
+        if self.cases[case].callers and threads < self.all_threads:
+            return False
         rows = [self.row(case, library, threads) for library in LIBRARIES]
-        waiting = any(row and row.seconds is None and not row.failed for row in rows)
+        waiting = any(row and row.seconds is None and row.status == "ok" for row in rows)
         return waiting or self.row(case, "forzium", threads) is None
 
     def best_peer(self, case: str, threads: int, among: Collection[str] = ()) -> tuple[str, float] | None:
