@@ -60,10 +60,7 @@ static PyObject *compute_transpose(const fzpy_operation *row, PyObject *const *v
 static const char transpose_doc[] =
     "\n\n"
     "Parameters\n"
-    "----------\n"
-    "x : array_like\n"
-    "    Any forzium dtype, any shape and strides.\n"
-    "axes : sequence of ints, optional\n"
+    "----------\n" FZPY_DOC_X "axes : sequence of ints, optional\n"
     "    Axis d of the result is axis axes[d] of x; by default they are reversed.\n" FZPY_DOC_OUT "\n"
     "Returns\n"
     "-------\n"

@@ -215,6 +215,7 @@ struct fzpy_operation {
     int id; /* fz_op or fz_reduction */
 };
 
+#define FZPY_DOC_X "x : array_like\n    Any forzium dtype, any shape and strides.\n"
 /* Of operations that write an array of the result's shape. */
 #define FZPY_DOC_OUT                                                                                        \
     "out : ndarray, optional\n"                                                                             \

@@ -181,21 +181,15 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
 
 /* ---- documentation ----------------------------------------------------------------------------------------- */
 
-#define DOC_AXIS                                      \
-    "\n\n"                                            \
-    "Parameters\n"                                    \
-    "----------\n"                                    \
-    "x : array_like\n"                                \
-    "    Any forzium dtype, any shape and strides.\n" \
-    "axis : int or tuple of ints, optional\n"         \
+#define DOC_AXIS                                                        \
+    "\n\n"                                                              \
+    "Parameters\n"                                                      \
+    "----------\n" FZPY_DOC_X "axis : int or tuple of ints, optional\n" \
     "    The axes that go; by default all.\n"
-#define DOC_ONE_AXIS                                  \
-    "\n\n"                                            \
-    "Parameters\n"                                    \
-    "----------\n"                                    \
-    "x : array_like\n"                                \
-    "    Any forzium dtype, any shape and strides.\n" \
-    "axis : int, optional\n"                          \
+#define DOC_ONE_AXIS                                   \
+    "\n\n"                                             \
+    "Parameters\n"                                     \
+    "----------\n" FZPY_DOC_X "axis : int, optional\n" \
     "    The axis that goes; by default all, in C order.\n"
 #define DOC_DTYPE                                                                                          \
     "dtype : data-type, optional\n"                                                                        \

@@ -367,10 +367,7 @@ static const char norm_doc[] =
 #define SCAN_PARAMETERS                                                                                     \
     "\n\n"                                                                                                  \
     "Parameters\n"                                                                                          \
-    "----------\n"                                                                                          \
-    "x : array_like\n"                                                                                      \
-    "    Any forzium dtype, any shape and strides.\n"                                                       \
-    "axis : int, optional\n"                                                                                \
+    "----------\n" FZPY_DOC_X "axis : int, optional\n"                                                      \
     "    The axis to go along; by default all elements, in C order, are one row.\n"                         \
     "dtype : dtype, optional\n"                                                                             \
     "    Of the result; by default x's, and int64 or uint64 for narrower integers.\n"                       \
