@@ -106,10 +106,11 @@ fz_dtype fz__op_compute(fz_dtype dtype) { return fz__is_narrow_float(dtype) ? FZ
 
 _Static_assert(FZ_OP_greater_equal - FZ_OP_equal == 5, "in ops.def the comparisons follow one another");
 
+bool fz__is_comparison(fz_op op) { return op >= FZ_OP_equal && op <= FZ_OP_greater_equal; }
+
 bool fz__is_mixed_comparison(fz_op op, const fz_dtype inputs[]) {
-    return op >= FZ_OP_equal && op <= FZ_OP_greater_equal &&
-           ((inputs[0] == FZ_INT64 && inputs[1] == FZ_UINT64) ||
-            (inputs[0] == FZ_UINT64 && inputs[1] == FZ_INT64));
+    return fz__is_comparison(op) && ((inputs[0] == FZ_INT64 && inputs[1] == FZ_UINT64) ||
+                                     (inputs[0] == FZ_UINT64 && inputs[1] == FZ_INT64));
 }
 
 fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {

@@ -239,7 +239,7 @@ static fz_status settle_operation(typing *t, const fz_instruction *given) {
         settle_mixed_comparison(t, in, dtypes[0] == FZ_INT64);
         return FZ_OK;
     }
-    if (in->op >= FZ_OP_equal && in->op <= FZ_OP_greater_equal) status = double_huge(t, in);
+    if (fz__is_comparison(in->op)) status = double_huge(t, in);
     if (status) return status;
     narrow_numbers(t, in, dtypes, result);
     if (in->op == FZ_OP_multiply && in->operands[0] == in->operands[1] && compute != FZ_BOOL)

@@ -47,6 +47,7 @@ fz_status fz__check_full_float(const char *operation, const char *argument, cons
 /* What a loop of op that computes in this dtype writes. */
 fz_dtype fz__op_result(fz_op op, fz_dtype compute);
 fz_dtype fz__op_compute(fz_dtype dtype); /* float32 for the narrow floats, else itself */
+bool fz__is_comparison(fz_op op);
 /* Of int64 with uint64: the float64 to which they promote does not hold all of either. */
 bool fz__is_mixed_comparison(fz_op op, const fz_dtype inputs[]);
 

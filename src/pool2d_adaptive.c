@@ -1,4 +1,5 @@
-/* Means of windows that divide images into so many rows and columns: each is a reduction, of all images at once. */
+/* Means of windows that divide images into so many rows and columns: a pooling where small ones are all of a size, else
+   a reduction each, of all images at once. */
 #include "internal.h"
 
 enum {
