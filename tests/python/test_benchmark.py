@@ -519,17 +519,18 @@ def test_targets_on_elementwise_work_are_judged_by_the_figures() -> None:
 PEERS = ("python", "numpy", "numexpr", "numba", "torch", "jax", "scipy")
 
 
-def verdicts_with(ours: Row, key: str) -> dict[str, Verdict]:
-    """The verdicts where every row of a suite is good but one of forzium's."""
+def verdicts_with(ours: Row, key: str, threads: tuple[int, ...]) -> dict[str, Verdict]:
+    """The verdicts where every row of a suite is good but one of forzium's. Callers have all threads only."""
     (suite,) = (suite for suite in SUITES.values() if key in {case.key for case in suite.cases})
     cases = {case.key: case for case in suite.cases}
     good = [
-        Row(case.key, library, 1, rounds=[seconds * (case.bytes or case.flops or 1)])
+        Row(case.key, library, count, rounds=[seconds * (case.bytes or case.flops or 1)])
         for case in suite.cases
+        for count in (threads[-1:] if case.callers else threads)
         for library, seconds in (("forzium", 1e-12), *((peer, 1e-11) for peer in PEERS), ("plain", 1e-12))
     ]
-    rows = [row for row in good if (row.case, row.library) != (key, "forzium")]
-    results = Results({}, {}, "", [suite.name], cases, (1,), rows=[*rows, ours])
+    rows = [row for row in good if (row.case, row.library, row.threads) != (key, "forzium", ours.threads)]
+    results = Results({}, {}, "", [suite.name], cases, threads, rows=[*rows, ours])
     return {verdict.what.split(" (")[0]: verdict for table in tables(results) for verdict in table.verdicts}
 
 
@@ -558,8 +559,9 @@ JUDGED = {
     ids=["measured", "wrong", "crashed", "error", "interrupted"],
 )
 @pytest.mark.parametrize(("key", "whats"), JUDGED.items(), ids=JUDGED)
-def test_no_promise_is_kept_without_all_its_rows(key: str, whats, state, met: bool | None) -> None:
-    verdicts = verdicts_with(Row(key, "forzium", 1, **state), key)
+@pytest.mark.parametrize("threads", [(1,), (1, 2)], ids=["1 thread", "2 threads"])
+def test_no_promise_is_kept_without_all_its_rows(key: str, whats, threads, state, met: bool | None) -> None:
+    verdicts = verdicts_with(Row(key, "forzium", threads[-1], **state), key, threads)
     for what in whats:
         assert verdicts[what].met is met, what
         assert met is not False or state["status"] in verdicts[what].reached
