@@ -110,7 +110,7 @@ static void choose_totals(fz__reduction *r) {
 static void choose_halves(fz__reduction *r, fz_dtype own) {
     const fz_half_sums *sums = fz__kernels(FZ_FLOAT16)->half_sums;
     if (own != FZ_FLOAT16 || r->reducer != &fz__joins || r->join != FZ_JOIN_add || r->dtype != FZ_FLOAT32 ||
-        r->where || r->skips_nan || !sums)
+        r->where || !sums)
         return;
     r->half_sums = sums;
     r->reducer = &fz__half_joins;
@@ -122,9 +122,13 @@ static void choose_halves(fz__reduction *r, fz_dtype own) {
 /* How elements become partial results, and of which dtype these are. */
 static void choose_reducer(fz__reduction *r) {
     const bool totals = adds_up(r), averages_totals = totals && r->family == FZ_AVERAGE;
-    const bool moments = r->compacts || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION;
+    const bool moments = r->compacts || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION ||
+                         (r->family == FZ_AVERAGE && r->skips_nan);
     const fz_dtype given = moments ? FZ_FLOAT64 : totals ? FZ_INT64 : r->dtype;
-    r->reducer = moments ? &fz__moments : totals ? &fz__totals : &fz__joins;
+    r->reducer = moments                     ? &fz__moments
+                 : totals                    ? &fz__totals
+                 : r->skips_nan && !r->widen ? &fz__number_joins
+                                             : &fz__joins;
     if (totals) choose_totals(r);
     r->joiner = fz__kernels(given);
     r->partial = moments ? FZ_MAX_PARTIAL : (ptrdiff_t)fz_dtype_size(given);
@@ -145,8 +149,8 @@ static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
                    : NULL;
     r->initial = options ? options->initial : NULL;
     r->correction = options ? options->correction : 0;
-    r->in_place = r->in_place && !r->where && !r->skips_nan;
-    r->compacts = (r->where || r->skips_nan) && averages(reduction);
+    r->in_place = r->in_place && !r->where;
+    r->compacts = r->where && averages(reduction);
     r->decisive = r->family != FZ_TRUTH ? -1 : r->join == FZ_JOIN_maximum;
     choose_reducer(r);
     choose_halves(r, x->dtype);

@@ -29,20 +29,20 @@ static ptrdiff_t leave_out(const fz__reduction *r, ptrdiff_t n, const unsigned c
     return r->element == 4 ? leave_out_sized(n, out, block, 4) : leave_out_sized(n, out, block, 8);
 }
 
-/* Which are NaN. An integer block cannot tell: what was NaN is some number there. */
-static void find_nan(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff_t stride, const char *block,
+/* Which are NaN, where blocks of integers cannot tell. */
+static void find_nan(const fz__reduction *r, ptrdiff_t n, const char *x, ptrdiff_t stride,
                      unsigned char *found) {
     double wide[FZ_BLOCK];
-    if (r->widen) r->widen((size_t)n, x, stride, wide, sizeof *wide);
-    const fz_kernels *kernels = r->widen ? fz__kernels(FZ_FLOAT64) : r->kernels;
-    kernels->elementwise->loops[FZ_OP_isnan](&(fz_plane){
-        .n = (size_t)n, .rows = 1, .in = {r->widen ? wide : (const void *)block}, .step = {1}, .out = found});
+    r->widen((size_t)n, x, stride, wide, sizeof *wide);
+    fz__kernels(FZ_FLOAT64)
+        ->elementwise->loops[FZ_OP_isnan](
+            &(fz_plane){.n = (size_t)n, .rows = 1, .in = {wide}, .step = {1}, .out = found});
 }
 
 /* Elements that do not count become neutral, or are left out. */
 static ptrdiff_t sort_out(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
     unsigned char out[FZ_BLOCK] = {0}, counts[FZ_BLOCK];
-    if (r->skips_nan) find_nan(r, n, at.x, step.x, block, out);
+    if (r->widen) find_nan(r, n, at.x, step.x, out);
     if (r->where) {
         r->where((size_t)n, at.where, step.where, counts, 1);
         for (ptrdiff_t i = 0; i < n; i++) out[i] |= !counts[i];
@@ -145,19 +145,21 @@ static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, co
 
 /* ---- blocks ----------------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) void convert_computed(const fz__reduction *r, ptrdiff_t n, const char *x,
-                                                       ptrdiff_t step, char *block) {
+static ptrdiff_t convert(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
+    r->copy((size_t)n, at.x, step.x, block, r->element);
+    return r->where || r->widen ? sort_out(r, n, at, step, block) : n;
+}
+
+static __attribute__((noinline)) ptrdiff_t convert_computed(const fz__reduction *r, ptrdiff_t n,
+                                                            fz__elements at, fz__step step, char *block) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char computed[FZ_BLOCK * sizeof(double)];
-    compute(r, n, 1, x, step, computed);
-    r->copy((size_t)n, computed, r->computed->size, block, r->element);
+    compute(r, n, 1, at.x, step.x, computed);
+    return convert(r, n, (fz__elements){computed, at.where}, (fz__step){r->computed->size, step.where},
+                   block);
 }
 
 ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block) {
-    if (r->computed)
-        convert_computed(r, n, at.x, step.x, block);
-    else
-        r->copy((size_t)n, at.x, step.x, block, r->element);
-    return r->where || r->skips_nan ? sort_out(r, n, at, step, block) : n;
+    return (r->computed ? convert_computed : convert)(r, n, at, step, block);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------- */

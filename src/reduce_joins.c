@@ -1,5 +1,5 @@
 /* Reductions whose partial results are numbers, joined by a binary operation: sums, products, extremes, truths of
-   elements, and sums of float16 in float32, of bools and narrow integers in 64 bits. */
+   elements, sums and products of what is not NaN, and sums of float16 in float32, of bools and narrow integers in 64 bits. */
 #include <string.h>
 
 #include "internal.h"
@@ -12,6 +12,16 @@ static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, co
 static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                            ptrdiff_t row_stride, char *partials) {
     r->kernels->reduce->join_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
+}
+
+static void reduce_number_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
+                               ptrdiff_t row_stride, char *partials) {
+    r->kernels->reduce->join_number_rows[r->join]((size_t)count, (size_t)n, x, row_stride, partials);
+}
+
+static void reduce_number_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
+                                  ptrdiff_t row_stride, char *partials) {
+    r->kernels->reduce->join_number_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
 }
 
 static void add_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
@@ -94,5 +104,7 @@ static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, ch
 }
 
 const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
+const fz__reducer fz__number_joins = {
+    reduce_number_rows, reduce_number_columns, join, join_columns, nothing, store};
 const fz__reducer fz__half_joins = {add_half_rows, add_half_columns, join, join_columns, nothing, store};
 const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

@@ -42,39 +42,70 @@ static moments join_tree(ptrdiff_t n, const moments *m) {
 
 /* ---- what the kernels give -------------------------------------------------------------------------------- */
 
+/* Of AT_ONCE rows or columns; as doubles after widen(). */
 typedef struct sums {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char near[AT_ONCE * sizeof(double)], sum[AT_ONCE * sizeof(double)],
-        squares[AT_ONCE * sizeof(double)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) double near[AT_ONCE], sum[AT_ONCE], squares[AT_ONCE], counts[AT_ONCE];
 } sums;
+
+static fz_moment_sums sums_to(const fz__reduction *r, sums *s) {
+    return (fz_moment_sums){s->near, s->sum, s->squares, r->skips_nan ? s->counts : NULL};
+}
+
+static void widen(const fz__reduction *r, ptrdiff_t n, double values[AT_ONCE]) {
+    double narrow[AT_ONCE];
+    if (r->dtype == FZ_FLOAT64) return;
+    memcpy(narrow, values, (size_t)(n * r->element));
+    fz__kernels(FZ_FLOAT64)
+        ->elementwise->cast_from[r->dtype]((size_t)n, narrow, r->element, values, sizeof *values);
+}
+
+/* An infinite mean has distances of NaN. */
+static moments block_moments(double count, double near, double sum, double squares) {
+    const double offset = sum / count, rest = squares - sum * offset;
+    return (moments){count, near, isfinite(near) ? offset : 0, rest < 0 ? 0 : rest};
+}
 
 /* Joins n blocks of `count` elements each with what stands there, which is of as many elements each: of none before
    the first ones. */
-static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, const sums *s, bool first,
-                       moments *to) {
-    double near[AT_ONCE], sum[AT_ONCE], squares[AT_ONCE];
-    fz_cast *widen = fz__kernels(FZ_FLOAT64)->elementwise->cast_from[r->dtype];
-    widen((size_t)n, s->near, r->element, near, sizeof *near);
-    widen((size_t)n, s->sum, r->element, sum, sizeof *sum);
-    widen((size_t)n, s->squares, r->element, squares, sizeof *squares);
+static void add_whole_blocks(ptrdiff_t n, double count, const sums *s, bool first, moments *to) {
     const double before = first ? 0 : to->count, share = count / (before + count);
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double offset = sum[i] / count, rest = squares[i] - sum[i] * offset;
-        /* An infinite mean has distances of NaN. */
-        const moments block = {count, near[i], isfinite(near[i]) ? offset : 0, rest < 0 ? 0 : rest};
+        const moments block = block_moments(count, s->near[i], s->sum[i], s->squares[i]);
         to[i] = first ? block : join_some(to[i], block, before + count, share);
     }
+}
+
+/* The same of blocks that have numbers of elements of their own, or none. */
+static void add_sparse_blocks(ptrdiff_t n, const sums *s, bool first, moments *to) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const moments block =
+            s->counts[i] ? block_moments(s->counts[i], s->near[i], s->sum[i], s->squares[i]) : (moments){0};
+        to[i] = first ? block : join_two(to[i], block);
+    }
+}
+
+static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, sums *s, bool first, moments *to) {
+    widen(r, n, s->near);
+    widen(r, n, s->sum);
+    widen(r, n, s->squares);
+    if (!r->skips_nan) {
+        add_whole_blocks(n, count, s, first, to);
+        return;
+    }
+    widen(r, n, s->counts);
+    add_sparse_blocks(n, s, first, to);
 }
 
 static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
                         ptrdiff_t row_stride, char *partials) {
     const ptrdiff_t block = BLOCK_BYTES / r->element;
     sums s;
+    const fz_moment_sums to = sums_to(r, &s);
     for (ptrdiff_t i = 0; i < count; i += AT_ONCE, x += AT_ONCE * row_stride) {
         const ptrdiff_t rows = fz__min(AT_ONCE, count - i);
         for (ptrdiff_t j = 0; j < n; j += block) {
             const ptrdiff_t length = fz__min(block, n - j);
-            r->kernels->moment->rows((size_t)rows, (size_t)length, x + j * r->element, row_stride, s.near,
-                                     s.sum, s.squares);
+            r->kernels->moment->rows((size_t)rows, (size_t)length, x + j * r->element, row_stride, &to);
             add_blocks(r, rows, (double)length, &s, j == 0, (moments *)partials + i);
         }
     }
@@ -83,12 +114,12 @@ static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, co
 static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                            ptrdiff_t row_stride, char *partials) {
     sums s;
+    const fz_moment_sums to = sums_to(r, &s);
     for (ptrdiff_t i = 0; i < rows; i += COLUMN_ROWS, x += COLUMN_ROWS * row_stride) {
         const ptrdiff_t taken = fz__min(COLUMN_ROWS, rows - i);
         for (ptrdiff_t j = 0; j < n; j += AT_ONCE) {
             const ptrdiff_t width = fz__min(AT_ONCE, n - j);
-            r->kernels->moment->columns((size_t)taken, (size_t)width, x + j * r->element, row_stride, s.near,
-                                        s.sum, s.squares);
+            r->kernels->moment->columns((size_t)taken, (size_t)width, x + j * r->element, row_stride, &to);
             add_blocks(r, width, (double)taken, &s, i == 0, (moments *)partials + j);
         }
     }

@@ -113,17 +113,26 @@ typedef struct fz_reduce_kernels {
     /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
     void (*join_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
                                         void *result);
+    /* The same of what is not NaN: sums and products of floats. */
+    void (*join_number_rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
+                                            void *results);
+    void (*join_number_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
+                                               void *result);
     /* As join_rows on one row. NULL where no code joins elements as it computes them (expression_code.c). */
     void (*join_computed)(fz_join join, size_t n, const fz_computed_row *row, void *result);
 } fz_reduce_kernels;
 
-/* Sums of distances of elements from a number near their mean, and of their squares: for count rows of n >= 1
-   contiguous elements, and for each of n columns of rows >= 1 elements. */
+/* Of each row or column, contiguous: a number near the mean of its elements, the sums of their distances from it and of
+   the squares of these, and how many elements are not NaN. */
+typedef struct fz_moment_sums {
+    void *near, *sums, *squares;
+    void *counts; /* NULL: all elements count; else NaN does not, and of no elements everything is 0 */
+} fz_moment_sums;
+
+/* For count rows of n >= 1 contiguous elements, and for each of n columns of rows >= 1 elements. */
 typedef struct fz_moment_kernels {
-    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
-                 void *squares);
-    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
-                    void *squares);
+    void (*rows)(size_t count, size_t n, const void *x, ptrdiff_t row_stride, const fz_moment_sums *to);
+    void (*columns)(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, const fz_moment_sums *to);
 } fz_moment_kernels;
 
 /* Sums of integers of T's size, and how many bools are true: of each of count rows, and of each of n columns of at most

@@ -1,5 +1,5 @@
-/* Sums of distances from a number near the mean and of their squares, from which variances come: of rows that the L1
-   cache holds, and of columns. */
+/* Sums of distances from a number near the mean and of their squares, from which variances come, and means of what is
+   not NaN: of rows that the L1 cache holds, and of columns. */
 #include "vec.h"
 
 enum {
@@ -19,97 +19,134 @@ FZ_INLINE T add_lanes(vec v) {
     return v[0];
 }
 
+FZ_INLINE vec count(mask lanes) { return __builtin_convertvector(lanes, vec); }
+
+/* Adds x - shift to the sum, and its square to the squares. NaN adds nothing where it is skipped. */
+FZ_INLINE void add_distance(vec x, vec shift, bool squared, bool skips_nan, vec *sum, vec *squares) {
+    vec d = x - shift;
+    if (skips_nan) d = vselect(visnan(x), vsplat(0), d);
+    *sum += d;
+    if (squared) *squares = vfma(d, d, *squares);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
-/* Of n elements, UNROLL vectors at a time, the sums of x - near, and of their squares. The elements after them, which
-   will be asked for next, are prefetched. */
-FZ_INLINE void sum_row(size_t n, const char *x, T near, bool squared, T *sum, T *squares) {
+typedef struct row_sums {
+    T sum, squares, skipped; /* skipped: how many are NaN, below 0 */
+} row_sums;
+
+/* Of n elements, UNROLL vectors at a time, the sums of x - near, and of their squares or how many are skipped. The
+   elements after them, which will be asked for next, are prefetched. */
+FZ_INLINE row_sums sum_row(size_t n, const char *x, T near, bool squared, bool skips_nan) {
+    const bool counts = skips_nan && !squared;
     const vec shift = vsplat(near);
     vec s[UNROLL] = {{0}}, q[UNROLL] = {{0}};
+    mask skipped[UNROLL] = {{0}};
     size_t i = 0;
     for (; i + UNROLL * W <= n; i += UNROLL * W) {
 #pragma GCC unroll 4
         for (size_t u = 0; u < UNROLL; u++) {
             const char *from = x + i * sizeof(T) + u * sizeof(vec);
             if (squared && u * sizeof(vec) % 64 == 0) __builtin_prefetch(from + n * sizeof(T));
-            const vec d = vload(from) - shift;
-            s[u] += d;
-            if (squared) q[u] = vfma(d, d, q[u]);
+            const vec v = vload(from);
+            add_distance(v, shift, squared, skips_nan, &s[u], &q[u]);
+            if (counts) skipped[u] += visnan(v);
         }
     }
     for (; i < n; i += W) {
-        const vec d = load_some(x + i * sizeof(T), n - i, near) - shift;
-        s[0] += d;
-        if (squared) q[0] = vfma(d, d, q[0]);
+        const vec v = load_some(x + i * sizeof(T), n - i, near);
+        add_distance(v, shift, squared, skips_nan, &s[0], &q[0]);
+        if (counts) skipped[0] += visnan(v);
     }
-    *sum = add_lanes((s[0] + s[1]) + (s[2] + s[3]));
-    if (squared) *squares = add_lanes((q[0] + q[1]) + (q[2] + q[3]));
+    row_sums sums = {.sum = add_lanes((s[0] + s[1]) + (s[2] + s[3]))};
+    if (squared) sums.squares = add_lanes((q[0] + q[1]) + (q[2] + q[3]));
+    if (counts) sums.skipped = add_lanes(count(skipped[0] + skipped[1] + (skipped[2] + skipped[3])));
+    return sums;
 }
 
 /* Twice through the cache: to the mean, then to the distances from it. What its rounding leaves is in their sum. */
-static void rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
-                 void *squares) {
-    const char *row = x;
-    for (size_t i = 0; i < count; i++, row += row_stride) {
-        T mean, sum, square;
-        sum_row(n, row, 0, false, &mean, NULL);
-        mean /= (T)n;
-        sum_row(n, row, mean, true, &sum, &square);
-        store_one((char *)near + i * sizeof(T), mean);
-        store_one((char *)sums + i * sizeof(T), sum);
-        store_one((char *)squares + i * sizeof(T), square);
+FZ_INLINE void sum_rows(size_t height, size_t n, const char *x, ptrdiff_t row_stride, bool skips_nan,
+                        const fz_moment_sums *to) {
+    for (size_t i = 0; i < height; i++, x += row_stride) {
+        const row_sums first = sum_row(n, x, 0, false, skips_nan);
+        const T counted = (T)n + first.skipped, mean = counted > 0 ? first.sum / counted : 0;
+        const row_sums sums = sum_row(n, x, mean, true, skips_nan);
+        const size_t at = i * sizeof(T);
+        store_one((char *)to->near + at, mean);
+        store_one((char *)to->sums + at, sums.sum);
+        store_one((char *)to->squares + at, sums.squares);
+        if (skips_nan) store_one((char *)to->counts + at, counted);
     }
+}
+
+static void rows(size_t height, size_t n, const void *x, ptrdiff_t row_stride, const fz_moment_sums *to) {
+    if (to->counts)
+        sum_rows(height, n, x, row_stride, true, to);
+    else
+        sum_rows(height, n, x, row_stride, false, to);
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
 
 /* Twice through the cache, as rows. What comes next is prefetched: of so many rows prefetchers lose track. */
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
-                           char *near, char *sums, char *squares) {
+                           bool skips_nan, const fz_moment_sums *to, size_t at) {
     vec mean[UNROLL], s[UNROLL], q[UNROLL];
+    mask skipped[UNROLL];
 #pragma GCC unroll 4
-    for (size_t u = 0; u < vectors; u++) mean[u] = s[u] = q[u] = vsplat(0);
+    for (size_t u = 0; u < vectors; u++) {
+        mean[u] = s[u] = q[u] = vsplat(0);
+        skipped[u] = (mask){0};
+    }
     for (size_t r = 0; r < rows; r++) {
         const char *row = x + (ptrdiff_t)r * row_stride;
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
             if (u * sizeof(vec) % 64 == 0)
                 __builtin_prefetch((const void *)((uintptr_t)row + u * sizeof(vec) + AHEAD));
-            mean[u] += load_some(row + u * sizeof(vec), rest, 0);
-        }
-    }
-#pragma GCC unroll 4
-    for (size_t u = 0; u < vectors; u++) mean[u] /= vsplat((T)rows);
-    for (size_t r = 0; r < rows; r++) {
-        const char *row = x + (ptrdiff_t)r * row_stride;
-#pragma GCC unroll 4
-        for (size_t u = 0; u < vectors; u++) {
-            const vec d = load_some(row + u * sizeof(vec), rest, 0) - mean[u];
-            s[u] += d;
-            q[u] = vfma(d, d, q[u]);
+            const vec v = load_some(row + u * sizeof(vec), rest, 0);
+            add_distance(v, vsplat(0), false, skips_nan, &mean[u], NULL);
+            if (skips_nan) skipped[u] += visnan(v);
         }
     }
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
-        store_some(near + u * sizeof(vec), mean[u], rest);
-        store_some(sums + u * sizeof(vec), s[u], rest);
-        store_some(squares + u * sizeof(vec), q[u], rest);
+        const vec counts = vsplat((T)rows) + count(skipped[u]);
+        if (skips_nan) store_some((char *)to->counts + at + u * sizeof(vec), counts, rest);
+        mean[u] = skips_nan ? vselect(counts > 0, mean[u] / counts, vsplat(0)) : mean[u] / vsplat((T)rows);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const char *row = x + (ptrdiff_t)r * row_stride;
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++)
+            add_distance(load_some(row + u * sizeof(vec), rest, 0), mean[u], true, skips_nan, &s[u], &q[u]);
+    }
+#pragma GCC unroll 4
+    for (size_t u = 0; u < vectors; u++, at += sizeof(vec)) {
+        store_some((char *)to->near + at, mean[u], rest);
+        store_some((char *)to->sums + at, s[u], rest);
+        store_some((char *)to->squares + at, q[u], rest);
     }
 }
 
-static void columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *near, void *sums,
-                    void *squares) {
+FZ_INLINE void sum_all_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_stride, bool skips_nan,
+                               const fz_moment_sums *to) {
     enum { WIDE = FZ_VECTOR_REGISTERS == 32 ? 4 : 2 };
-    for (size_t j = 0, count; j < n; j += count) {
+    for (size_t j = 0, taken; j < n; j += taken) {
         const size_t at = j * sizeof(T), rest = n - j;
-        const char *column = (const char *)x + at;
-        char *to_near = (char *)near + at, *to_sums = (char *)sums + at, *to_squares = (char *)squares + at;
-        count = rest >= WIDE * W ? WIDE * W : W;
+        taken = rest >= WIDE * W ? WIDE * W : W;
         if (rest >= WIDE * W)
-            sum_columns(rows, WIDE, W, column, row_stride, to_near, to_sums, to_squares);
+            sum_columns(rows, WIDE, W, x + at, row_stride, skips_nan, to, at);
         else
-            sum_columns(rows, 1, rest, column, row_stride, to_near, to_sums, to_squares);
+            sum_columns(rows, 1, rest, x + at, row_stride, skips_nan, to, at);
     }
+}
+
+static void columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, const fz_moment_sums *to) {
+    if (to->counts)
+        sum_all_columns(rows, n, x, row_stride, true, to);
+    else
+        sum_all_columns(rows, n, x, row_stride, false, to);
 }
 
 extern const fz_moment_kernels FZ_KERNEL(moment);

@@ -176,14 +176,34 @@ static void test_reduction_and_threads(fz_dtype dtype) {
     fz_expression_free(e);
 }
 
+static bool is_total(fz_reduction r) {
+    return r == FZ_REDUCTION_sum || r == FZ_REDUCTION_prod || r == FZ_REDUCTION_nansum ||
+           r == FZ_REDUCTION_nanprod;
+}
+
+/* Over all axes and over the last, as of `elements`, which the expression gives: at most 64 rows. */
+static void check_reduction(const fz_expression *e, fz_reduction r, fz_dtype result,
+                            const fz_array *const in[], const fz_array *elements) {
+    const ptrdiff_t rows = elements->shape[0], step = (ptrdiff_t)fz_dtype_size(result);
+    const int last = -1;
+    double got[64], want[64];
+    for (int axes = 0; axes < 2; axes++) {
+        const int *axis = axes ? &last : NULL;
+        fz_array fused = {got, result, axes, &rows, &step}, separate = {want, result, axes, &rows, &step};
+        CHECK(fz_expression_reduce(e, r, in, axes, axis, &fused) == FZ_OK, "%s", fz_error_message());
+        CHECK(fz_reduce(r, elements, axes, axis, &separate) == FZ_OK, "%s", fz_error_message());
+        CHECK(memcmp(got, want, (size_t)((axes ? rows : 1) * step)) == 0, "%s to %s", fz_reduction_name(r),
+              fz_dtype_name(result));
+    }
+}
+
 /* A reduction of value `value` over the last of one or two axes, and over all, has the bits of the reduction of an
    array of its elements. */
 static void check_reductions(fz_dtype dtype, int value, ptrdiff_t rows, ptrdiff_t n, uint64_t *state) {
     const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), shape[] = {rows, n}, strides[] = {n * size, size};
-    const int last = -1;
     fz_expression *e = create(dtype, 1, &value);
     fz_array x[INPUTS + 1];
-    double got[64], want[64];
+    check_case("value %d, %s, %td rows of %td", value, fz_dtype_name(dtype), rows, n);
     for (int k = 0; k <= INPUTS; k++) {
         x[k] = (fz_array){malloc((size_t)(rows * n * size)), dtype, 2, shape, strides};
         fill_unit(&x[k], state);
@@ -195,17 +215,8 @@ static void check_reductions(fz_dtype dtype, int value, ptrdiff_t rows, ptrdiff_
     CHECK(fz_expression_run(e, in, (fz_array *const[]){&x[INPUTS]}) == FZ_OK, "%s", fz_error_message());
     for (int r = 0; r < FZ_REDUCTION_COUNT; r++) {
         if (!fz_reduction_is_fused(r)) continue;
-        const fz_dtype result = fz_reduce_dtype(r, dtype);
-        const ptrdiff_t step = (ptrdiff_t)fz_dtype_size(result);
-        for (int axes = 0; axes < 2; axes++) {
-            const int *axis = axes ? &last : NULL;
-            fz_array fused = {got, result, axes, &rows, &step}, separate = {want, result, axes, &rows, &step};
-            check_case("%s of value %d, %s, %td rows of %td", fz_reduction_name(r), value,
-                       fz_dtype_name(dtype), rows, n);
-            CHECK(fz_expression_reduce(e, r, in, axes, axis, &fused) == FZ_OK, "%s", fz_error_message());
-            CHECK(fz_reduce(r, &x[INPUTS], axes, axis, &separate) == FZ_OK, "%s", fz_error_message());
-            CHECK(memcmp(got, want, (size_t)((axes ? rows : 1) * step)) == 0);
-        }
+        check_reduction(e, r, fz_reduce_dtype(r, dtype), in, &x[INPUTS]);
+        if (is_total(r)) check_reduction(e, r, FZ_INT64, in, &x[INPUTS]);
     }
     for (int k = 0; k <= INPUTS; k++) free(x[k].data);
     fz_expression_free(e);

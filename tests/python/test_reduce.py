@@ -430,6 +430,43 @@ def test_nan_does_not_count_where_the_result_is_an_integer(name, identity, dtype
         )
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", ["nansum", "nanprod", "nanmean", "nanvar", "nanstd"])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (200, 9), (130, 5000)])
+@pytest.mark.filterwarnings("ignore")  # of means of nothing
+def test_nan_may_fill_whole_blocks(dtype, name, axis, shape):
+    values = np.random.default_rng(0).uniform(0.99, 1.01, shape)
+    values[: shape[0] // 2, : shape[1] // 2] = np.nan
+    values[:, shape[1] // 3] = values[shape[0] // 3] = np.nan
+    if name == "nanprod":
+        values = np.sign(values - 1)  # exact in any order
+    if name == "nansum":
+        values /= 16  # float16 ends at 65504
+    x = values.astype(dtype)
+    expected = getattr(np, name)(x.astype(np.longdouble), axis)
+    got = getattr(forzium, name)(x, axis)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(np.longdouble(got), expected, rtol=8 * eps, atol=0)
+
+
+@pytest.mark.parametrize("length", [3, 100, 5000, 200_000])
+def test_infinities_that_cancel_are_no_missing_numbers(length):
+    x = np.full(length, np.nan, np.float32)
+    x[0], x[-1] = np.inf, -np.inf
+    assert np.isnan(forzium.nansum(x))
+    assert np.isnan(forzium.nansum(np.stack([x, x], axis=1), axis=0)).all()
+    assert forzium.nansum(x[:-1]) == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_what_skips_nan_gives_the_usual_bits_where_there_is_none(dtype, axis):
+    x = np.random.default_rng(0).standard_normal((300, 1025)).astype(dtype)
+    for name in ("sum", "prod", "var", "std"):
+        assert_same(getattr(forzium, "nan" + name)(x, axis), getattr(forzium, name)(x, axis))
+
+
 @pytest.mark.parametrize("operation", [forzium.sum, forzium.max, forzium.norm, forzium.softmax])
 @pytest.mark.parametrize("axis", [(0, 0), (0, -1), 1])
 def test_a_number_has_no_axis_that_is_named_twice(operation, axis):
