@@ -350,16 +350,23 @@ static bool is_one_run(const fz_array *x, int naxes, const int axes[], const fz_
            fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN) > 0;
 }
 
+/* Is its result what elements join to, or that by their number? */
+static bool is_plain(fz_reduction reduction) {
+    const fz__family family = rows[reduction].family;
+    return family == FZ_TOTAL || family == FZ_EXTREME || (family == FZ_AVERAGE && !rows[reduction].skips_nan);
+}
+
 /* Joined by one kernel; false where more is to be done. */
 static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const fz_array *x,
                                                    const fz_reduce_options *options, const fz_array *out) {
-    const fz_join join = fz__plain_join(reduction);
-    if (join == FZ_JOIN_COUNT || !fz__is_full_float(x->dtype) || out->dtype != x->dtype ||
+    if (!is_plain(reduction) || !fz__is_full_float(x->dtype) || out->dtype != x->dtype ||
         (options && options->initial))
         return false;
+    const fz_reduce_kernels *kernels = fz__kernels(x->dtype)->reduce;
     const size_t n = (size_t)fz__array_size(x);
     _Alignas(double) char value[sizeof(double)];
-    fz__kernels(x->dtype)->reduce->join_rows[join](1, n, x->data, 0, value);
+    (rows[reduction].skips_nan ? kernels->join_number_rows
+                               : kernels->join_rows)[rows[reduction].join](1, n, x->data, 0, value);
     fz__store_plain(reduction, (ptrdiff_t)n, value, out);
     return true;
 }
@@ -417,9 +424,7 @@ fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const f
 }
 
 fz_join fz__plain_join(fz_reduction reduction) {
-    const fz__family family = rows[reduction].family;
-    const bool is_plain = family == FZ_TOTAL || family == FZ_AVERAGE || family == FZ_EXTREME;
-    return is_plain && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
+    return is_plain(reduction) && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
 }
 
 /* A quotient of float32 that is rounded to double first is the same one. */

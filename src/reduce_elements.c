@@ -91,7 +91,8 @@ static __attribute__((noinline)) void reduce_near_rows(const fz__reduction *r, p
     reduce_computed_rows(r, count, n, x, row_stride, sizeof block, block, partials);
 }
 
-/* Whole rows, which memory gives fastest, in the order of the kernel: FZ_CHAIN of them, then with those before. */
+/* Whole rows, which memory gives fastest, in the order of the kernel: FZ_CHAIN of them, then with those before. Partial
+   results are elements. */
 static void join_computed_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                                 ptrdiff_t row_stride, char *partials) {
     const ptrdiff_t row = n * r->element;
@@ -122,7 +123,7 @@ static void reduce_computed_stack(const fz__reduction *r, ptrdiff_t rows, ptrdif
 void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                       ptrdiff_t row_stride, char *partials) {
     (!r->computed               ? r->reducer->columns
-     : r->reducer == &fz__joins ? join_computed_stack
+     : r->partial == r->element ? join_computed_stack
                                 : reduce_computed_stack)(r, rows, n, x, row_stride, partials);
 }
 

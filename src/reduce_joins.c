@@ -1,5 +1,6 @@
 /* Reductions whose partial results are numbers, joined by a binary operation: sums, products, extremes, truths of
-   elements, sums and products of what is not NaN, and sums of float16 in float32, of bools and narrow integers in 64 bits. */
+   elements, sums and products of what is not NaN, and sums of float16 in float32, of bools and narrow integers in 64
+   bits. */
 #include <string.h>
 
 #include "internal.h"

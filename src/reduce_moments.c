@@ -42,7 +42,7 @@ static moments join_tree(ptrdiff_t n, const moments *m) {
 
 /* ---- what the kernels give -------------------------------------------------------------------------------- */
 
-/* Of AT_ONCE rows or columns; as doubles after widen(). */
+/* Of AT_ONCE rows or columns; of T, then doubles. */
 typedef struct sums {
     _Alignas(FZ_MAX_VECTOR_BYTES) double near[AT_ONCE], sum[AT_ONCE], squares[AT_ONCE], counts[AT_ONCE];
 } sums;
@@ -51,18 +51,20 @@ static fz_moment_sums sums_to(const fz__reduction *r, sums *s) {
     return (fz_moment_sums){s->near, s->sum, s->squares, r->skips_nan ? s->counts : NULL};
 }
 
-static void widen(const fz__reduction *r, ptrdiff_t n, double values[AT_ONCE]) {
-    double narrow[AT_ONCE];
+/* n floats become doubles, the last one first. */
+static void to_doubles(const fz__reduction *r, ptrdiff_t n, double values[]) {
     if (r->dtype == FZ_FLOAT64) return;
-    memcpy(narrow, values, (size_t)(n * r->element));
-    fz__kernels(FZ_FLOAT64)
-        ->elementwise->cast_from[r->dtype]((size_t)n, narrow, r->element, values, sizeof *values);
+    while (n--) {
+        float value;
+        memcpy(&value, (char *)values + n * (ptrdiff_t)sizeof value, sizeof value);
+        values[n] = value;
+    }
 }
 
-/* An infinite mean has distances of NaN. */
+/* Distances from an infinite mean are NaN, and may overflow from another: what rounding took from it is lost. */
 static moments block_moments(double count, double near, double sum, double squares) {
     const double offset = sum / count, rest = squares - sum * offset;
-    return (moments){count, near, isfinite(near) ? offset : 0, rest < 0 ? 0 : rest};
+    return (moments){count, near, isfinite(offset) ? offset : 0, rest < 0 ? 0 : rest};
 }
 
 /* Joins n blocks of `count` elements each with what stands there, which is of as many elements each: of none before
@@ -85,14 +87,14 @@ static void add_sparse_blocks(ptrdiff_t n, const sums *s, bool first, moments *t
 }
 
 static void add_blocks(const fz__reduction *r, ptrdiff_t n, double count, sums *s, bool first, moments *to) {
-    widen(r, n, s->near);
-    widen(r, n, s->sum);
-    widen(r, n, s->squares);
+    to_doubles(r, n, s->near);
+    to_doubles(r, n, s->sum);
+    to_doubles(r, n, s->squares);
     if (!r->skips_nan) {
         add_whole_blocks(n, count, s, first, to);
         return;
     }
-    widen(r, n, s->counts);
+    to_doubles(r, n, s->counts);
     add_sparse_blocks(n, s, first, to);
 }
 

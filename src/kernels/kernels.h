@@ -113,7 +113,7 @@ typedef struct fz_reduce_kernels {
     /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
     void (*join_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
                                         void *result);
-    /* The same of what is not NaN: sums and products of floats. */
+    /* The same of what is not NaN, for sums and products of floats; else NULL. */
     void (*join_number_rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
                                             void *results);
     void (*join_number_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
@@ -122,11 +122,11 @@ typedef struct fz_reduce_kernels {
     void (*join_computed)(fz_join join, size_t n, const fz_computed_row *row, void *result);
 } fz_reduce_kernels;
 
-/* Of each row or column, contiguous: a number near the mean of its elements, the sums of their distances from it and of
-   the squares of these, and how many elements are not NaN. */
+/* Arrays of T, an element for each row or column: a number near the mean of what is in it, the sums of the distances from
+   that and of their squares, and how many elements count. */
 typedef struct fz_moment_sums {
     void *near, *sums, *squares;
-    void *counts; /* NULL: all elements count; else NaN does not, and of no elements everything is 0 */
+    void *counts; /* NULL: all of them; else NaN does not, and where nothing does everything is 0 */
 } fz_moment_sums;
 
 /* For count rows of n >= 1 contiguous elements, and for each of n columns of rows >= 1 elements. */

@@ -220,6 +220,11 @@ FZ_INLINE void reduce_columns(size_t rows, size_t n, const char *x, ptrdiff_t ro
     }
 }
 
+static const T neutral_values[FZ_JOIN_COUNT] = {
+#define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = (T)(neutral), )
+#include "ops.def"
+};
+
 #define KERNELS(name, lane, neutral, skips_nan)                                                            \
     static void name##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, void *results) {  \
         reduce_rows(count, n, x, row_stride, results, (way){lane, (T)(neutral), skips_nan});               \
@@ -230,14 +235,9 @@ FZ_INLINE void reduce_columns(size_t rows, size_t n, const char *x, ptrdiff_t ro
 #define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes(KERNELS(name, name##_lane, neutral, false))
 #include "ops.def"
 #if defined(FZ_T_IS_FLOAT)
-KERNELS(add_numbers, add_lane, -0.0, true)
-KERNELS(multiply_numbers, multiply_lane, 1, true)
+KERNELS(add_numbers, add_lane, neutral_values[FZ_JOIN_add], true)
+KERNELS(multiply_numbers, multiply_lane, neutral_values[FZ_JOIN_multiply], true)
 #endif
-
-static const T neutral_values[FZ_JOIN_COUNT] = {
-#define FZ_JOINING(name, dtypes, neutral) FZ_WHERE_##dtypes([FZ_JOIN_##name] = (T)(neutral), )
-#include "ops.def"
-};
 
 extern const fz_reduce_kernels FZ_KERNEL(reduce);
 const fz_reduce_kernels FZ_KERNEL(reduce) = {

@@ -19,7 +19,7 @@ FZ_INLINE T add_lanes(vec v) {
     return v[0];
 }
 
-FZ_INLINE vec count(mask lanes) { return __builtin_convertvector(lanes, vec); }
+FZ_INLINE vec one_where(mask lanes) { return vselect(lanes, vsplat(1), vsplat(0)); }
 
 /* Adds x - shift to the sum, and its square to the squares. NaN adds nothing where it is skipped. */
 FZ_INLINE void add_distance(vec x, vec shift, bool squared, bool skips_nan, vec *sum, vec *squares) {
@@ -32,16 +32,15 @@ FZ_INLINE void add_distance(vec x, vec shift, bool squared, bool skips_nan, vec 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
 typedef struct row_sums {
-    T sum, squares, skipped; /* skipped: how many are NaN, below 0 */
+    T sum, squares, numbers; /* how many are not NaN */
 } row_sums;
 
-/* Of n elements, UNROLL vectors at a time, the sums of x - near, and of their squares or how many are skipped. The
+/* Of n elements, UNROLL vectors at a time, the sums of x - near, and of their squares or how many count. The
    elements after them, which will be asked for next, are prefetched. */
 FZ_INLINE row_sums sum_row(size_t n, const char *x, T near, bool squared, bool skips_nan) {
-    const bool counts = skips_nan && !squared;
     const vec shift = vsplat(near);
     vec s[UNROLL] = {{0}}, q[UNROLL] = {{0}};
-    mask skipped[UNROLL] = {{0}};
+    vec skipped[UNROLL] = {{0}};
     size_t i = 0;
     for (; i + UNROLL * W <= n; i += UNROLL * W) {
 #pragma GCC unroll 4
@@ -50,17 +49,19 @@ FZ_INLINE row_sums sum_row(size_t n, const char *x, T near, bool squared, bool s
             if (squared && u * sizeof(vec) % 64 == 0) __builtin_prefetch(from + n * sizeof(T));
             const vec v = vload(from);
             add_distance(v, shift, squared, skips_nan, &s[u], &q[u]);
-            if (counts) skipped[u] += visnan(v);
+            if (skips_nan && !squared) skipped[u] += one_where(visnan(v));
         }
     }
     for (; i < n; i += W) {
         const vec v = load_some(x + i * sizeof(T), n - i, near);
         add_distance(v, shift, squared, skips_nan, &s[0], &q[0]);
-        if (counts) skipped[0] += visnan(v);
+        if (skips_nan && !squared) skipped[0] += one_where(visnan(v));
     }
-    row_sums sums = {.sum = add_lanes((s[0] + s[1]) + (s[2] + s[3]))};
-    if (squared) sums.squares = add_lanes((q[0] + q[1]) + (q[2] + q[3]));
-    if (counts) sums.skipped = add_lanes(count(skipped[0] + skipped[1] + (skipped[2] + skipped[3])));
+    row_sums sums = {.sum = add_lanes((s[0] + s[1]) + (s[2] + s[3])), .numbers = (T)n};
+    if (squared)
+        sums.squares = add_lanes((q[0] + q[1]) + (q[2] + q[3]));
+    else if (skips_nan)
+        sums.numbers -= add_lanes((skipped[0] + skipped[1]) + (skipped[2] + skipped[3]));
     return sums;
 }
 
@@ -69,13 +70,13 @@ FZ_INLINE void sum_rows(size_t height, size_t n, const char *x, ptrdiff_t row_st
                         const fz_moment_sums *to) {
     for (size_t i = 0; i < height; i++, x += row_stride) {
         const row_sums first = sum_row(n, x, 0, false, skips_nan);
-        const T counted = (T)n + first.skipped, mean = counted > 0 ? first.sum / counted : 0;
+        const T mean = first.sum / (first.numbers > 1 ? first.numbers : 1);
         const row_sums sums = sum_row(n, x, mean, true, skips_nan);
         const size_t at = i * sizeof(T);
         store_one((char *)to->near + at, mean);
         store_one((char *)to->sums + at, sums.sum);
         store_one((char *)to->squares + at, sums.squares);
-        if (skips_nan) store_one((char *)to->counts + at, counted);
+        if (skips_nan) store_one((char *)to->counts + at, first.numbers);
     }
 }
 
@@ -92,11 +93,10 @@ static void rows(size_t height, size_t n, const void *x, ptrdiff_t row_stride, c
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                            bool skips_nan, const fz_moment_sums *to, size_t at) {
     vec mean[UNROLL], s[UNROLL], q[UNROLL];
-    mask skipped[UNROLL];
+    vec skipped[UNROLL];
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
-        mean[u] = s[u] = q[u] = vsplat(0);
-        skipped[u] = (mask){0};
+        mean[u] = s[u] = q[u] = skipped[u] = vsplat(0);
     }
     for (size_t r = 0; r < rows; r++) {
         const char *row = x + (ptrdiff_t)r * row_stride;
@@ -106,14 +106,14 @@ FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char 
                 __builtin_prefetch((const void *)((uintptr_t)row + u * sizeof(vec) + AHEAD));
             const vec v = load_some(row + u * sizeof(vec), rest, 0);
             add_distance(v, vsplat(0), false, skips_nan, &mean[u], NULL);
-            if (skips_nan) skipped[u] += visnan(v);
+            if (skips_nan) skipped[u] += one_where(visnan(v));
         }
     }
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
-        const vec counts = vsplat((T)rows) + count(skipped[u]);
-        if (skips_nan) store_some((char *)to->counts + at + u * sizeof(vec), counts, rest);
-        mean[u] = skips_nan ? vselect(counts > 0, mean[u] / counts, vsplat(0)) : mean[u] / vsplat((T)rows);
+        const vec numbers = vsplat((T)rows) - skipped[u];
+        if (skips_nan) store_some((char *)to->counts + at + u * sizeof(vec), numbers, rest);
+        mean[u] /= skips_nan ? vlarger(numbers, vsplat(1)) : numbers;
     }
     for (size_t r = 0; r < rows; r++) {
         const char *row = x + (ptrdiff_t)r * row_stride;

@@ -214,6 +214,12 @@ static inline bool operand_unchanged_around(operand *o) {
 }
 
 /* FLT_EPSILON or DBL_EPSILON. */
+/* May its result be of any dtype? */
+static inline bool has_any_dtype(fz_reduction r) {
+    return r == FZ_REDUCTION_sum || r == FZ_REDUCTION_prod || r == FZ_REDUCTION_nansum ||
+           r == FZ_REDUCTION_nanprod;
+}
+
 static inline double epsilon(fz_dtype dtype) { return dtype == FZ_FLOAT32 ? 0x1p-23 : 0x1p-52; }
 
 #endif

@@ -475,12 +475,6 @@ static void check_refused(fz_reduction r, int naxes, const int axes[], fz_status
     CHECK(operand_unchanged(&out), "%s failed and wrote", reductions[r].name);
 }
 
-/* May the result be of any dtype? */
-static bool has_any_dtype(fz_reduction r) {
-    return r == FZ_REDUCTION_sum || r == FZ_REDUCTION_prod || r == FZ_REDUCTION_nansum ||
-           r == FZ_REDUCTION_nanprod;
-}
-
 static void check_options_refused(fz_reduction r, const fz_array *where, const fz_array *initial,
                                   fz_status expected) {
     const fz_reduce_options options = {where, initial, 0};

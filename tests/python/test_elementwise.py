@@ -573,3 +573,36 @@ def test_arithmetic_on_all_bits_of_float16(name, n):
 def test_keywords_of_any_alphabet_are_named():
     with pytest.raises(TypeError, match="unexpected keyword argument 'öut'"):
         forzium.add(1.0, 2, **{"öut": np.empty(())})
+
+
+def roots_modulo_power_of_two(c, bits):
+    """All m below 2**bits whose squares are c modulo 2**bits, for c that is 1 modulo 8 (Hensel)."""
+    roots = [1, 3, 5, 7]
+    for k in range(3, bits):
+        candidates = {m + more for m in roots for more in (0, 1 << k)}
+        roots = [m for m in candidates if (m * m - c) % (1 << k + 1) == 0]
+    return roots
+
+
+def test_the_hardest_square_roots_are_rounded_right():
+    """Of what misses by least, c / 4, the square of a middle of two numbers, m / 2 for odd m of 54 bits."""
+    hard = [
+        float((m * m - c) >> bits) * 2.0 ** (bits % 2)
+        for c in range(-799, 800, 8)
+        for bits in (54, 55)
+        for root in roots_modulo_power_of_two(c, bits)
+        for m in range(root, 1 << 54, 1 << bits)
+        if m >> 53 and (m * m - c) >> (bits + 52) == 1
+    ]
+    assert len(hard) > 100
+    for power in (0, 900, -100, -900, -1060):
+        x = np.ldexp(np.resize(hard, 1000), power)
+        assert_same(forzium.sqrt(x), np.sqrt(x))
+
+
+def test_square_roots_beside_numbers_without_one_are_the_same():
+    x = np.random.default_rng(0).random(1000) * 100
+    for other in (0.0, -0.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1e-300, -5e-324, 1.7e308):
+        x[::13] = other
+        with np.errstate(invalid="ignore"):
+            assert_same(forzium.sqrt(x), np.sqrt(x))

@@ -444,16 +444,35 @@ def test_nan_may_fill_whole_blocks(dtype, name, axis, shape):
     if name == "nansum":
         values /= 16  # float16 ends at 65504
     x = values.astype(dtype)
-    expected = getattr(np, name)(x.astype(np.longdouble), axis)
-    got = getattr(forzium, name)(x, axis)
     eps = np.finfo(dtype).eps
-    np.testing.assert_allclose(np.longdouble(got), expected, rtol=8 * eps, atol=0)
+    for where in (True, np.arange(shape[1]) % 3 > 0):
+        expected = getattr(np, name)(x.astype(np.longdouble), axis, where=where)
+        got = getattr(forzium, name)(x, axis, where=where)
+        np.testing.assert_allclose(np.longdouble(got), expected, rtol=8 * eps, atol=0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_means_of_numbers_as_far_apart_as_numbers_are_finite(dtype):
+    """The distances from the mean overflow, though no partial sum does."""
+    most = np.finfo(dtype).max
+    x = np.array([-most, most / 3, most / 3, most / 3], dtype)
+    chosen = np.arange(4) < 4
+    for got in (
+        forzium.nanmean(x),
+        forzium.mean(x, where=chosen),
+        forzium.nanmean(x[:, np.newaxis], axis=0)[0],
+        forzium.mean(np.stack([x, x]), axis=1, where=chosen)[1],
+    ):
+        assert abs(got) <= most * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("length", [3, 100, 5000, 200_000])
-def test_infinities_that_cancel_are_no_missing_numbers(length):
-    x = np.full(length, np.nan, np.float32)
-    x[0], x[-1] = np.inf, -np.inf
+def test_infinities_that_cancel_are_no_missing_numbers(dtype, length):
+    x = np.full(length, np.nan, dtype)
+    x[0], x[-1] = np.inf, 0
+    assert np.isnan(forzium.nanprod(x))
+    x[-1] = -np.inf
     assert np.isnan(forzium.nansum(x))
     assert np.isnan(forzium.nansum(np.stack([x, x], axis=1), axis=0)).all()
     assert forzium.nansum(x[:-1]) == np.inf
