@@ -220,9 +220,9 @@ static const char fuse_doc[] =
     "function : callable\n"
     "    Is called once, now, with symbols for its arguments: operators, NumPy's ufuncs and np.where on them "
     "are\n"
-    "    recorded; if and while on their values are a TypeError. Numbers that it reads from elsewhere stay "
-    "as\n"
-    "    they are now.\n"
+    "    recorded; if and while on their values are a TypeError. What it returns may be one reduction (any "
+    "but argmin\n"
+    "    and argmax) with axis. Numbers that it reads from elsewhere stay as they are now.\n"
     "\n"
     "Returns\n"
     "-------\n"
@@ -236,7 +236,12 @@ static const char fuse_doc[] =
     "... def norm(x, y):\n"
     "...     return np.sqrt(x * x + y * y)\n"
     ">>> norm(np.array([3.0, 6.0]), np.array([4.0, 8.0]))\n"
-    "array([ 5., 10.])\n";
+    "array([ 5., 10.])\n"
+    ">>> @forzium.fuse\n"
+    "... def squared_distance(x, y):\n"
+    "...     return np.sum((x - y) ** 2)\n"
+    ">>> float(squared_distance(np.array([3.0, 6.0]), np.array([4.0, 8.0])))\n"
+    "5.0\n";
 
 static PyMethodDef functions[] = {
     {"evaluate", (PyCFunction)(void (*)(void))evaluate, METH_FASTCALL | METH_KEYWORDS, evaluate_doc},

@@ -78,6 +78,17 @@ _FOLDED = {
 _COMPLEX = {"real", "imag", "conj", "conjugate", "complex"}
 _REDUCTIONS = set(_core.expression_reductions())
 _PLACES = {"argmax", "argmin"}
+# NumPy's functions whose reduce is a reduction here.
+_REDUCES = {
+    "add": "sum",
+    "multiply": "prod",
+    "maximum": "max",
+    "minimum": "min",
+    "fmax": "nanmax",
+    "fmin": "nanmin",
+    "logical_and": "all",
+    "logical_or": "any",
+}
 
 _MAX_INTEGER_BITS = 1024  # of a constant: what a float can hold, and no more work than that
 _HUGE = 2  # FZ_HUGE of forzium.h: an integer beyond 64 bits
@@ -476,13 +487,13 @@ _REFUSED: dict[type, tuple[type[Exception], str]] = {
 
 
 class Symbol:
-    """An argument of a fused function, and whatever is computed from it."""
+    """An argument of a fused function, and whatever is computed from it: elements, or a reduction of them."""
 
-    __slots__ = ("builder", "node")
+    __slots__ = ("builder", "node", "reduction")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, builder: Builder, node: int) -> None:
-        self.builder, self.node = builder, node
+    def __init__(self, builder: Builder, node: int, reduction: tuple[str, Axis] | None = None) -> None:
+        self.builder, self.node, self.reduction = builder, node, reduction
 
     def __bool__(self) -> bool:
         raise TypeError("fuse: a value is not known before the call; where(condition, x, y) would do for if")
@@ -493,18 +504,28 @@ class Symbol:
     __index__ = __int__ = __complex__ = __iter__ = __float__
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Symbol:
+        name = ufunc.__name__
+        if method == "reduce" and name in _REDUCES:
+            name = _REDUCES[name]
+            return _reduce(self.builder, name, getattr(forzium, name), inputs, {"axis": 0, **options})
         if method != "__call__" or options:
-            raise TypeError(f"fuse: {ufunc.__name__} is understood as a plain call only")
-        return _apply(self.builder, _ALIASES.get(ufunc.__name__, ufunc.__name__), inputs)
+            raise TypeError(f"fuse: {name} is understood as a plain call only")
+        return _apply(self.builder, _ALIASES.get(name, name), inputs)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Symbol:
+        name = function.__name__
+        if name in _REDUCTIONS:
+            return _reduce(self.builder, name, function, inputs, options)
         if options:
-            raise TypeError(f"fuse: {function.__name__} is understood without keywords only")
-        return _apply(self.builder, _ALIASES.get(function.__name__, function.__name__), inputs)
+            raise TypeError(f"fuse: {name} is understood without keywords only")
+        return _apply(self.builder, _ALIASES.get(name, name), inputs)
 
     def __forzium_operation__(self, name: str, *inputs: Any, **options: Any) -> Symbol:
         """What an operation of forzium makes of symbols: the extension asks."""
-        given = inspect.signature(getattr(forzium, name)).bind(*inputs, **options)
+        operation = getattr(forzium, name)
+        if name in _REDUCTIONS:
+            return _reduce(self.builder, name, operation, inputs, options)
+        given = inspect.signature(operation).bind(*inputs, **options)
         given.apply_defaults()
         if name == "astype":
             return self._convert(given.arguments["dtype"])
@@ -516,21 +537,46 @@ class Symbol:
 
     def _convert(self, dtype: Any) -> Symbol:
         name = forzium.astype(0, dtype).dtype.name
-        return Symbol(self.builder, self.builder.add(_CONVERSION, self.node, _DTYPES[name]))
+        return Symbol(
+            self.builder, self.builder.add(_CONVERSION, _node_of(self.builder, self), _DTYPES[name])
+        )
 
 
 def _apply(builder: Builder, name: str, operands: Sequence[Any]) -> Symbol:
     if name == "clip" and 1 <= len(operands) <= 3:
         name = _clip_name([operand is not None for operand in operands])
         operands = [operand for operand in operands if operand is not None]
-    if name in _REDUCTIONS:
-        raise TypeError(
-            f"fuse: {name} is no arithmetic on elements; evaluate takes {name}(...) around the text"
-        )
+    if name in _PLACES:
+        raise TypeError(f"fuse: {name} is not for expressions; forzium.{name} of an array would do")
     nodes = [_node_of(builder, operand) for operand in operands]
     if name == "power" and len(nodes) == 2:
         return Symbol(builder, builder.power(*nodes))
     return Symbol(builder, builder.operation(name, *nodes))
+
+
+def _reduce(builder: Builder, name: str, function: Any, inputs: Any, options: Any) -> Symbol:
+    """A reduction as its function was called: with an axis and nothing else that means anything."""
+    signature = inspect.signature(function)
+    given = signature.bind(*inputs, **options).arguments
+    operand, axis = given.pop(next(iter(signature.parameters))), given.pop("axis", None)
+    others = [key for key, value in given.items() if value is not signature.parameters[key].default]
+    if others:
+        raise TypeError(
+            f"fuse: {name} is understood with axis alone, not with {', '.join(others)}; "
+            f"forzium.{name} of what a fused function gives would do"
+        )
+    return Symbol(builder, _node_of(builder, operand), (name, _axis_of(name, axis)))
+
+
+def _axis_of(name: str, axis: Any) -> Axis:
+    try:
+        if isinstance(axis, tuple):
+            return tuple(map(operator.index, axis))
+        return None if axis is None else operator.index(axis)
+    except TypeError:
+        raise TypeError(
+            f"fuse: {name}'s axis is {axis!r}; an integer, a tuple of them or None would do"
+        ) from None
 
 
 def _gelu_name(approximate: str) -> str:
@@ -543,6 +589,11 @@ def _gelu_name(approximate: str) -> str:
 def _node_of(builder: Builder, operand: Any) -> int:
     """NumPy's scalars are strong; its arrays, which may change, are none of them."""
     if isinstance(operand, Symbol):
+        if operand.reduction:
+            raise TypeError(
+                f"fuse: {operand.reduction[0]} can only be the outermost function and all that is returned; "
+                "arithmetic on what the fused function gives would do"
+            )
         return operand.node
     dtype = str(getattr(operand, "dtype", None))
     if dtype in _DTYPES and operand.ndim == 0 and not hasattr(operand, "__setitem__"):
@@ -554,6 +605,12 @@ def _node_of(builder: Builder, operand: Any) -> int:
 
 def _forward(name: str) -> Callable[..., Symbol]:
     return lambda self, *others: _apply(self.builder, name, (self, *others))
+
+
+def _forward_reduction(name: str) -> Callable[..., Symbol]:
+    return lambda self, *others, **options: _reduce(
+        self.builder, name, getattr(forzium, name), (self, *others), options
+    )
 
 
 def _reverse(name: str) -> Callable[..., Symbol]:
@@ -576,6 +633,8 @@ for _method, _name in {
 }.items():
     setattr(Symbol, f"__{_method}__", _forward(_name))
     setattr(Symbol, f"__r{_method}__", _reverse(_name))
+for _name in ("sum", "prod", "mean", "max", "min", "var", "std", "any", "all"):
+    setattr(Symbol, _name, _forward_reduction(_name))
 for _method, _name in {
     "eq": "equal",
     "ne": "not_equal",
@@ -607,16 +666,22 @@ def trace(function: Callable[..., Any]) -> Program:
             raise TypeError(f"fuse: {name}'s {parameter.name} has a default; arguments without would do")
     builder = Builder()
     result = function(*(Symbol(builder, builder.name(name)) for name in parameters))
+    if isinstance(result, Symbol) and result.reduction:
+        return builder.finish([result.node], False, result.reduction, tuple(parameters))
     is_tuple = isinstance(result, tuple)
-    nodes = []
-    for part in result if is_tuple else (result,):
-        try:
-            nodes.append(_node_of(builder, part))
-        except TypeError:
-            raise TypeError(
-                f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do"
-            ) from None
+    nodes = [_returned_node(builder, part) for part in (result if is_tuple else (result,))]
     return builder.finish(nodes, is_tuple, names=tuple(parameters))
+
+
+def _returned_node(builder: Builder, part: Any) -> int:
+    try:
+        return _node_of(builder, part)
+    except TypeError:
+        if isinstance(part, Symbol):  # a reduction among others
+            raise
+        raise TypeError(
+            f"fuse: the function returned {type(part).__name__}; arithmetic on its arguments would do"
+        ) from None
 
 
 def _find(module: str, name: str) -> Any:

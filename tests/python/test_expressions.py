@@ -291,7 +291,7 @@ def test_operations_are_fused_to_their_own_bits(name, dtype):
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: forzium.sum(x),
+        lambda x: forzium.argmax(x),
         lambda x: forzium.softmax(x),
         lambda x: forzium.matmul(x, x),
         lambda x: forzium.sigmoid(x, out=np.empty(3)),
@@ -459,8 +459,8 @@ def test_fuse_refuses_what_depends_on_values():
         forzium.fuse(3)
     with pytest.raises(TypeError, match="fuse: sum's axis has a default"):
         forzium.fuse(np.sum)
-    with pytest.raises(TypeError, match="fuse: sum is no arithmetic on elements"):
-        forzium.fuse(lambda x: np.sum(x))
+    with pytest.raises(TypeError, match="fuse: a value is not known before the call"):
+        forzium.fuse(lambda x: sum(x))
     with pytest.raises(TypeError, match="fuse: int does not say"):
         forzium.fuse(int)
     with pytest.raises(TypeError, match="power takes 2 arguments; 3 were given"):

@@ -127,3 +127,105 @@ def test_wrong_reductions_are_errors():
     with pytest.raises(ValueError, match="no elements"):
         forzium.evaluate("max(none + 1)")
     np.testing.assert_array_equal(forzium.evaluate("sum(none + 1, axis=0)"), np.zeros(4))
+
+
+# ---- functions that a reduction closes ---------------------------------------------------------------------
+
+WAYS = {
+    "forzium": lambda name, axis: lambda a, b: getattr(forzium, name)(a * b - a, axis=axis),
+    "numpy": lambda name, axis: lambda a, b: getattr(np, name)(a * b - a, axis),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("dtype", ["f", "d", "b", "l"])
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_fused_functions_are_closed_by_a_reduction(name, dtype, way):
+    for shape in SHAPES:
+        a, b = reduction_operands(shape, dtype)
+        for axis in [None, 0, -1, *([(0, 2), (1, 2)] if len(shape) == 3 else [])]:
+            function = WAYS[way](name, axis)
+            got = forzium.fuse(function)(a, b)
+            want = forzium.evaluate(f"{name}(a*b - a, axis={axis})", {"a": a, "b": b})
+            assert (type(got), got.dtype, got.tobytes()) == (type(want), want.dtype, want.tobytes())
+            expected, rtol = WAYS["numpy"](name, axis)(a, b), 1e-4 if dtype == "f" else 1e-12
+            assert got.shape == np.shape(expected)
+            np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * a.size)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "max", "min", "var", "std", "any", "all"])
+def test_symbols_are_reduced_by_methods_as_arrays_are(name):
+    def function(a, b):
+        return getattr(a * b - a, name)(axis=1)
+
+    a, b = reduction_operands((5, 70), "d")
+    np.testing.assert_allclose(forzium.fuse(function)(a, b), function(a, b), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["add", "multiply", "maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or"],
+)
+def test_functions_of_numpy_reduce_over_the_first_axis_unless_they_are_told_otherwise(name):
+    reduce = getattr(np, name).reduce
+    a, b = reduction_operands((5, 70), "d")
+    a[0, :3] = np.nan
+    for function in (
+        lambda a, b: reduce(a - b),
+        lambda a, b: reduce(a - b, 1),
+        lambda a, b: reduce(a - b, axis=None, keepdims=False),
+    ):
+        got, want = forzium.fuse(function)(a, b), function(a, b)
+        assert (got.shape, got.dtype) == (want.shape, want.dtype)
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+def test_options_that_mean_nothing_may_be_given():
+    for function in (
+        lambda x: np.sum(x, axis=(0, 1), dtype=None, out=None),
+        lambda x: np.var(a=x, ddof=0),
+        lambda x: forzium.sum(x, np.int64(1), keepdims=False, where=True),
+    ):
+        np.testing.assert_allclose(forzium.fuse(function)(np.eye(3)), function(np.eye(3)))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: np.sum(x) + 1, "sum can only be the outermost function and all that is returned"),
+        (lambda x: x / forzium.max(x), "max can only be the outermost function"),
+        (lambda x: (x, x.mean()), "mean can only be the outermost function"),
+        (lambda x: (np.sum(x),), "sum can only be the outermost function"),
+        (lambda x: np.sum(np.sum(x, 0)), "sum can only be the outermost function"),
+        (lambda x: forzium.astype(np.sum(x), "f4"), "sum can only be the outermost function"),
+        (lambda x: np.clip(x, None, np.max(x)), "max can only be the outermost function"),
+        (lambda x: np.sum(x, keepdims=True), "sum is understood with axis alone, not with keepdims; forzium"),
+        (lambda x: forzium.sum(x, dtype="f4"), "sum is understood with axis alone, not with dtype"),
+        (lambda x: x.sum(out=np.empty(())), "sum is understood with axis alone, not with out"),
+        (lambda x: np.max(x, where=x > 0, initial=0), "max is understood .* not with initial, where"),
+        (lambda x: np.add.reduce(x, initial=1), "sum is understood with axis alone, not with initial"),
+        (lambda x: np.std(x, ddof=1), "std is understood with axis alone, not with ddof"),
+        (lambda x: np.sum(x, axis=1.5), "sum's axis is 1.5; an integer, a tuple of them or None would do"),
+        (lambda x: forzium.sum(x, axis=[0]), r"sum's axis is \[0\]|sum: axis"),
+        (lambda x: forzium.sum(np.eye(2), where=x), "ndarray is no number and no argument|not with where"),
+        (lambda x: np.subtract.reduce(x), "subtract is understood as a plain call only"),
+        (lambda x: np.add.accumulate(x), "add is understood as a plain call only"),
+        (lambda x: np.argmax(x), "argmax is not for expressions; forzium.argmax of an array would do"),
+    ],
+)
+def test_other_reductions_in_a_fused_function_are_type_errors(function, message):
+    with pytest.raises(TypeError, match=f"^(fuse: )?{message}"):
+        forzium.fuse(function)
+
+
+def test_fused_reductions_write_to_out_and_name_the_axis_that_is_not_there():
+    x, out = np.arange(12.0).reshape(3, 4), np.empty(4)
+    total = forzium.fuse(lambda x: np.sum(x * x, axis=0))
+    assert total(x, out=out) is out
+    np.testing.assert_array_equal(out, (x * x).sum(0))
+    narrow = np.empty(4, np.float32)
+    np.testing.assert_array_equal(total(x, out=narrow), out)
+    with pytest.raises(ValueError, match="must be"):
+        total(x, out=np.empty(3))
+    with pytest.raises(ValueError, match="axis"):
+        forzium.fuse(lambda x: np.sum(x, axis=2))(x)
