@@ -70,9 +70,11 @@ enum {
     BOOL_AS_INT8 = 1u << 24,
     INTEGERS_AS_FLOATS = 1u << 25,
     INTEGERS_AS_FLOAT64 = 1u << 26,
+    NO_NARROW_FLOATS = 1u << 27,
 
     FZ_FLOATS = FLOATS | INTEGERS_AS_FLOATS,
     FZ_WIDE_FLOATS = FLOATS | INTEGERS_AS_FLOAT64,
+    FZ_FULL_FLOATS = FZ_FLOATS | NO_NARROW_FLOATS,
     FZ_NUMBERS = FLOATS | INTEGERS,
     FZ_ARITHMETIC = FZ_NUMBERS | BOOL_AS_INT8,
     FZ_INTEGERS = INTEGERS | BOOL_AS_INT8,
@@ -113,8 +115,13 @@ bool fz__is_mixed_comparison(fz_op op, const fz_dtype inputs[]) {
                                      (inputs[0] == FZ_UINT64 && inputs[1] == FZ_INT64));
 }
 
+static bool has_loop(fz_op op, fz_dtype dtype) {
+    if (fz__is_narrow_float(dtype) && ops[op].dtypes & NO_NARROW_FLOATS) return false;
+    return ops[op].dtypes >> fz__op_compute(dtype) & 1;
+}
+
 fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {
-    return ops[op].dtypes >> fz__op_compute(dtype) & 1 ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
+    return has_loop(op, dtype) ? fz__op_result(op, dtype) : FZ_DTYPE_COUNT;
 }
 
 /* A dtype without loops becomes the one that NumPy's rules name; itself where there is none. */
@@ -142,7 +149,7 @@ fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_d
     const fz_dtype wanted = converted(mask, common);
     *compute = fz__op_compute(wanted);
     *result = fz__op_result(op, wanted);
-    if (mask >> *compute & 1) return FZ_OK;
+    if (has_loop(op, wanted)) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,
                     dtypes[common].name, mask & FLOATS ? "float64" : "int64");
 }

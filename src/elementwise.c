@@ -451,7 +451,7 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
     if (!loop) {
         computed = fz__op_compute(dtype);
         loop = fz__kernels(computed)->elementwise->loops[op];
-        if (!loop) return fail_loop(op, dtype);
+        if (!loop || fz_op_result(op, dtype) == FZ_DTYPE_COUNT) return fail_loop(op, dtype);
     }
     if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
     if (!rows || !n) return FZ_OK;

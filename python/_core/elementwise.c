@@ -372,6 +372,7 @@ static PyObject *compute_gelu(const fzpy_operation *row, PyObject *const *values
 #define BINARY_NOTES_FZ_FLOATS binary_notes
 #define UNARY_NOTES_FZ_WIDE_FLOATS unary_notes
 #define BINARY_NOTES_FZ_WIDE_FLOATS binary_notes
+#define BINARY_NOTES_FZ_FULL_FLOATS binary_notes
 #define UNARY_NOTES_FZ_NUMBERS unary_notes
 #define BINARY_NOTES_FZ_NUMBERS binary_notes
 #define UNARY_NOTES_FZ_ARITHMETIC unary_notes

@@ -177,6 +177,7 @@ typedef FZ_INTRINSIC(FZ_X86_VECTOR, d, ) x86_vec;
 #define FZ_WHERE_FZ_BITS(...)
 #endif
 #define FZ_WHERE_FZ_WIDE_FLOATS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__)
+#define FZ_WHERE_FZ_FULL_FLOATS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__)
 #define FZ_WHERE_FZ_NUMBERS(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_INTEGERS(__VA_ARGS__)
 #define FZ_WHERE_FZ_ARITHMETIC(...) FZ_WHERE_FZ_NUMBERS(__VA_ARGS__)
 #define FZ_WHERE_FZ_ANY(...) FZ_WHERE_FZ_FLOATS(__VA_ARGS__) FZ_WHERE_FZ_BITS(__VA_ARGS__)
@@ -413,6 +414,15 @@ FZ_INLINE vec vfma_exact(vec a, vec b, vec c) {
 FZ_INLINE vec vcopysign(vec x, vec sign) {
     const mask bit = (mask)vsplat((T)-0.0);
     return (vec)(((mask)x & ~bit) | ((mask)sign & bit));
+}
+
+/* Floats of one sign follow one another as their bits do. Beyond 0 lies the least of y's sign; where x equals y, which
+   may be another zero, there is y. */
+FZ_INLINE vec vnextafter(vec x, vec y) {
+    const mask none = {0}, outward = ~((x < y) ^ (x > 0));
+    const vec least = vcopysign((vec)(none + 1), y), next = (vec)((mask)x + (outward & 2) - 1);
+    const vec number = vselect(x == y, y, vselect(x == 0, least, next));
+    return vselect((x != x) | (y != y), x + y, number);
 }
 
 /* To a whole number: to the nearest (even on ties), down, up, towards zero. */

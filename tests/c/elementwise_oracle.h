@@ -158,6 +158,8 @@ static inline long double exact_enough(fz_op op, double x, double y, double z) {
         return atan2l(x, y);
     case FZ_OP_copysign:
         return copysign(x, y);
+    case FZ_OP_nextafter: /* double's */
+        return nextafter(x, y);
     case FZ_OP_fmax:
         return isnan(x) ? y : isnan(y) ? x : larger(x, y);
     case FZ_OP_fmin:
@@ -333,6 +335,7 @@ static inline long double expected_element(fz_op op, fz_dtype dtype, double x, d
     const double b = rounded(dtype, y), c = rounded(dtype, z);
     if (!is_float(dtype)) return exact_integer(op, dtype, a, b, c);
     if (op == FZ_OP_fma && dtype == FZ_FLOAT32) return fmaf((float)a, (float)b, (float)c);
+    if (op == FZ_OP_nextafter && dtype == FZ_FLOAT32) return nextafterf((float)a, (float)b);
     if (op == FZ_OP_floor_divide) return floor_divided(dtype, a, b);
     const long double exact = exact_enough(op, a, b, c);
     return operations[op].approximate ? exact : rounded(result_dtype(op, dtype), exact);

@@ -307,10 +307,14 @@ static void test_gapless_refuses(void) {
     const fz_spread spreads[2] = {FZ_SPREAD_NONE, FZ_SPREAD_NONE};
     check_case("gapless integers to a negative power");
     CHECK(fz_elementwise_gapless(FZ_OP_power, FZ_INT64, 1, 2, inputs, spreads, powers) == FZ_ERROR_VALUE);
+    check_case("gapless neighbours of float16");
+    CHECK(fz_elementwise_gapless(FZ_OP_nextafter, FZ_FLOAT16, 1, 2, inputs, spreads, powers) ==
+          FZ_ERROR_DTYPE);
     check_case("gapless sine of integers");
     CHECK(fz_elementwise_gapless(FZ_OP_sin, FZ_INT64, 1, 2, inputs, spreads, powers) == FZ_ERROR_DTYPE);
     CHECK(powers[0] == 7 && powers[1] == 7);
     CHECK(fz_op_result(FZ_OP_sin, FZ_INT64) == FZ_DTYPE_COUNT);
+    CHECK(fz_op_result(FZ_OP_nextafter, FZ_BFLOAT16) == FZ_DTYPE_COUNT);
     CHECK(fz_op_result(FZ_OP_less, FZ_INT64) == FZ_BOOL);
     CHECK(fz_op_result(FZ_OP_add, FZ_INT64) == FZ_INT64);
 }

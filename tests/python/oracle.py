@@ -39,6 +39,9 @@ APPROXIMATE = [
     "tanh",
 ]
 
+# Refuse float16, in which NumPy steps.
+FULL_FLOATS = ["nextafter"]
+
 
 def _takes_floats(function):
     return any("d" in types.split("->")[0] for types in function.types)

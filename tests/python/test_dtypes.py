@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from forzium.accuracy.oracle import ORACLES, exact, long_double_is_wide
 from forzium.accuracy.ulp import errors
-from oracle import APPROXIMATE, EXACT, UFUNCS, assert_same, outcome
+from oracle import APPROXIMATE, EXACT, FULL_FLOATS, UFUNCS, assert_same, outcome
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
 PAIRS = list(itertools.product(DTYPES, DTYPES))
-ROWS = {name: getattr(np, name) for name in EXACT}
+ROWS = {name: getattr(np, name) for name in EXACT if name not in FULL_FLOATS}
 UNARY = [name for name, function in ROWS.items() if function.nin == 1]
 BINARY = [name for name, function in ROWS.items() if function.nin == 2]
 # Python's integers at and beyond the dtypes' limits, and floats.
@@ -63,6 +63,35 @@ def test_binary(name, dtype):
             (sample(dtype, 2, 5)[:, None], sample(other, 3, 30)[::-1]),
         ]:
             assert_as_numpy(lambda x=x, y=y: getattr(forzium, name)(x, y), lambda x=x, y=y: ROWS[name](x, y))
+
+
+@pytest.mark.parametrize("name", FULL_FLOATS)
+@pytest.mark.parametrize("dtype", [*DTYPES, *SCALARS[:4], 1.5])
+def test_full_floats_are_numpys_and_narrow_ones_are_refused(name, dtype):
+    x = sample(dtype) if isinstance(dtype, str) else dtype
+    for other in (*DTYPES, *SCALARS[:4], 1.5):
+        y = sample(other, 1) if isinstance(other, str) else other
+        with np.errstate(all="ignore"):
+            want = getattr(np, name)(x, y)
+        if want.dtype != np.float16:
+            assert_same(getattr(forzium, name)(x, y), want)
+            continue
+        with pytest.raises(TypeError, match=f"{name}: there is no loop for float16; float64 would do"):
+            getattr(forzium, name)(x, y)
+        with pytest.raises(TypeError, match=f"{name}: there is no loop for float16; float64 would do"):
+            forzium.evaluate(f"{name}(x, y)")
+        with np.errstate(all="ignore"):
+            want = getattr(np, name)(x, y, dtype="f4")
+        assert_same(getattr(forzium, name)(x, y, dtype="f4"), want)
+
+
+@pytest.mark.parametrize("name", FULL_FLOATS)
+def test_bfloat16_is_refused_where_narrow_floats_are(name):
+    x = sample("f4").astype(pytest.importorskip("ml_dtypes").bfloat16)
+    for operands in ((x, x), (x, 1.0), (x[0], x[0])):
+        with pytest.raises(TypeError, match=f"{name}: there is no loop for bfloat16; float64 would do"):
+            getattr(forzium, name)(*operands)
+    assert_same(getattr(forzium, name)(x, np.float32(2)), getattr(np, name)(x.astype("f4"), np.float32(2)))
 
 
 FUNCTIONS = {name: getattr(np, name) for name in APPROXIMATE if name in UFUNCS}

@@ -10,7 +10,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from layouts import DTYPES, arrays, awkward_values, dtypes, layouts, seeds, shapes, special_values
-from oracle import BINARY, ELEMENTWISE, TO_BOOL, UNARY, assert_gives, assert_same, assert_same_values, outcome
+from oracle import (
+    BINARY,
+    ELEMENTWISE,
+    FULL_FLOATS,
+    TO_BOOL,
+    UNARY,
+    assert_gives,
+    assert_same,
+    assert_same_values,
+    outcome,
+)
 
 operations = pytest.mark.parametrize("name", ELEMENTWISE)
 to_floats = pytest.mark.parametrize("name", [name for name in ELEMENTWISE if name not in TO_BOOL])
@@ -338,7 +348,7 @@ def test_only_python_integers(name, scalar):
     operation, numpys = pair(name)
     got, error = outcome(lambda: operation(*[scalar] * numpys.nin))
     want, numpys_error = outcome(lambda: numpys(*[scalar] * numpys.nin))
-    if numpys_error is None:
+    if numpys_error is None and not (name in FULL_FLOATS and want.dtype == np.float16):
         assert_gives(name, got, want)
     else:
         assert isinstance(error, TypeError)
@@ -525,6 +535,22 @@ def test_division_with_a_remainder_has_numpys_bits(name, dtype):
     np.testing.assert_array_equal(got, want)
     number = ~np.isnan(want)
     np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(want)[number])
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+def test_neighbours_of_any_bits_are_numpys(dtype):
+    """Among them both zeros, subnormals, the largest numbers, infinities, NaN, and neighbours of them."""
+    word, random = np.dtype(f"u{np.dtype(dtype).itemsize}"), np.random.default_rng(6)
+    special = special_values(dtype)
+    up, down = (np.nextafter(special, np.full_like(special, to)) for to in (np.inf, -np.inf))
+    x, y = (m.ravel() for m in np.meshgrid(*[np.concatenate([special, up, down])] * 2))
+    any_bits = random.integers(0, np.iinfo(word).max, (2, 5000), word, endpoint=True).view(dtype)
+    for a, b in ((x, y), any_bits, (any_bits[0], any_bits[0]), (any_bits[0], -any_bits[0])):
+        want, got = np.nextafter(a, b), forzium.nextafter(a, b)
+        number = ~np.isnan(want)
+        np.testing.assert_array_equal(got.view(word)[number], want.view(word)[number])
+        assert np.isnan(got[~number]).all()
+        np.testing.assert_array_equal(forzium.evaluate("nextafter(a, b)"), want)
 
 
 @pytest.mark.parametrize("n", [1, 8, 100, 1000, 9000, 20000])

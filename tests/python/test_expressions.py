@@ -366,6 +366,30 @@ def test_numexprs_functions(text, dtype):
     np.testing.assert_allclose(got, want, rtol=1e-6 if got.dtype == np.float32 else 1e-14, atol=1e-6)
 
 
+# Of numexpr's functions those of complex numbers and of text.
+NOT_REAL = {"real", "imag", "conj", "complex", "contains"}
+TAKES_TWO = {"arctan2", "copysign", "fmod", "hypot", "maximum", "minimum", "nextafter"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_real_function_of_numexpr_gives_what_it_gives_there(dtype):
+    numexpr = pytest.importorskip("numexpr")
+    table = set(pytest.importorskip("numexpr.expressions").functions)
+    assert table >= NOT_REAL | TAKES_TWO
+    values = dict(zip("ab", np.random.default_rng(4).uniform(0.1, 0.9, (2, 1003)).astype(dtype), strict=True))
+    for name in sorted(table - NOT_REAL):
+        arguments = {"arccosh": "a + 1", "where": "a > b, a, b"}.get(
+            name, "a, b" if name in TAKES_TWO else "a"
+        )
+        text = f"{name}({arguments})"
+        want, got = numexpr.evaluate(text, values), forzium.evaluate(text, values)
+        assert (got.shape, got.dtype) == (want.shape, want.dtype), text
+        np.testing.assert_allclose(got, want, rtol=1e-4 if name in ("sum", "prod") else 1e-6, err_msg=text)
+    for name in NOT_REAL:
+        with pytest.raises(TypeError, match=f"column 1: {name} is for .*, which (is|are) not supported"):
+            forzium.evaluate(f"{name}(a)", values)
+
+
 @pytest.mark.parametrize("n", [1, 7, 8, 16, 17, 63, 1000, 4097])
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_whole_numbers(n, dtype):

@@ -27,7 +27,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
             "negative",
             "positive",
         ),
-        *("absolute", "sign", "square", "reciprocal", "copysign", "fma"),
+        *("absolute", "sign", "square", "reciprocal", "copysign", "nextafter", "fma"),
     ),
     "extremes": ("maximum", "minimum", "fmax", "fmin", "clip"),
     "rounding": ("floor", "ceil", "trunc", "rint"),
@@ -118,10 +118,11 @@ def exact(name: str) -> Callable[..., Any] | None:
 
 
 def expected(params: Params, **operands: Any) -> Any:
-    """What is right, computed in float64 from floating-point operands."""
+    """What is right, computed in float64 from floating-point operands; but neighbours in their dtype."""
     function = exact(params["function"])
     assert function is not None
-    return function(*(x.astype(np.float64) if x.dtype.kind == "f" else x for x in operands.values()))
+    widened = "" if params["function"] == "nextafter" else "f"
+    return function(*(x.astype(np.float64) if x.dtype.kind in widened else x for x in operands.values()))
 
 
 def tolerance(params: Params) -> float:
