@@ -18,13 +18,12 @@ static PyObject *look_up(PyObject *names, PyObject *name) {
     return value;
 }
 
-static PyObject *fail_missing(PyObject *name) {
+/* Where in the text the name stands is looked for when somebody wants to know it. */
+static void fail_missing(const fzpy_expression *self, PyObject *name) {
     PyObject *module = PyImport_ImportModule("forzium.expressions");
-    PyObject *kind = module ? PyObject_GetAttrString(module, "MissingName") : NULL;
-    if (kind) PyErr_Format(kind, "evaluate: the name %U has no value", name);
-    Py_XDECREF(kind);
+    PyObject *text = self->text ? self->text : Py_None;
+    Py_XDECREF(module ? PyObject_CallMethod(module, "fail_missing", "OO", text, name) : NULL);
     Py_XDECREF(module);
-    return NULL;
 }
 
 static PyObject *evaluate_in(fzpy_expression *self, const scope *s, const fzpy_destination *to) {
@@ -42,7 +41,7 @@ static PyObject *evaluate_in(fzpy_expression *self, const scope *s, const fzpy_d
     if (found == self->program.inputs)
         result = fzpy_compute_expression(self, values, to);
     else if (!PyErr_Occurred())
-        fail_missing(PyTuple_GET_ITEM(self->names, found));
+        fail_missing(self, PyTuple_GET_ITEM(self->names, found));
     while (found) Py_DECREF(values[--found]);
     return result;
 }

@@ -262,13 +262,33 @@ class _Refusal(Exception):
         self.node, self.message, self.kind = node, message, kind
 
 
-def parse(text: str) -> Program:
+class _Searcher(Builder):
+    """Builds until it meets the name that has no value."""
+
+    def __init__(self, missing: str) -> None:
+        super().__init__()
+        self.missing = missing
+
+    def name(self, name: str) -> int:
+        if name == self.missing:
+            raise MissingName(f"the name {name} has no value")
+        return super().name(name)
+
+
+def fail_missing(text: str | None, name: str) -> None:
+    """Raises what a name deserves that has no value: with its place, where there is a text."""
+    if text is None:
+        raise MissingName(f"evaluate: the name {name} has no value")
+    parse(text, _Searcher(name))
+
+
+def parse(text: str, builder: Builder | None = None) -> Program:
     """The program of an expression's text."""
     if not isinstance(text, str):
         raise TypeError(f"expression: it must be a str, not {type(text).__name__}")
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # the lines that Python's parser counts
     try:
-        return _build(_parse_tree(text).body)
+        return _build(builder or Builder(), _parse_tree(text).body)
     except _Refusal as refusal:
         node = refusal.node
         line = text.strip().split("\n")[node.lineno - 1].encode()
@@ -286,8 +306,7 @@ def _place(text: str, line: int, column: int) -> str:
     return f"column {column}" if line == 1 else f"line {line}, column {column}"
 
 
-def _build(body: _ast.expr) -> Program:
-    builder = Builder()
+def _build(builder: Builder, body: _ast.expr) -> Program:
     reduction = _closing_reduction(body)
     if reduction:
         name, axis, body = reduction

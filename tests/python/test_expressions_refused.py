@@ -78,6 +78,34 @@ def test_a_name_without_a_value_is_a_key_error_and_a_value_error():
         forzium.evaluate("print + 1", {}, {})
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "place"),
+    [
+        ("nobody", "nobody", "column 1"),
+        ("2*nobody", "nobody", "column 3"),
+        ("a + nobody*(nobody - 1)", "nobody", "column 5"),
+        ("exp(a) + exp", "exp", "column 10"),
+        ("where(a > 1, a, somebody)", "somebody", "column 17"),
+        ("sum(a - nobody, axis=0)", "nobody", "column 9"),
+        ("a + 1, nobody", "nobody", "column 8"),
+        ("  a + ä*ü", "ü", "column 9"),
+        ("(a +\n  nobody)", "nobody", "line 2, column 3"),
+        ("a + \ufb01", "fi", "column 5"),
+    ],
+)
+def test_a_name_without_a_value_is_pointed_at(text, name, place):
+    values = {"a": 1.0, "ä": 1.0}
+    for made in (text, forzium.expression(text)):
+        with pytest.raises(KeyError) as raised:
+            forzium.evaluate(made, values, {})
+        assert str(raised.value) == f"expression: {place}: the name {name} has no value"
+
+
+def test_a_name_of_a_function_that_has_no_value_is_named():
+    with pytest.raises(KeyError, match=r"^evaluate: the name nobody has no value$"):
+        forzium.evaluate(forzium.fuse(lambda nobody: nobody + 1), {}, {})
+
+
 def test_what_has_no_names_is_a_type_error():
     for arguments in ((3,), ({}, 3)):
         with pytest.raises(TypeError, match="a mapping of names to values would do"):
