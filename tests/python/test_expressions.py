@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import struct
 import threading
 
 import forzium
 import numpy as np
 import pytest
+from forzium import expressions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
@@ -431,6 +433,38 @@ def test_constants_alone_are_numpys():
 def test_constants_beyond_the_floats_are_infinities_of_their_sign(text, value):
     a = np.ones(3)
     np.testing.assert_array_equal(forzium.evaluate(f"a + {text}", {"a": a}), a + value)
+
+
+# ---- programs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "operations", "constants"),
+    [
+        ("(a + b)*(a + b) + 2*3*a", 4, 1),  # a + b, its square, 6*a, their sum
+        ("(a + b)*(b + a)", 3, 0),  # the order of operands may show in the bits of a NaN
+        ("2*3 + 4*(5 - 1)", 0, 1),
+        ("a*(1/7) + b*(1/7)", 3, 1),
+        ("a*2 + b*2.0", 3, 2),  # one is an integer
+        ("a*0.0 + b*-0.0", 3, 2),
+        ("exp(1)*a + exp(1)*b", 3, 1),
+        ("a + b, a - b, a + b", 2, 0),
+        ("sin(a - b)**2 + cos(a - b)**2", 6, 0),
+        ("float32(a) + float32(a)", 2, 0),
+        ("sum((a - b)*(a - b))", 2, 0),
+        ("where(a - b > 0, a - b, 0)", 3, 1),
+    ],
+)
+def test_equal_parts_are_computed_once_and_constants_beforehand(text, operations, constants):
+    _, packed, instructions, *_ = expressions.parse(text)
+    assert len(instructions) == operations * struct.calcsize("5i")  # an operation, a dtype, three operands
+    assert len(packed) == constants * struct.calcsize("iiQ")
+
+
+def test_equal_parts_of_a_function_are_computed_once():
+    _, packed, instructions, *_ = expressions.trace(lambda a, b: np.exp(a + b) + forzium.exp(a + b) * 2)
+    assert len(instructions) == 4 * struct.calcsize("5i")  # the sum of both, exp of it, twice that, their sum
+    assert len(packed) == struct.calcsize("iiQ")
 
 
 # ---- objects -----------------------------------------------------------------------------------------------
