@@ -587,7 +587,8 @@ FZ_API const char *fz_version(void);
 typedef struct fz_cpu_info {
     const char *simd;    /* fz_simd_name() */
     size_t vector_bytes; /* of its vectors */
-    size_t l1, l2, l3;   /* data caches in bytes, as they are counted on: at most 16 MB of L3 a usable CPU */
+    /* Data caches in bytes, as they are counted on: at most 256 KB, 8 MB, and of L3 16 MB a usable CPU. */
+    size_t l1, l2, l3;
     int matmul_tile[FZ_FULL_DTYPES][2]; /* rows and columns of the matmul micro-kernel */
     /* The most steps of the inner axis, and rows, that matmul packs at a time: derived from the caches. */
     ptrdiff_t matmul_block[FZ_FULL_DTYPES][2];

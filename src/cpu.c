@@ -83,7 +83,14 @@ static const extension extensions[1];
 enum { EXTENSIONS = 0 };
 #endif
 
-enum { MOST_L3_OF_A_CPU = 16 << 20 };
+/* Bytes of caches that are believed. */
+enum {
+    LEAST_L1 = 8 << 10,
+    MOST_L1 = 256 << 10,
+    LEAST_L2 = 128 << 10,
+    MOST_L2 = 8 << 20,
+    MOST_L3_OF_A_CPU = 16 << 20,
+};
 
 static const fz_matmul_kernels *grouped[FZ_DTYPE_COUNT]; /* of the instruction set chosen */
 
@@ -144,17 +151,27 @@ static size_t cache_in_sysfs(int index, int *level) {
     return kilobytes << 10;
 }
 
-/* As they may be counted on: a virtual machine of few CPUs may have a whole socket's L3, but shares it with others. */
+static size_t within(size_t size, size_t least, size_t most) {
+    return size < least ? least : size > most ? most : size;
+}
+
+/* A virtual machine of few CPUs may have a whole socket's L3, but shares it with others. L1 and L2 are a CPU's own, yet
+   some tell a level as another, or make sizes up: blocks, whose sizes follow from these, must not grow with them. */
+fz__caches fz__believable_caches(fz__caches told, int cpus) {
+    const size_t l3 = within(told.l3, LEAST_L2, MOST_L3_OF_A_CPU * (size_t)cpus);
+    const size_t most_l2 = l3 < MOST_L2 ? l3 : MOST_L2;
+    return (fz__caches){within(told.l1, LEAST_L1, MOST_L1), within(told.l2, LEAST_L2, most_l2), l3};
+}
+
 static void read_caches(void) {
-    caches = (fz__caches){32 << 10, 512 << 10, 4 << 20}; /* where nobody tells */
-    size_t *const levels[] = {&caches.l1, &caches.l2, &caches.l3};
+    fz__caches told = {32 << 10, 512 << 10, 4 << 20}; /* where nobody tells */
+    size_t *const levels[] = {&told.l1, &told.l2, &told.l3};
     for (int index = 0; index < 4; index++) {
         int level = 0;
         const size_t size = cache_in_sysfs(index, &level);
         if (size && level >= 1 && level <= 3) *levels[level - 1] = size;
     }
-    const size_t share = MOST_L3_OF_A_CPU * (size_t)fz_usable_cpus();
-    if (caches.l3 > share) caches.l3 = share;
+    caches = fz__believable_caches(told, fz_usable_cpus());
 }
 
 static void find_extensions(const instruction_set *set) {

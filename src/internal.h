@@ -415,5 +415,7 @@ typedef struct fz__caches {
     size_t l1, l2, l3; /* data bytes; never 0 */
 } fz__caches;
 const fz__caches *fz__cpu_caches(void);
+/* The caches that a process on so many CPUs counts on, of what the system tells. */
+fz__caches fz__believable_caches(fz__caches told, int cpus);
 
 #endif

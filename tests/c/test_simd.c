@@ -1,8 +1,9 @@
 /* What the environment may choose: FORZIUM_SIMD and FORZIUM_NUM_THREADS, each value in a process of its own.
-   Called with "report", this program is that process: it says what came of the environment. */
+   Called with "report", this program is that process: it says what came of the environment. And what is believed of the
+   caches that a system tells. */
 #include "check.h"
-#include "forzium.h"
 #include "instruction_set.h"
+#include "internal.h"
 
 /* The build's instruction sets, lowest first. */
 static const char *const built[] = {INSTRUCTION_SETS};
@@ -133,6 +134,34 @@ static void test_calls_fail_under_a_bad_environment(void) {
     }
 }
 
+/* ---- caches --------------------------------------------------------------------------------------------- */
+
+enum { KB = 1 << 10, MB = 1 << 20 };
+
+static void check_believed(fz__caches told, int cpus, fz__caches wanted) {
+    check_case("caches of %zu, %zu and %zu bytes for %d CPUs", told.l1, told.l2, told.l3, cpus);
+    const fz__caches got = fz__believable_caches(told, cpus);
+    CHECK(got.l1 == wanted.l1 && got.l2 == wanted.l2 && got.l3 == wanted.l3, "%zu, %zu and %zu", got.l1,
+          got.l2, got.l3);
+}
+
+/* What CPUs have is taken as it is, but for an L3 that others share. */
+static void test_caches_of_cpus_are_believed(void) {
+    check_believed((fz__caches){32 * KB, 256 * KB, 3 * MB}, 2, (fz__caches){32 * KB, 256 * KB, 3 * MB});
+    check_believed((fz__caches){48 * KB, 2 * MB, 32 * MB}, 2, (fz__caches){48 * KB, 2 * MB, 32 * MB});
+    check_believed((fz__caches){48 * KB, 2 * MB, 300 * MB}, 2, (fz__caches){48 * KB, 2 * MB, 32 * MB});
+    check_believed((fz__caches){128 * KB, 4 * MB, 8 * MB}, 1, (fz__caches){128 * KB, 4 * MB, 8 * MB});
+}
+
+static void test_caches_of_nobody_are_not(void) {
+    const size_t most = SIZE_MAX >> 10 << 10;
+    check_believed((fz__caches){0, 0, 0}, 4, (fz__caches){8 * KB, 128 * KB, 128 * KB});
+    check_believed((fz__caches){1 * KB, 4 * KB, 4 * MB}, 4, (fz__caches){8 * KB, 128 * KB, 4 * MB});
+    check_believed((fz__caches){most, most, most}, 4, (fz__caches){256 * KB, 8 * MB, 64 * MB});
+    check_believed((fz__caches){32 * KB, 300 * MB, 4 * MB}, 4, (fz__caches){32 * KB, 4 * MB, 4 * MB});
+    check_believed((fz__caches){32 * MB, 300 * MB, 300 * MB}, 1, (fz__caches){256 * KB, 8 * MB, 16 * MB});
+}
+
 int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "report") == 0) return print_report();
     if (count == 2 && strcmp(arguments[1], "threads") == 0) return print_threads();
@@ -144,5 +173,7 @@ int main(int count, char **arguments) {
     test_numbers_of_threads();
     test_number_of_threads_before_fz_init();
     test_calls_fail_under_a_bad_environment();
+    test_caches_of_cpus_are_believed();
+    test_caches_of_nobody_are_not();
     return check_end();
 }
