@@ -90,6 +90,9 @@ FZ_INLINE vpair sqrt_pair(vpair x) {
 
 /* From here on x^2 + 1 and x^2 - 1 are x^2. */
 #define FZ_ONE_VANISHES FZ_PER_T(0x1p14, 0x1p29)
+/* Below this x is the number nearest to arcsinh x and arctanh x, as |x|^3 / 3 is less than half a step of numbers at x.
+   Logarithms near 1 may give its neighbour, which at a power of two is a whole unit away. */
+#define FZ_CUBE_VANISHES FZ_PER_T(0x1p-12, 0x1p-27)
 
 /* arcsinh |x| = log(|x| + sqrt(x^2 + 1)), that of 2 |x| where 1 vanishes: 0.8 ULP. */
 FZ_INLINE vec varcsinh(vec x) {
@@ -98,7 +101,8 @@ FZ_INLINE vec varcsinh(vec x) {
     const vec square = vfma(size, size, one), square_low = vcancel(size, size, one - square);
     const vpair root = sqrt_pair((vpair){square, square_low}), sum = vsum_ordered(root.high, size);
     const vec high = vselect(large, size, sum.high), low = (vec)((mask)(sum.low + root.low) & ~large);
-    return vcopysign(vlog_special(high, log_sum(high, low, (vec)(large & (mask)one))), x);
+    const vec result = vlog_special(high, log_sum(high, low, (vec)(large & (mask)one)));
+    return vcopysign(vselect(size < FZ_CUBE_VANISHES, size, result), x);
 }
 
 /* arccosh x = log((x + sqrt(x^2 - 1)) / 2) + log(2), with d = x - 1 and x^2 - 1 = d^2 + 2 d; the root is x or d where the
@@ -209,7 +213,7 @@ FZ_INLINE vec varctanh(vec x) {
     const mask inside = size < 1;
     if (vany(~inside))
         result = vselect(inside, result, vselect(size == 1, vsplat((T)INFINITY), vsplat((T)NAN)));
-    return vcopysign(result, x);
+    return vcopysign(vselect(size < FZ_CUBE_VANISHES, size, result), x);
 }
 #endif
 

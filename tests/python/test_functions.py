@@ -96,6 +96,24 @@ def test_logaddexp_is_within_one_ulp_where_its_terms_cancel(dtype):
             assert all(e <= float(unit) for e, unit in zip(error, np.abs(np.spacing(got)), strict=True))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "right"), [("arcsinh", mpmath.asinh), ("arctanh", mpmath.atanh)])
+def test_small_numbers_are_their_own_results(name, right, dtype):
+    """Where x is the number nearest to the result, its neighbour is a whole unit away at powers of two."""
+    limits = np.finfo(dtype)
+    powers = np.ldexp(np.ones(1, dtype), np.arange(limits.minexp - limits.nmant, -19))
+    near = [np.nextafter(powers, np.asarray(to, dtype)) for to in (0, 1)]
+    x = np.concatenate([powers, *near, powers * np.asarray(1.4142135623730951, dtype)])
+    x = np.concatenate([x, -x])
+    with mpmath.workprec(200):
+        nearest = np.array([float(right(float(value))) for value in x]).astype(dtype)
+    got = getattr(forzium, name)(x)
+    small = np.abs(x) < (2.0**-12 if dtype == "float32" else 2.0**-27)
+    np.testing.assert_array_equal(nearest[small], x[small])
+    np.testing.assert_array_equal(got[small], x[small])
+    assert (np.abs(got - nearest) <= np.spacing(np.abs(nearest))).all()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", PRESENT)
 def test_zeros_and_what_is_exact_have_numpys_sign(name, dtype):
