@@ -399,8 +399,82 @@ def test_pytorch_takes_part_in_large_windows_that_take_no_seconds(n: int, takes_
     pytest.importorskip("torch")
     case = case_of(f"window.float32.{n}.101")
     reply = Worker(load("torch"), 1).prepare(case.to_json())
-    assert reply["status"] == ("ok" if takes_part else "absent")
+    assert reply["status"] == ("ok" if takes_part else "missing")
     assert takes_part or "PyTorch takes seconds to go over 33.1 GB of windows" in reply["note"]
+
+
+def test_a_library_that_all_would_wait_for_is_named_in_the_report(tmp_path: Path) -> None:
+    pytest.importorskip("cv2")
+    chosen = ("--only", "product.float32.1000x1000x1000", "--libraries", "forzium", "opencv")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "forzium",
+            "bench",
+            "matmul",
+            "--rounds",
+            "1",
+            *chosen,
+            "--output",
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "report.html").read_text()
+    assert "beyond 512 a side it is left out" in report.replace("&#39;", "'")
+
+
+@pytest.mark.parametrize(
+    ("faster", "most", "chosen"), [("direct", 1e9, "direct"), ("fft", 1e9, "fft"), ("direct", 1e3, "fft")]
+)
+def test_scipy_convolves_by_the_faster_of_its_ways(monkeypatch, faster, most, chosen) -> None:
+    """But where the direct one takes seconds nobody waits for it."""
+    pytest.importorskip("scipy")
+    scipy = load("scipy")
+    monkeypatch.setattr(scipy, "_MOST_DIRECT", most)
+    monkeypatch.setattr(scipy.timeit, "repeat", lambda call, **how: [1.0 if f'"{faster}"' in call else 2.0])
+    reply = Worker(scipy, 1).prepare(case_of("window.float32.200.7").to_json())
+    assert reply["status"] == "ok"
+    assert f'method="{chosen}"' in reply["statement"]
+
+
+TAKE_PART = {
+    "cumprod.float32.1000": ("numpy", "torch", "jax"),
+    "vecdot.float32.1000": ("numpy", "torch", "jax"),
+    "normalize.float32.32x100": ("torch", "jax"),
+    "astype.float64.float32.1e6": ("numpy", "torch", "jax"),
+    "astype.float32.float64.1e6": ("numpy", "torch"),
+    "prod.float64.first.1000": ("numpy", "torch", "numexpr"),
+    "std.float64.all.1000": ("numpy", "torch"),
+    "argmin.float64.all.1000": ("numpy", "torch"),
+    "linear.float32.64x1024x1024": ("numpy", "torch", "jax"),
+    "product.float32.3x3x3": ("numpy", "scipy", "torch", "jax", "opencv"),
+    "product.float64.256x256x256": ("numpy", "scipy", "torch", "opencv"),
+    "conv1d.speech": ("torch", "jax"),
+    "adaptive_pool.7": ("torch",),
+    "layer.NHWC.0": ("torch", "jax"),
+    "layer.NHWC.2": ("torch", "jax"),
+    "window.float32.200.7": ("scipy", "torch", "opencv"),
+}
+
+
+@pytest.mark.parametrize("key", TAKE_PART)
+def test_libraries_compute_what_is_right(key: str) -> None:
+    """And forzium, into outputs that it was given."""
+    case = case_of(key)
+    for library in ("forzium", *TAKE_PART[key]):
+        try:
+            adapter = load(library)
+        except ModuleNotFoundError:
+            continue
+        reply = Worker(adapter, 1).prepare(case.to_json())
+        assert reply["status"] == "ok", (library, reply)
 
 
 @pytest.mark.parametrize(
@@ -452,16 +526,26 @@ def test_reductions_have_to_read_all_of_their_operand(name: str) -> None:
         assert Worker(load(library), 1).prepare(case.to_json())["status"] == "ok"
 
 
-def test_every_reduction_is_measured() -> None:
+@pytest.mark.parametrize("key", ["prod.float64.all.1e6", "nanprod.float64.last.1e6", "cumprod.float32.1e6"])
+def test_products_stay_among_normal_numbers(key: str) -> None:
+    """Arithmetic on others is slow, and a product of 0 is known before its last factor."""
+    case = case_of(key)
+    operation = OPERATIONS[case.operation]
+    inputs = operation.inputs(case.params, np.random.default_rng(0))
+    products = np.abs(operation.expected(case.params, **inputs))
+    limits = np.finfo(case.params["dtype"])
+    assert (products > limits.tiny).all()
+    assert (products < limits.max).all()
+
+
+def test_whatever_has_an_axis_is_measured() -> None:
     operations = {
         name: value for name, value in vars(forzium).items() if isinstance(value, type(forzium.sum))
     }
     axes = {
-        name
-        for name, operation in operations.items()
-        if {"axis", "keepdims"} <= set(inspect.signature(operation).parameters)
+        name for name, operation in operations.items() if "axis" in inspect.signature(operation).parameters
     }
-    assert "nanvar" in axes
+    assert {"nanvar", "cumprod", "vecdot", "normalize"} <= axes
     assert axes <= {case.params.get("function") for case in elementwise.SUITE.cases}
 
 
@@ -639,6 +723,25 @@ def test_many_callers_are_held_against_one_by_the_time_of_a_call(seconds: float,
     ]
     (table,) = tables(Results({}, {}, "", ["matmul"], cases, (1, 2), rows=rows))
     assert {verdict.what: verdict.met for verdict in table.verdicts}["16 Python threads at once"] is met
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(1e-6, True), (1.1e-6, False)])
+def test_threads_are_held_against_one_where_calls_are_shared(seconds: float, met: bool) -> None:
+    """Below 50,000 elements, and in other layouts and operations, nobody promised that they help."""
+    shared = ("add.float32.contiguous.5e4", "exp.float64.contiguous.1e5", "sum.float64.all.5e4")
+    others = ("add.float32.contiguous.2e4", "add.float64.strided.1e5", "sum.float64.last.1e5")
+    cases = {key: case_of(key) for key in (*shared, *others)}
+    together = dict.fromkeys(others, 2e-6) | dict.fromkeys(shared, 1e-6) | {shared[0]: seconds}
+    rows = [Row(key, "forzium", 1, rounds=[1e-6]) for key in cases]
+    rows += [Row(key, "forzium", 2, rounds=[together[key]]) for key in cases]
+
+    def judged(threads: tuple[int, ...]) -> bool | None:
+        (table,) = tables(Results({}, {}, "", ["elementwise"], cases, threads, rows=rows))
+        (verdict,) = (verdict for verdict in table.verdicts if verdict.wanted == "at least as fast as on one")
+        return verdict.met
+
+    assert judged((1, 2)) is met
+    assert judged((1,)) is None
 
 
 def test_claims_and_targets_ask_for_what_the_suite_measures() -> None:

@@ -40,9 +40,10 @@ def gaussian_expected(params: Params, x: Any, row: Any) -> Any:
 
 
 def layer_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
-    """Images of many channels and the weights of a layer."""
+    """Images of many channels, which come first or last, and the weights of a layer."""
     n, side = params["channels"], params["side"]
-    x = random.standard_normal((params["batch"], n, side, side)).astype(np.float32)
+    shape = (side, side, n) if params["layout"] == "NHWC" else (n, side, side)
+    x = random.standard_normal((params["batch"], *shape)).astype(np.float32)
     k = params["window"]
     weight = random.standard_normal((params["outputs"], n // params["groups"], k, k)).astype(np.float32)
     return {"x": x, "weight": weight}
@@ -51,13 +52,30 @@ def layer_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
 def layer_expected(params: Params, x: Any, weight: Any) -> Any:
     """Image by image, group by group."""
     padding, stride, groups = params["padding"], params["stride"], params["groups"]
+    if params["layout"] == "NHWC":
+        x = x.transpose(0, 3, 1, 2)
     padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     windows = sliding_window_view(padded, weight.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
     pairs = [
         (part, of) for part, of in zip(np.split(windows, groups, 1), np.split(weight, groups), strict=True)
     ]
     results = [np.tensordot(of, part, ((1, 2, 3), (1, 4, 5))).swapaxes(0, 1) for part, of in pairs]
-    return np.concatenate(results, axis=1)
+    result = np.concatenate(results, axis=1)
+    return result.transpose(0, 2, 3, 1) if params["layout"] == "NHWC" else result
+
+
+def conv1d_inputs(params: Params, random: np.random.Generator) -> dict[str, Any]:
+    """A sound of many channels and the weights of a layer."""
+    shapes = {"x": (1, params["channels"], params["length"])}
+    shapes["weight"] = (params["outputs"], params["channels"], params["window"])
+    return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def conv1d_expected(params: Params, x: Any, weight: Any) -> Any:
+    """All windows at once."""
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (params["padding"],) * 2))
+    windows = sliding_window_view(padded, params["window"], axis=2)[:, :, :: params["stride"]]
+    return np.tensordot(windows, weight.astype(np.float64), ((1, 3), (1, 2))).swapaxes(1, 2)
 
 
 def pool_expected(params: Params, x: Any) -> Any:
@@ -68,3 +86,14 @@ def pool_expected(params: Params, x: Any) -> Any:
     padded = np.pad(x.astype(np.float64), sides, constant_values=fill)
     windows = sliding_window_view(padded, (k, k), axis=(-2, -1))[..., ::stride, ::stride, :, :]
     return windows.max((-2, -1)) if params["kind"] == "max" else windows.mean((-2, -1))
+
+
+def adaptive_pool_expected(params: Params, x: Any) -> Any:
+    """Means over parts that cover both axes, and overlap where these cannot be divided."""
+    size, x = params["size"], x.astype(np.float64)
+    rows, columns = (
+        [slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)] for n in x.shape[-2:]
+    )
+    return np.stack(
+        [np.stack([x[..., row, column].mean((-2, -1)) for column in columns], -1) for row in rows], -2
+    )

@@ -63,6 +63,11 @@ def _array(params: Params, random: np.random.Generator) -> Any:
     return np.asarray(random.uniform(0.5, 1.5, params["shape"]), dtype_of(params))
 
 
+def _near_one(params: Params, random: np.random.Generator) -> Any:
+    """Factors of which even millions make a normal number."""
+    return np.asarray(np.exp(random.uniform(-0.1, 0.1, params["shape"])), dtype_of(params))
+
+
 def _image(params: Params, random: np.random.Generator) -> Any:
     if "photograph" not in params:
         return _array(params, random)
@@ -82,6 +87,12 @@ def _factors(params: Params, random: np.random.Generator) -> Any:
     if dtype.kind == "i":
         return {name: random.integers(-999, 1000, params[name]).astype(dtype) for name in "ab"}
     return {name: np.asarray(random.standard_normal(params[name]), dtype) for name in "ab"}
+
+
+def _linear(params: Params, random: np.random.Generator) -> Inputs:
+    rows, inputs, outputs = params["rows"], params["inputs"], params["outputs"]
+    shapes = {"x": (rows, inputs), "weight": (outputs, inputs), "bias": (outputs,)}
+    return {name: random.standard_normal(shape).astype(dtype_of(params)) for name, shape in shapes.items()}
 
 
 def _multiply(params: Params, a: Any, b: Any) -> Any:
@@ -110,6 +121,8 @@ def _spread(params: Params, random: np.random.Generator) -> Any:
     name = params["function"]
     if name.removeprefix("nan").removeprefix("arg") in ("max", "min"):
         x = np.asarray(random.standard_normal(params["shape"]), dtype_of(params))
+    elif name.endswith("prod"):
+        x = _near_one(params, random)
     else:
         x = _array(params, random)
     kind = "nan" if name.startswith("nan") else name
@@ -138,11 +151,13 @@ ROWWISE: dict[str, Callable[[Any], Any]] = {
     "log_softmax": lambda x: np.log(_softmax(x)),
     "layer_norm": _layer_norm,
     "rms_norm": lambda x: x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6),
+    "normalize": lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True),
 }
 
 
 def _vectors(params: Params, random: np.random.Generator) -> Inputs:
-    return {name: _array(params, random) for name in "xy"[: params["operands"]]}
+    draw = _near_one if params["function"] == "cumprod" else _array
+    return {name: draw(params, random) for name in "xy"[: params["operands"]]}
 
 
 def _logsumexp(x: Any) -> Any:
@@ -152,7 +167,9 @@ def _logsumexp(x: Any) -> Any:
 
 ALONG: dict[str, Callable[..., Any]] = {
     "cumsum": lambda x: np.cumsum(x, axis=-1),
+    "cumprod": lambda x: np.cumprod(x, axis=-1),
     "dot": np.dot,
+    "vecdot": lambda x, y: np.sum(x * y, axis=-1),
     "norm": lambda x: np.linalg.norm(x, axis=-1),
     "logsumexp": _logsumexp,
 }
@@ -218,6 +235,11 @@ OPERATIONS: dict[str, Operation] = {
         expected=_multiply,
         tolerance=lambda params: float(params["a"][-1]),
     ),
+    "linear": Operation(
+        inputs=_linear,
+        expected=lambda params, x, weight, bias: x.astype(np.float64) @ weight.T.astype(np.float64) + bias,
+        tolerance=lambda params: float(params["inputs"]),
+    ),
     "matmul_list": Operation(
         inputs=lambda params, random: {
             "a": _square(params, random).tolist(),
@@ -241,6 +263,11 @@ OPERATIONS: dict[str, Operation] = {
         expected=functions.expected,
         tolerance=functions.tolerance,
         thin=functions.thin,
+    ),
+    "astype": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=lambda params, x: x.astype(params["to"]),
+        tolerance=lambda params: 0.0,
     ),
     "reduce": Operation(
         inputs=lambda params, random: {"x": _spread(params, random)},
@@ -286,9 +313,19 @@ OPERATIONS: dict[str, Operation] = {
         expected=images.layer_expected,
         tolerance=lambda params: float(params["window"] ** 2 * params["channels"]),
     ),
+    "conv1d": Operation(
+        inputs=images.conv1d_inputs,
+        expected=images.conv1d_expected,
+        tolerance=lambda params: float(params["window"] * params["channels"]),
+    ),
     "pool": Operation(
         inputs=lambda params, random: {"x": _array(params, random)},
         expected=images.pool_expected,
+        tolerance=lambda params: 16.0,
+    ),
+    "adaptive_pool": Operation(
+        inputs=lambda params, random: {"x": _array(params, random)},
+        expected=images.adaptive_pool_expected,
         tolerance=lambda params: 16.0,
     ),
     "transpose": Operation(

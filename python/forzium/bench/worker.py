@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from .cases import Case
-from .libraries import Adapter, Timed, load
+from .libraries import Adapter, Timed, TooSlow, load
 from .placement import may_move, moved
 
 Reply = dict[str, Any]
@@ -101,6 +101,8 @@ class Worker:
             checked = [self._check(row, build, seed) for seed in range(max(1, row.callers))]
         except NotImplementedError as reason:
             return {"status": "absent", "note": str(reason)}
+        except TooSlow as reason:
+            return {"status": "missing", "note": str(reason)}
         except ModuleNotFoundError as reason:
             return {"status": "missing", "note": f"needs {reason.name}, which is not installed"}
         statements = [timed for timed, _, _ in checked]

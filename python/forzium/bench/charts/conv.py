@@ -15,11 +15,18 @@ from .style import SECONDS, STYLES, Chart, legend_below, new_figure
 
 def _draw_layers(results: Results) -> Figure | None:
     """A panel for each batch and number of threads, a line for each layer."""
-    keys = {batch: [f"layer.{batch}.{layer}" for layer in range(len(conv.LAYERS))] for batch in conv.BATCHES}
-    batches = [batch for batch in conv.BATCHES if any(key in results.cases for key in keys[batch])]
-    if not any(row.case.startswith("layer.") and row.seconds for row in results.rows):
+    keys = {
+        batch: [f"layer.{batch}.{layer}" for layer in range(len(conv.layers(batch)))]
+        for batch in conv.BATCHES
+    }
+    timed = {row.case for row in results.rows if row.seconds}
+    batches = [batch for batch in conv.BATCHES if timed.intersection(keys[batch])]
+    if not batches:
         return None
-    figure, grid = new_figure(10, 5.6 * len(batches), len(batches), len(results.threads), sharey=True)
+    heights = [1 + 0.23 * len(keys[batch]) for batch in batches]
+    figure, grid = new_figure(
+        *(10, sum(heights), len(batches), len(results.threads)), sharey="row", height_ratios=heights
+    )
     panels = iter(grid)
     for batch in batches:
         for threads in results.threads:
@@ -30,8 +37,8 @@ def _draw_layers(results: Results) -> Figure | None:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(SECONDS)
             axes.set_xlabel("time per call (log scale)")
-            axes.set_yticks(range(len(conv.LAYERS)), list(conv.LAYERS), fontsize=8)
-            axes.set_ylim(len(conv.LAYERS) - 0.4, -0.6)
+            axes.set_yticks(range(len(keys[batch])), list(conv.layers(batch)), fontsize=8)
+            axes.set_ylim(len(keys[batch]) - 0.4, -0.6)
     legend_below(grid)
     return figure
 

@@ -10,7 +10,9 @@ _WHAT = {
     "window": "One channel, beside OpenCV, SciPy and PyTorch",
     "gaussian": "Windows that are a column times a row, beside OpenCV, SciPy and PyTorch",
     "layer": "Layers of ResNet-50 and MobileNet, beside PyTorch and JAX",
+    "conv1d": "Layers of one dimension, beside PyTorch and JAX",
     "pool": "Pooling, beside PyTorch and JAX",
+    "adaptive_pool": "Adaptive pooling, beside PyTorch",
     "transpose": "Transposes, beside JAX, OpenCV and PyTorch",
     "permute": "Axes in another order, beside JAX and PyTorch",
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..cases import Case
 from ..results import Results
-from ..suites.elementwise import REPRESENTATIVES, SMALLEST
+from ..suites.elementwise import FLOATS, REPRESENTATIVES, SHARED, SMALLEST
 from ..units import format_bytes, format_seconds
-from .figures import every, means, shares
+from .figures import every, gains, means, shares
 from .verdicts import Figure, Verdict, VerdictTable, probed, verdict
 
 
@@ -31,6 +32,11 @@ def _targets(results: Results) -> Iterable[Verdict]:
         ),
     )
     yield verdict("Memory-bound rows", "at least 90 % of the streaming rate", shares(results, cases, 0.9))
+    yield verdict(
+        f"{', '.join(SHARED)} of {_SHARED_FROM:,} contiguous floats and more, on all threads",
+        "at least as fast as on one",
+        gains(results, [case for case in cases if _is_shared(case)], 1.0),
+    )
     expressions = by_operation["expression"]
     beyond = [case for case in expressions if case.size > _CACHED]
     within = [case for case in expressions if case.size <= _CACHED]
@@ -52,13 +58,21 @@ def _targets(results: Results) -> Iterable[Verdict]:
         )
 
 
+def _is_shared(case: Case) -> bool:
+    """Whether threads should help: the plainest rows of the operations that more sizes are measured of."""
+    params = case.params
+    plain = params.get("layout", "contiguous") == "contiguous" and params.get("axis") is None
+    dtype = params.get("dtype", "float64")
+    return plain and params.get("function") in SHARED and dtype in FLOATS and case.size >= _SHARED_FROM
+
+
 def _delay(results: Results) -> Iterable[Figure]:
     found = probed(results, "expression")
     if found is None:
         yield Figure("delay", None)
         return
     delay = max(0.0, found["new"] - found["again"])
-    first = f"the process's first, with its imports: {format_seconds(found['first'])}"
+    first = f"a process's very first, with its imports, is not judged: {format_seconds(found['first'])}"
     yield Figure(f"{format_seconds(delay)} ({first})", delay <= 1e-3)
 
 
@@ -68,8 +82,9 @@ def _memory(results: Results) -> Iterable[Figure]:
     yield Figure(text, None if beyond is None else beyond <= 1e6)
 
 
-_OPERATIONS = ("elementwise", "reduce", "along", "rowwise", "expression")
+_OPERATIONS = ("elementwise", "astype", "reduce", "along", "rowwise", "expression")
 _COVERED = f"{len(REPRESENTATIVES)} operations at all sizes, the others at two or three"
 _COVERED_SMALL = f"all operations on 64 bits, {len(REPRESENTATIVES)} on 32 and in other layouts too"
+_SHARED_FROM = 50_000
 _CACHED = 100_000
 """Elements; arrays of so many lie in the caches of one CPU."""

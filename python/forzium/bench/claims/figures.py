@@ -38,6 +38,21 @@ def means(results: Results, cases: Cases, least: float) -> Iterable[Figure]:
             yield Figure(count_threads(threads), None)
 
 
+def gains(results: Results, cases: Cases, least: float) -> Iterable[Figure]:
+    """Speeds at all threads beside those at one."""
+    yield from _without_figure(results, cases)
+    alone, together = 1, results.all_threads
+    if alone == together:
+        yield Figure("more than 1 thread", None)
+        return
+    pairs = {
+        case.title: [results.seconds(case.key, "forzium", threads) for threads in (alone, together)]
+        for case in cases
+    }
+    found = {title: one / all_ for title, (one, all_) in pairs.items() if one and all_}
+    yield _worst(found, least, together, format_ratio)
+
+
 def shares(results: Results, cases: Cases, least: float) -> Iterable[Figure]:
     """Shares of the rate that a plain loop reached."""
     bound = [case for case in cases if case.ceiling]

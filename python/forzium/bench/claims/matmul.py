@@ -21,7 +21,7 @@ def tables(results: Results) -> list[VerdictTable]:
 
 
 def _targets(results: Results) -> Iterable[Verdict]:
-    cases = [case for case in results.cases.values() if case.operation == "product"]
+    cases = [case for case in results.cases.values() if case.operation in ("product", "linear")]
     squares = [case for case in cases if case.group == "square"]
     integers = [case for case in cases if case.group == "integers"]
     others = [case for case in cases if case.group not in ("square", "integers")]

@@ -56,6 +56,10 @@ class Timed:
     """How often the statement does the operation."""
 
 
+class TooSlow(Exception):
+    """In place of a `Timed`: the library could, but all would wait for it. Its row says so."""
+
+
 def with_output(name: str, function: Callable[..., Any], operands: Mapping[str, Any], out: Any) -> Timed:
     """A call that gets its output."""
     statement = f"{name}({', '.join(operands)}, out=out)"

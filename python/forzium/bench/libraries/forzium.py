@@ -47,6 +47,12 @@ def _product(params: Any, a: Any, b: Any) -> Timed:
     return with_output("matmul", forzium.matmul, {"a": a, "b": b}, empty_product(a, b))
 
 
+def _linear(params: Any, x: Any, weight: Any, bias: Any) -> Timed:
+    names = {"linear": forzium.linear, "x": x, "packed": forzium.pack(weight.T), "bias": bias}
+    names["out"] = np.empty((len(x), len(weight)), x.dtype)
+    return Timed("linear(x, packed, bias, out=out)", names, result="out")
+
+
 def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
     return Timed("simd_matmul(a, b)", {"simd_matmul": forzium_engine.simd_matmul, "a": a, "b": b})
 
@@ -66,6 +72,10 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     return with_output(name, getattr(forzium, name), operands, result_for(params, operands))
 
 
+def _astype(params: Any, x: Any) -> Timed:
+    return Timed("astype(x, to)", {"astype": forzium.astype, "x": x, "to": np.dtype(params["to"])})
+
+
 def _reduce(params: Any, x: Any) -> Timed:
     name, axis = params["function"], params["axis"]
     names = {name: getattr(forzium, name), "x": x}
@@ -80,7 +90,7 @@ def _reduce(params: Any, x: Any) -> Timed:
 def _along(params: Any, **operands: Any) -> Timed:
     name = params["function"]
     options = {} if name == "dot" else {"axis": -1}
-    if name == "cumsum":
+    if name in ("cumsum", "cumprod"):
         options["out"] = np.empty_like(operands["x"])
     return along(name, getattr(forzium, name), operands, **options)
 
@@ -127,10 +137,17 @@ def _gaussian(params: Any, x: Any, row: Any) -> Timed:
 
 
 def _layer(params: Any, x: Any, weight: Any) -> Timed:
-    options = {name: params[name] for name in ("stride", "padding", "groups")}
+    options = {name: params[name] for name in ("stride", "padding", "groups", "layout")}
     out = forzium.conv2d(x, weight, **options)
     names = {"conv2d": forzium.conv2d, "x": x, "weight": weight, "options": options, "out": out}
     return Timed("conv2d(x, weight, **options, out=out)", names, result="out")
+
+
+def _conv1d(params: Any, x: Any, weight: Any) -> Timed:
+    options = {name: params[name] for name in ("stride", "padding")}
+    out = forzium.conv1d(x, weight, **options)
+    names = {"conv1d": forzium.conv1d, "x": x, "weight": weight, "options": options, "out": out}
+    return Timed("conv1d(x, weight, **options, out=out)", names, result="out")
 
 
 def _pool(params: Any, x: Any) -> Timed:
@@ -140,15 +157,22 @@ def _pool(params: Any, x: Any) -> Timed:
     return Timed("pool(x, **options, out=out)", names, result="out")
 
 
+def _adaptive_pool(params: Any, x: Any) -> Timed:
+    pool, size = forzium.adaptive_avg_pool2d, params["size"]
+    return Timed("pool(x, size, out=out)", {"pool": pool, "x": x, "size": size, "out": pool(x, size)}, "out")
+
+
 OPERATIONS = {
     "scale": _scale,
     "scale_list": _scale_list,
     "matmul": _matmul,
     "product": _product,
+    "linear": _linear,
     "matmul_list": _matmul_list,
     "conv2d": _conv2d,
     "conv2d_list": _conv2d_list,
     "elementwise": _elementwise,
+    "astype": _astype,
     "reduce": _reduce,
     "along": _along,
     "rowwise": _rowwise,
@@ -159,5 +183,7 @@ OPERATIONS = {
     "window": _window,
     "gaussian": _gaussian,
     "layer": _layer,
+    "conv1d": _conv1d,
     "pool": _pool,
+    "adaptive_pool": _adaptive_pool,
 }

@@ -41,6 +41,10 @@ def _matmul(params: Any, a: Any, b: Any) -> Timed:
     return _jitted("matmul", jnp.matmul, a, b)
 
 
+def _linear(params: Any, x: Any, weight: Any, bias: Any) -> Timed:
+    return _jitted("linear", lambda x, weight, bias: x @ weight.T + bias, x, weight, bias)
+
+
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
     def conv2d(x: Any, weight: Any) -> Any:
         return jax.lax.conv(x[None, None], weight[None, None], (1, 1), "VALID")[0, 0]
@@ -51,9 +55,20 @@ def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
 def _layer(params: Any, x: Any, weight: Any) -> Timed:
     def conv2d(x: Any, weight: Any) -> Any:
         padding, stride = [(params["padding"],) * 2] * 2, (params["stride"],) * 2
-        return jax.lax.conv_general_dilated(x, weight, stride, padding, feature_group_count=params["groups"])
+        return jax.lax.conv_general_dilated(
+            *(x, weight, stride, padding),
+            dimension_numbers=(params["layout"], "OIHW", params["layout"]),
+            feature_group_count=params["groups"],
+        )
 
     return _jitted("conv2d", conv2d, x, weight)
+
+
+def _conv1d(params: Any, x: Any, weight: Any) -> Timed:
+    def conv1d(x: Any, weight: Any) -> Any:
+        return jax.lax.conv_general_dilated(x, weight, (params["stride"],), [(params["padding"],) * 2])
+
+    return _jitted("conv1d", conv1d, x, weight)
 
 
 def _pool(params: Any, x: Any) -> Timed:
@@ -88,6 +103,10 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     return _jitted(name, function, *operands.values())
 
 
+def _astype(params: Any, x: Any) -> Timed:
+    return _jitted("astype", lambda x: x.astype(params["to"]), x)
+
+
 def _reduce(params: Any, x: Any) -> Timed:
     function, axis = getattr(jnp, params["function"]), params["axis"]
     return _jitted(params["function"], lambda x: function(x, axis=axis), x)
@@ -95,7 +114,9 @@ def _reduce(params: Any, x: Any) -> Timed:
 
 _ALONG: dict[str, Callable[..., Any]] = {
     "cumsum": lambda x: jnp.cumsum(x, axis=-1),
+    "cumprod": lambda x: jnp.cumprod(x, axis=-1),
     "dot": jnp.dot,
+    "vecdot": jnp.vecdot,
     "norm": lambda x: jnp.linalg.norm(x, axis=-1),
     "logsumexp": lambda x: jax.scipy.special.logsumexp(x, axis=-1),
 }
@@ -115,6 +136,7 @@ _ROWWISE: dict[str, Callable[..., Any]] = {
     "log_softmax": jax.nn.log_softmax,
     "layer_norm": _layer_norm,
     "rms_norm": lambda x: x * jax.lax.rsqrt((x**2).mean(axis=-1, keepdims=True) + 1e-6),
+    "normalize": lambda x: x / jnp.linalg.norm(x, axis=-1, keepdims=True),
 }
 
 
@@ -149,10 +171,13 @@ OPERATIONS = {
     "scale": _scale,
     "matmul": _matmul,
     "product": _matmul,
+    "linear": _linear,
     "conv2d": _conv2d,
     "layer": _layer,
+    "conv1d": _conv1d,
     "pool": _pool,
     "elementwise": _elementwise,
+    "astype": _astype,
     "reduce": _reduce,
     "along": _along,
     "rowwise": _rowwise,

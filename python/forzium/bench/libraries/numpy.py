@@ -40,6 +40,12 @@ def _product(params: Any, a: Any, b: Any) -> Timed:
     return with_output("matmul", np.matmul, {"a": a, "b": b}, empty_product(a, b))
 
 
+def _linear(params: Any, x: Any, weight: Any, bias: Any) -> Timed:
+    names = {"matmul": np.matmul, "add": np.add, "x": x, "weight": weight, "bias": bias}
+    names["out"] = np.empty((len(x), len(weight)), x.dtype)
+    return Timed("matmul(x, weight.T, out=out); add(out, bias, out=out)", names, result="out")
+
+
 def _matmul_list(params: Any, a: Any, b: Any) -> Timed:
     return Timed("(array(a) @ array(b)).tolist()", {"array": np.array, "a": a, "b": b})
 
@@ -54,6 +60,10 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     return with_output(name, function, operands, result_for(params, operands))
 
 
+def _astype(params: Any, x: Any) -> Timed:
+    return Timed("x.astype(to)", {"x": x, "to": np.dtype(params["to"])})
+
+
 def _reduce(params: Any, x: Any) -> Timed:
     name, axis = params["function"], params["axis"]
     names = {name: getattr(np, name), "x": x}
@@ -65,7 +75,10 @@ def _reduce(params: Any, x: Any) -> Timed:
     return Timed(f"{name}(x, axis={axis}, out=out)", names, result="out")
 
 
-_ALONG: dict[str, Callable[..., Any]] = {"cumsum": np.cumsum, "norm": np.linalg.norm}
+_ALONG: dict[str, Callable[..., Any]] = {
+    **{"cumsum": np.cumsum, "cumprod": np.cumprod, "norm": np.linalg.norm},
+    "vecdot": np.vecdot,
+}
 
 
 def _along(params: Any, **operands: Any) -> Timed:
@@ -74,7 +87,7 @@ def _along(params: Any, **operands: Any) -> Timed:
         return along(name, np.dot, operands)
     if name not in _ALONG:
         raise NotImplementedError(f"NumPy has no {name}")
-    options = {"out": np.empty_like(operands["x"])} if name == "cumsum" else {}
+    options = {"out": np.empty_like(operands["x"])} if name.startswith("cum") else {}
     return along(name, _ALONG[name], operands, axis=-1, **options)
 
 
@@ -112,8 +125,10 @@ OPERATIONS = {
     "scale_list": _scale_list,
     "matmul": _matmul,
     "product": _product,
+    "linear": _linear,
     "matmul_list": _matmul_list,
     "elementwise": _elementwise,
+    "astype": _astype,
     "reduce": _reduce,
     "along": _along,
     "expression": _expression,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..functions import result_for
-from . import Timed
+from . import Timed, TooSlow, empty_product
 
 
 def version() -> str:
@@ -31,6 +31,19 @@ def _rows(x: Any) -> Any:
 def _scale(params: Any, x: Any, factor: float) -> Timed:
     names = {"multiply": cv2.multiply, "x": _rows(x), "factor": factor, "shaped": x}
     return Timed("multiply(x, factor, dst=x)", names, result="shaped")
+
+
+_LARGEST_PRODUCT = 512
+"""Side of a square; with 4096 a call would take a minute."""
+
+
+def _product(params: Any, a: Any, b: Any) -> Timed:
+    if a.shape != b.shape or a.ndim != 2 or a.dtype.kind != "f":
+        raise NotImplementedError("OpenCV's gemm was tried on squares")
+    if len(a) > _LARGEST_PRODUCT:
+        raise TooSlow(f"OpenCV's gemm falls far behind: beyond {_LARGEST_PRODUCT} a side it is left out")
+    names = {"gemm": cv2.gemm, "a": a, "b": b, "out": empty_product(a, b)}
+    return Timed("gemm(a, b, 1, None, 0, dst=out)", names, result="out")
 
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
@@ -98,6 +111,7 @@ def _gaussian(params: Any, x: Any, row: Any) -> Timed:
 
 
 OPERATIONS = {
+    "product": _product,
     "window": _window,
     "gaussian": _gaussian,
     "scale": _scale,

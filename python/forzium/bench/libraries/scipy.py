@@ -1,17 +1,19 @@
-"""SciPy: what NumPy itself has not."""
+"""SciPy: what NumPy itself has not, and BLAS without NumPy around it."""
 
 from __future__ import annotations
 
+import timeit
 from typing import Any
 
 import numpy as np
 import scipy
+import scipy.linalg
 import scipy.ndimage
 import scipy.signal
 import scipy.special
 
 from ..functions import result_for
-from . import Timed, with_output
+from . import Timed, empty_product, with_output
 
 
 def version() -> str:
@@ -20,7 +22,16 @@ def version() -> str:
 
 
 def use_threads(count: int) -> None:
-    """The convolutions have one thread."""
+    """Its convolutions have one thread, and BLAS gets no more; with several, NumPy calls the same BLAS."""
+
+
+def _product(params: Any, a: Any, b: Any) -> Timed:
+    if a.shape != b.shape or a.ndim != 2 or a.dtype.kind != "f":
+        raise NotImplementedError("NumPy calls the same BLAS: on squares only it is called without NumPy")
+    gemm, out = scipy.linalg.get_blas_funcs("gemm", (a, b)), empty_product(a, b)
+    # BLAS has columns side by side: its product of the transposes, in turn, is the transpose of this one.
+    names = {"gemm": gemm, "a": a.T, "b": b.T, "c": out.T, "out": out}
+    return Timed("gemm(1, b, a, c=c, overwrite_c=1)", names, result="out")
 
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
@@ -45,13 +56,19 @@ def _rowwise(params: Any, x: Any) -> Timed:
     return Timed(f"{name}(x, axis=-1)", {name: getattr(scipy.special, name), "x": x})
 
 
-_DIRECT_TO = 5
-"""Up to this window its direct loop is the faster way."""
+_MOST_DIRECT = 4e8
+"""Multiply-adds of its direct loop: up to a second of them."""
 
 
 def _window(params: Any, x: Any, weight: Any) -> Timed:
-    method = "direct" if params["window"] <= _DIRECT_TO else "fft"
     names = {"correlate": scipy.signal.correlate, "x": x.astype(weight.dtype), "weight": weight}
+
+    def seconds(method: str) -> float:
+        call = f'correlate(x, weight, mode="valid", method="{method}")'
+        return min(timeit.repeat(call, repeat=2, number=1, globals=names))
+
+    work = (params["n"] - params["window"] + 1) ** 2 * weight.size
+    method = min(("fft", "direct"), key=seconds) if work <= _MOST_DIRECT else "fft"
     return Timed(f'correlate(x, weight, mode="valid", method="{method}")', names)
 
 
@@ -64,6 +81,7 @@ def _gaussian(params: Any, x: Any, row: Any) -> Timed:
 
 
 OPERATIONS = {
+    "product": _product,
     "rowwise": _rowwise,
     "window": _window,
     "gaussian": _gaussian,

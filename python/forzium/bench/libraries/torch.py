@@ -9,7 +9,7 @@ import torch
 
 from ..functions import reduced, result_for
 from ..units import format_bytes
-from . import Timed, along, empty_product, with_output
+from . import Timed, TooSlow, along, empty_product, with_output
 
 
 def version() -> str:
@@ -40,6 +40,11 @@ def _matmul(params: Any, a: Any, b: Any) -> Timed:
 def _product(params: Any, a: Any, b: Any) -> Timed:
     out = _tensor(empty_product(a, b))
     return with_output("matmul", torch.matmul, {"a": _tensor(a), "b": _tensor(b)}, out)
+
+
+def _linear(params: Any, **operands: Any) -> Timed:
+    names = {"linear": torch.nn.functional.linear, **{key: _tensor(x) for key, x in operands.items()}}
+    return Timed("linear(x, weight, bias)", names)
 
 
 def _conv2d(params: Any, x: Any, weight: Any) -> Timed:
@@ -84,6 +89,10 @@ def _elementwise(params: Any, **operands: Any) -> Timed:
     return with_output(name, _function(name), operands, out)
 
 
+def _astype(params: Any, x: Any) -> Timed:
+    return Timed("x.to(to)", {"x": _tensor(x), "to": getattr(torch, params["to"])})
+
+
 _REDUCTIONS = {"max": "amax", "min": "amin"}
 
 
@@ -104,22 +113,23 @@ def _reduce(params: Any, x: Any) -> Timed:
     )
 
 
-_ALONG = {"cumsum": torch.cumsum, "norm": torch.linalg.vector_norm, "logsumexp": torch.logsumexp}
+_ALONG = {"cumsum": torch.cumsum, "cumprod": torch.cumprod, "logsumexp": torch.logsumexp}
+_ALONG |= {"norm": torch.linalg.vector_norm, "vecdot": torch.linalg.vecdot}
 
 
 def _along(params: Any, **operands: Any) -> Timed:
     name, tensors = params["function"], {key: _tensor(x) for key, x in operands.items()}
     if name == "dot":
         return along(name, torch.dot, tensors)
-    options = {"out": torch.empty_like(tensors["x"])} if name == "cumsum" else {}
+    options = {"out": torch.empty_like(tensors["x"])} if name.startswith("cum") else {}
     return along(name, _ALONG[name], tensors, dim=-1, **options)
 
 
 def _rowwise(params: Any, x: Any) -> Timed:
     name, functional = params["function"], torch.nn.functional
-    if name.endswith("softmax"):
-        x = _tensor(x)
-        return along(name, getattr(torch, name), {"x": x}, dim=-1, out=torch.empty_like(x))
+    if name in ("softmax", "log_softmax", "normalize"):
+        x, function = _tensor(x), getattr(functional if name == "normalize" else torch, name)
+        return along(name, function, {"x": x}, dim=-1, out=torch.empty_like(x))
     names = {name: getattr(functional, name), "x": _tensor(x), "shape": [x.shape[-1]]}
     return Timed(f"{name}(x, shape, eps={'1e-5' if name == 'layer_norm' else '1e-6'})", names)
 
@@ -156,7 +166,7 @@ in a copy as large: beyond this a call takes seconds."""
 def _window(params: Any, x: Any, weight: Any) -> Timed:
     windows = (params["n"] - params["window"] + 1) ** 2 * weight.nbytes
     if windows > _MOST_BYTES:
-        raise NotImplementedError(f"PyTorch takes seconds to go over {format_bytes(windows)} of windows")
+        raise TooSlow(f"PyTorch takes seconds to go over {format_bytes(windows)} of windows")
     return _conv2d(params, x.astype(weight.dtype), weight)
 
 
@@ -169,7 +179,17 @@ def _gaussian(params: Any, x: Any, row: Any) -> Timed:
 def _layer(params: Any, x: Any, weight: Any) -> Timed:
     names = {"conv2d": torch.nn.functional.conv2d, "x": _tensor(x), "weight": _tensor(weight)}
     names["options"] = {name: params[name] for name in ("stride", "padding", "groups")}
+    if params["layout"] == "NHWC":  # its axes keep their order, the memory has the other
+        names["x"] = names["x"].permute(0, 3, 1, 2)
+        names["weight"] = names["weight"].contiguous(memory_format=torch.channels_last)
+        return Timed("y = conv2d(x, weight, **options)", names, result="y.permute(0, 2, 3, 1)")
     return Timed("conv2d(x, weight, **options)", names)
+
+
+def _conv1d(params: Any, x: Any, weight: Any) -> Timed:
+    names = {"conv1d": torch.nn.functional.conv1d, "x": _tensor(x), "weight": _tensor(weight)}
+    names["options"] = {name: params[name] for name in ("stride", "padding")}
+    return Timed("conv1d(x, weight, **options)", names)
 
 
 def _pool(params: Any, x: Any) -> Timed:
@@ -183,16 +203,25 @@ def _pool(params: Any, x: Any) -> Timed:
     return Timed(f"pool({how}, out=out)", names, result="out.reshape(*shape, out.shape[-1])")
 
 
+def _adaptive_pool(params: Any, x: Any) -> Timed:
+    names = {"pool": torch.nn.functional.adaptive_avg_pool2d, "x": _tensor(x), "size": params["size"]}
+    return Timed("pool(x, size)", names)
+
+
 OPERATIONS = {
     "window": _window,
     "gaussian": _gaussian,
     "layer": _layer,
+    "conv1d": _conv1d,
     "pool": _pool,
+    "adaptive_pool": _adaptive_pool,
     "scale": _scale,
     "matmul": _matmul,
     "product": _product,
+    "linear": _linear,
     "conv2d": _conv2d,
     "elementwise": _elementwise,
+    "astype": _astype,
     "reduce": _reduce,
     "along": _along,
     "rowwise": _rowwise,

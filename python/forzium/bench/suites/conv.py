@@ -41,6 +41,35 @@ LAYERS = {
 }
 """Channels, output channels, window, stride, padding, groups and the side of the images."""
 
+OTHER_LAYERS = {
+    "ResNet 1×1 64 to 64 at 56²": (64, 64, 1, 1, 0, 1, 56),
+    "ResNet 1×1 256 to 128 at 56²": (256, 128, 1, 1, 0, 1, 56),
+    "ResNet 3×3 by 2 at 56²": (128, 128, 3, 2, 1, 1, 56),
+    "ResNet 1×1 128 to 512 at 28²": (128, 512, 1, 1, 0, 1, 28),
+    "ResNet 1×1 by 2 at 28²": (512, 1024, 1, 2, 0, 1, 28),
+    "ResNet 1×1 512 to 256 at 28²": (512, 256, 1, 1, 0, 1, 28),
+    "ResNet 3×3 by 2 at 28²": (256, 256, 3, 2, 1, 1, 28),
+    "ResNet 1×1 256 to 1024 at 14²": (256, 1024, 1, 1, 0, 1, 14),
+    "ResNet 1×1 by 2 at 14²": (1024, 2048, 1, 2, 0, 1, 14),
+    "ResNet 1×1 1024 to 512 at 14²": (1024, 512, 1, 1, 0, 1, 14),
+    "ResNet 3×3 by 2 at 14²": (512, 512, 3, 2, 1, 1, 14),
+    "ResNet 1×1 2048 to 512 at 7²": (2048, 512, 1, 1, 0, 1, 7),
+    "MobileNet depthwise by 2 at 56²": (128, 128, 3, 2, 1, 128, 56),
+    "MobileNet depthwise at 28²": (256, 256, 3, 1, 1, 256, 28),
+    "MobileNet depthwise by 2 at 28²": (256, 256, 3, 2, 1, 256, 28),
+    "MobileNet depthwise by 2 at 14²": (512, 512, 3, 2, 1, 512, 14),
+    "MobileNet pointwise 64 to 128 at 56²": (64, 128, 1, 1, 0, 1, 56),
+    "MobileNet pointwise 128 to 128 at 56²": (128, 128, 1, 1, 0, 1, 56),
+    "MobileNet pointwise 128 to 256 at 28²": (128, 256, 1, 1, 0, 1, 28),
+    "MobileNet pointwise 256 to 256 at 28²": (256, 256, 1, 1, 0, 1, 28),
+    "MobileNet pointwise 256 to 512 at 14²": (256, 512, 1, 1, 0, 1, 14),
+    "MobileNet pointwise 512 to 1024 at 7²": (512, 1024, 1, 1, 0, 1, 7),
+}
+"""The rest of ResNet-50, whose version 1.5 has its strides elsewhere, and of MobileNet: on one image."""
+
+CHANNELS_LAST = ("ResNet 3×3 at 28²", "ResNet 1×1 256 to 64 at 56²", "MobileNet depthwise at 56²")
+"""Layers that are measured as NHWC, too."""
+
 BATCHES = (1, 8)
 
 POOLS = (
@@ -90,20 +119,53 @@ def _gaussians() -> Iterable[Case]:
         yield Case(key, "windows that are products", title, "gaussian", params, k, quick=k == 15)
 
 
-def _layers() -> Iterable[Case]:
+def layers(batch: int) -> dict[str, tuple[int, ...]]:
+    """The layers that are measured on so many images, by name; a case's key numbers them."""
+    return LAYERS | OTHER_LAYERS if batch == 1 else LAYERS
+
+
+def _layer(key: str, name: str, batch: int, layout: str = "NCHW") -> Case:
     names = ("channels", "outputs", "window", "stride", "padding", "groups", "side")
+    numbers = layers(batch)[name]
+    params = {**dict(zip(names, numbers, strict=True)), "batch": batch, "layout": layout, "dtype": "float32"}
+    channels, outputs, k, stride, padding, groups, side = numbers
+    pixels = batch * ((side + 2 * padding - k) // stride + 1) ** 2
+    flops = 2.0 * pixels * outputs * k * k * channels / groups
+    title = f"{name}, {'NHWC, ' if layout == 'NHWC' else ''}batch {batch}"
+    ceiling = "machine.fma.float32" if groups == 1 else ""
+    return Case(key, "layers", title, "layer", params, batch, flops=flops, ceiling=ceiling)
+
+
+def _layers() -> Iterable[Case]:
     for batch in BATCHES:
-        for number, (name, numbers) in enumerate(LAYERS.items()):
-            params = {**dict(zip(names, numbers, strict=True)), "batch": batch, "dtype": "float32"}
-            channels, outputs, k, stride, padding, groups, side = numbers
-            pixels = batch * ((side + 2 * padding - k) // stride + 1) ** 2
-            flops = 2.0 * pixels * outputs * k * k * channels / groups
-            key, title, ceiling = f"layer.{batch}.{number}", f"{name}, batch {batch}", "machine.fma.float32"
-            ceiling = ceiling if groups == 1 else ""
-            quick = batch == 1
-            yield Case(
-                key, "layers", title, "layer", params, batch, flops=flops, ceiling=ceiling, quick=quick
-            )
+        for number, name in enumerate(layers(batch)):
+            case = _layer(f"layer.{batch}.{number}", name, batch)
+            yield rows.quick_if(batch == 1 and name in LAYERS, case)
+    for number, name in enumerate(CHANNELS_LAST):
+        yield rows.quick_if(False, _layer(f"layer.NHWC.{number}", name, 1, "NHWC"))
+
+
+def _conv1d() -> Case:
+    """The first layer of a model of speech: 30 seconds as 3,000 spectra of 80 bands."""
+    channels, outputs, k, length = 80, 384, 3, 3_000
+    params = {"channels": channels, "outputs": outputs, "window": k, "length": length}
+    params |= {"stride": 1, "padding": 1, "dtype": "float32"}
+    title = f"conv1d of {length} samples, {channels} to {outputs} channels, {k} taps, float32"
+    flops, ceiling = 2.0 * length * outputs * k * channels, "machine.fma.float32"
+    return Case(
+        "conv1d.speech", "layers", title, "conv1d", params, length, flops=flops, ceiling=ceiling, quick=False
+    )
+
+
+def _adaptive_pool() -> Case:
+    """The step between convolutions and classification, of images whose side 7 does not divide."""
+    shape, size = [8, 512, 15, 15], 7
+    title = f"adaptive_avg_pool2d to {size}×{size} of {'×'.join(map(str, shape))} float32"
+    params = {"shape": shape, "size": size, "dtype": "float32"}
+    traffic = 4.0 * math.prod(shape[:2]) * (math.prod(shape[2:]) + size**2)
+    return Case(
+        "adaptive_pool.7", "pooling", title, "adaptive_pool", params, shape[-1], bytes=traffic, quick=False
+    )
 
 
 def _pools() -> Iterable[Case]:
@@ -144,7 +206,7 @@ SUITE = Suite(
     name="conv",
     title="Convolution, pooling and transposition",
     cases=(
-        *(rows.fma("float32"), *_windows(), *_gaussians(), *_layers()),
+        *(rows.fma("float32"), *_windows(), *_gaussians(), *_layers(), _conv1d(), _adaptive_pool()),
         *_with_copies((*_pools(), *_transposes(), *_permutations())),
     ),
     effort=Effort(rounds=5, seconds=0.01, budget=0.6),

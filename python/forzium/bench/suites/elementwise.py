@@ -22,6 +22,10 @@ from . import rows
 SIZES = {8: (2, 4), 1_000: (20, 50), 100_000: (200, 500), 1_000_000: (1000, 1000), 16_000_000: (4000, 4000)}
 """Numbers of elements, and the matrices that have as many."""
 
+SHARED = ("add", "exp", "sum")
+SHARED_SIZES = {10_000: (100, 100), 20_000: (100, 200), 50_000: (200, 250)}
+"""More sizes for these few, of contiguous floats: there calls begin to be shared between threads."""
+
 SMALLEST = 8
 OTHER_SIZES = (1_000, 1_000_000)
 QUICK_SIZES = (8, 100_000, 1_000_000)
@@ -41,11 +45,15 @@ OTHER_REDUCTIONS = (
     *("min", "argmin", "prod", "std", "any", "all", "count_nonzero"),
     *("nansum", "nanmean", "nanmax", "nanmin", "nanprod", "nanstd", "nanvar"),
 )
-"""Measured over the last axis of float64 at two sizes; the others everywhere."""
+"""Measured over the last axis of float64 at two sizes, and some over others; the rest everywhere."""
+OVER_OTHER_AXES = ("argmin", "prod", "std", "nansum")
 AXES = {"last": 1, "first": 0, "all": None}
-ALONG = {"cumsum": 1, "dot": 2, "norm": 1, "logsumexp": 1}
+ALONG = {"cumsum": 1, "cumprod": 1, "dot": 2, "vecdot": 2, "norm": 1, "logsumexp": 1}
 """What works along the last axis, and how many operands it has; dot's are vectors."""
-ROWWISE = ("softmax", "log_softmax", "layer_norm", "rms_norm")
+OTHER_ALONG = ("cumprod", "vecdot")
+"""Measured at two sizes: they are siblings of others."""
+ROWWISE = ("softmax", "log_softmax", "layer_norm", "rms_norm", "normalize")
+CONVERSIONS = (("float64", "float32"), ("float32", "float64"))
 EXPRESSIONS = {
     "rational": "2*a + 3*b - c/(1 + a*a)",
     "difference": "(a - b)**2",
@@ -128,6 +136,8 @@ def _sizes(name: str, dtype: str, layout: str) -> Iterable[int]:
     """In other layouts the largest arrays only where memory sets the pace: such rows take seconds."""
     if name not in REPRESENTATIVES:
         return (SMALLEST, *OTHER_SIZES) if width(dtype) == 8 else OTHER_SIZES
+    if name in SHARED and layout == "contiguous" and dtype in FLOATS:
+        return sorted(SIZES | SHARED_SIZES)
     every = layout == "contiguous" or name in functions.MEMORY_BOUND
     return [n for n in SIZES if every or n < LARGEST]
 
@@ -149,17 +159,20 @@ def _reductions() -> Iterable[Case]:
     for name in filter(lambda name: hasattr(forzium, name), REDUCTIONS):
         for dtype in (*FLOATS, "int32") if name == "sum" else FLOATS:
             for where in AXES:
-                for n in SIZES:
+                shared = name in SHARED and where == "all" and dtype in FLOATS
+                for n in sorted(SIZES | SHARED_SIZES) if shared else SIZES:
                     yield _reduction(name, n, dtype, where)
     for name in filter(lambda name: hasattr(forzium, name), OTHER_REDUCTIONS):
-        for n in OTHER_SIZES:
-            yield _reduction(name, n, "float64", "last")
+        for where in AXES if name in OVER_OTHER_AXES else ("last",):
+            for n in OTHER_SIZES:
+                yield _reduction(name, n, "float64", where)
 
 
 def _reduction(name: str, n: int, dtype: str, where: str) -> Case:
     size = format_count(n)
     title = f"{name} of {size} {dtype}, {'all axes' if where == 'all' else f'{where} axis'}"
-    params = {"function": name, "axis": AXES[where], "shape": list(SIZES[n]), "dtype": dtype}
+    params = {"function": name, "axis": AXES[where], "dtype": dtype}
+    params["shape"] = list((SIZES | SHARED_SIZES)[n])
     return Case(
         f"{name}.{dtype}.{where}.{size}",
         "reductions",
@@ -176,15 +189,24 @@ def _reduction(name: str, n: int, dtype: str, where: str) -> Case:
 def _along() -> Iterable[Case]:
     for name, operands in ALONG.items():
         for dtype in FLOATS:
-            for n in SIZES:
-                size, arrays = format_count(n), 2 if name == "cumsum" else operands
+            for n in OTHER_SIZES if name in OTHER_ALONG else SIZES:
+                size, arrays = format_count(n), 2 if name.startswith("cum") else operands
                 params = {"function": name, "operands": operands, "dtype": dtype}
                 params["shape"] = [n] if name == "dot" else list(SIZES[n])
                 where = "" if name == "dot" else ", last axis"
                 key, title = f"{name}.{dtype}.{size}", f"{name} of {size} {dtype}{where}"
                 row = Case(key, "along an axis", title, "along", params, n, bytes=arrays * width(dtype) * n)
-                bound = name in ("dot", "norm")  # they only read, as a sum does
+                bound = name in ("dot", "vecdot", "norm")  # they only read, as a sum does
                 yield replace(row, ceiling=stream(1, n, dtype) if bound else "")
+
+
+def _conversions() -> Iterable[Case]:
+    for dtype, to in CONVERSIONS:
+        n = 1_000_000
+        size, traffic = format_count(n), (width(dtype) + width(to)) * n
+        key, title = f"astype.{dtype}.{to}.{size}", f"astype of {size} {dtype} to {to}"
+        params = {"shape": [n], "dtype": dtype, "to": to}
+        yield Case(key, "conversion", title, "astype", params, n, bytes=traffic, quick=False)
 
 
 def _rowwise() -> Iterable[Case]:
@@ -226,7 +248,10 @@ _MACHINE = tuple(
 SUITE = Suite(
     name="elementwise",
     title="Element-wise operations, reductions and expressions",
-    cases=(*_MACHINE, *_elements(), *_reductions(), *_along(), *_rowwise(), *_expressions()),
+    cases=(
+        *(*_MACHINE, *_elements(), *_conversions(), *_reductions()),
+        *(*_along(), *_rowwise(), *_expressions()),
+    ),
     effort=Effort(rounds=5, seconds=0.005, budget=0.2),
     probes=("expression",) if hasattr(forzium, "evaluate") else (),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.1),

@@ -10,7 +10,7 @@ from ..cases import Case, Effort, Suite
 from . import rows
 
 FLOATS = ("float64", "float32")
-SQUARES = (*(2**power for power in range(3, 13)), 100, 500, 1000, 1023, 3000)
+SQUARES = (2, 3, 4, *(2**power for power in range(3, 13)), 100, 500, 1000, 1023, 3000)
 BLOCKED_FROM = 256
 """From this side on the rate is given as a share of what plain multiply-adds reach."""
 
@@ -24,6 +24,8 @@ SHAPES = {
 """m, k and n of single products."""
 
 BATCHES = ((1_000, 8), (1_000, 16), (200, 64), (20, 256))
+LAYER = (64, 1_024, 1_024)
+"""Rows, inputs and outputs of a linear layer."""
 INTEGERS = ("int8", "int16", "int32", "int64")
 QUICK = (8, 100, 256, 1000)
 
@@ -60,6 +62,17 @@ def _integers() -> Iterable[Case]:
             yield rows.quick_if(n == 64, _product("integers", n, n, n, dtype))
 
 
+def _linear() -> Iterable[Case]:
+    """A layer's product and bias; forzium packs the weight beforehand."""
+    count, inputs, outputs = LAYER
+    for dtype in FLOATS:
+        params = {"rows": count, "inputs": inputs, "outputs": outputs, "dtype": dtype}
+        title = f"Layer of {inputs} to {outputs} on {count} rows, {dtype}"
+        key, size = f"linear.{dtype}.{count}x{inputs}x{outputs}", math.cbrt(count * inputs * outputs)
+        flops = 2.0 * count * inputs * outputs
+        yield Case(key, "linear", title, "linear", params, size, flops=flops, quick=False)
+
+
 def _callers() -> Iterable[Case]:
     case = rows.matmul(256, "float64")
     return (rows.quick_if(count == 1, rows.callers(count, "product", case)) for count in (1, 16))
@@ -68,7 +81,7 @@ def _callers() -> Iterable[Case]:
 SUITE = Suite(
     name="matmul",
     title="Products of matrices",
-    cases=(*map(rows.fma, FLOATS), *_squares(), *_others(), *_integers(), *_callers()),
+    cases=(*map(rows.fma, FLOATS), *_squares(), *_others(), *_linear(), *_integers(), *_callers()),
     effort=Effort(rounds=5, seconds=0.01, budget=0.6),
     quick_effort=Effort(rounds=3, seconds=0.003, budget=0.2),
 )
