@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -119,7 +119,7 @@ def _gaussians() -> Iterable[Case]:
         yield Case(key, "windows that are products", title, "gaussian", params, k, quick=k == 15)
 
 
-def layers(batch: int) -> dict[str, tuple[int, ...]]:
+def layers(batch: int) -> Mapping[str, tuple[int, ...]]:
     """The layers that are measured on so many images, by name; a case's key numbers them."""
     return LAYERS | OTHER_LAYERS if batch == 1 else LAYERS
 
@@ -149,11 +149,19 @@ def _conv1d() -> Case:
     """The first layer of a model of speech: 30 seconds as 3,000 spectra of 80 bands."""
     channels, outputs, k, length = 80, 384, 3, 3_000
     params = {"channels": channels, "outputs": outputs, "window": k, "length": length}
-    params |= {"stride": 1, "padding": 1, "dtype": "float32"}
+    options = {"stride": 1, "padding": 1, "dtype": "float32"}
     title = f"conv1d of {length} samples, {channels} to {outputs} channels, {k} taps, float32"
     flops, ceiling = 2.0 * length * outputs * k * channels, "machine.fma.float32"
     return Case(
-        "conv1d.speech", "layers", title, "conv1d", params, length, flops=flops, ceiling=ceiling, quick=False
+        "conv1d.speech",
+        "layers",
+        title,
+        "conv1d",
+        {**params, **options},
+        length,
+        flops=flops,
+        ceiling=ceiling,
+        quick=False,
     )
 
 

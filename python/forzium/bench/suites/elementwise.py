@@ -171,8 +171,8 @@ def _reductions() -> Iterable[Case]:
 def _reduction(name: str, n: int, dtype: str, where: str) -> Case:
     size = format_count(n)
     title = f"{name} of {size} {dtype}, {'all axes' if where == 'all' else f'{where} axis'}"
-    params = {"function": name, "axis": AXES[where], "dtype": dtype}
-    params["shape"] = list((SIZES | SHARED_SIZES)[n])
+    shape = list((SIZES | SHARED_SIZES)[n])
+    params = {"function": name, "axis": AXES[where], "shape": shape, "dtype": dtype}
     return Case(
         f"{name}.{dtype}.{where}.{size}",
         "reductions",
