@@ -9,11 +9,17 @@ from functools import partial
 import forzium
 import numpy as np
 import pytest
+from oracle import numbers_of_threads
 
 LIBM = ctypes.CDLL(ctypes.util.find_library("m")) if sys.platform.startswith("linux") else None
 needs_fenv = pytest.mark.skipif(LIBM is None, reason="fenv.h by ctypes is tried on Linux only")
-ALL_FLAGS = 0x3D if platform.machine() in ("x86_64", "AMD64") else 0x1F  # FE_ALL_EXCEPT
-ROUNDINGS = (0x400, 0x800, 0xC00) if ALL_FLAGS == 0x3D else (0x400000, 0x800000, 0xC00000)
+IS_X86 = platform.machine() in ("x86_64", "AMD64")
+needs_modes = pytest.mark.skipif(
+    LIBM is None or not (IS_X86 or platform.machine() == "aarch64"),
+    reason="the layout of fenv_t is not known here",
+)
+ALL_FLAGS = 0x3D if IS_X86 else 0x1F  # FE_ALL_EXCEPT
+ROUNDINGS = (0x400, 0x800, 0xC00) if IS_X86 else (0x400000, 0x800000, 0xC00000)
 
 
 def calls_of(side):
@@ -117,6 +123,55 @@ def test_no_operation_raises_or_clears_a_flag(side, dtype):
             after = LIBM.fetestexcept(ALL_FLAGS)
             LIBM.feclearexcept(ALL_FLAGS)
             assert after == before, (name, hex(after))
+
+
+def modes():
+    """What says how to compute. On x86 fegetround asks the unit on which no array is computed."""
+    state = (ctypes.c_uint32 * 64)()
+    LIBM.fegetenv(state)
+    return (state[0] & 0xFFFF, state[7] & ~0x3F) if IS_X86 else state[0]
+
+
+def set_mode(mode):
+    """A rounding of `ROUNDINGS`, or that of now with subnormal operands and results taken for zeros."""
+    if mode != "flush":
+        LIBM.fesetround(mode)
+        return
+    state = (ctypes.c_uint32 * 64)()
+    LIBM.fegetenv(state)
+    state[7 if IS_X86 else 0] |= 0x8040 if IS_X86 else 1 << 24
+    LIBM.fesetenv(state)
+
+
+def around(mode, call):
+    """The modes before and after a call in this one."""
+    usual = (ctypes.c_uint32 * 64)()
+    LIBM.fegetenv(usual)
+    set_mode(mode)
+    try:
+        before, _, after = modes(), call(), modes()
+    finally:
+        LIBM.fesetenv(usual)
+    return before, after
+
+
+@needs_modes
+@pytest.mark.parametrize("side", [3, 8, 9, 400])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("mode", [*ROUNDINGS, "flush"])
+def test_no_operation_changes_the_callers_modes(mode, dtype, side):
+    x, y = np.random.default_rng(0).standard_normal((2, side, side))
+    x.flat[1:8:2] = [np.inf, np.nan, 1e300, 3e-308]
+    x, y = x.astype(dtype), np.where(y > 1, 0, y).astype(dtype)
+    calls = list(expressions(x, y))
+    for name in set(forzium.__all__) - NOT_OPERATIONS:
+        calls += [(name, partial(getattr(forzium, name), *some)) for some in arguments_of(name, x, y)]
+    usual = modes()
+    for _ in numbers_of_threads(1, 3):
+        for name, call in calls:
+            before, after = around(mode, call)
+            assert before == after != usual, name
+    assert modes() == usual
 
 
 @needs_fenv
