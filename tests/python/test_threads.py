@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import forzium
 import numpy as np
@@ -98,6 +99,75 @@ def test_another_thread_runs_meanwhile(counting, name):
         if advanced >= 3:
             break
     assert advanced >= 3
+
+
+FEW = np.arange(1.0, 9.0)
+SQUARE = FEW.repeat(2).reshape(4, 4)
+SMALL = {
+    "an element-wise operation": lambda: forzium.add(FEW, FEW),
+    "of a number": lambda: forzium.multiply(FEW, 2.0),
+    "of other dtypes": lambda: forzium.add(FEW.astype(np.int16), FEW.astype(np.float32)),
+    "a function": lambda: forzium.exp(FEW),
+    "an expression": lambda: forzium.evaluate("a*b + exp(a)", {"a": FEW, "b": 3.0}),
+    "a reduced expression": lambda: forzium.evaluate("sum(a*a)", {"a": FEW}),
+    "a reduction": lambda: forzium.sum(FEW),
+    "a reduction of rows": lambda: forzium.var(SQUARE, axis=1),
+    "a scan": lambda: forzium.cumsum(FEW),
+    "softmax": lambda: forzium.softmax(FEW),
+    "matmul": lambda: forzium.matmul(SQUARE, SQUARE),
+    "linear": lambda: forzium.linear(SQUARE, SQUARE, FEW[:4], "gelu"),
+    "dot": lambda: forzium.dot(FEW, FEW),
+    "transpose": lambda: forzium.transpose(SQUARE),
+    "astype": lambda: forzium.astype(FEW, np.float32),
+    "copyto": lambda: forzium.copyto(np.empty(8), FEW),
+    "conv2d": lambda: forzium.conv2d(SQUARE, SQUARE[:2, :2]),
+    "max_pool2d": lambda: forzium.max_pool2d(SQUARE, 2),
+    "avg_pool2d": lambda: forzium.avg_pool2d(SQUARE, 2),
+}
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="there is no GIL")
+@pytest.mark.parametrize("name", SMALL)
+def test_a_few_elements_keep_the_gil(counting, name):
+    """Of ten thousand times that it were given up, the other thread would get it once."""
+    call = SMALL[name]
+    before = counting[0]
+    for _ in range(10_000):
+        call()
+    assert counting[0] == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+def test_a_few_elements_wake_nobody(run_python):
+    """In an interpreter whose other threads are the pool's; nor is there a task for them."""
+    run_python(
+        """
+        import os, time
+        from pathlib import Path
+        from test_threads import A, B, SMALL, forzium
+
+        def naps():
+            '''How often each thread but this one has gone to sleep.'''
+            others = [task for task in Path("/proc/self/task").iterdir() if int(task.name) != os.getpid()]
+            return {task.name: [line for line in (task / "status").read_text().splitlines()
+                                if line.startswith("voluntary_ctxt_switches")] for task in others}
+
+        forzium.matmul(A, B)
+        for name, call in SMALL.items():
+            asleep = None
+            while asleep != (asleep := naps()):
+                time.sleep(0.02)
+            assert len(asleep) >= 3
+            forzium.thread_pool_metrics(reset=True)
+            for _ in range(100):
+                call()
+            time.sleep(0.02)  # whoever was woken goes to sleep again
+            assert naps() == asleep, name
+            assert forzium.thread_pool_metrics()["total_tasks_started"] == 0, name
+        """,
+        FORZIUM_NUM_THREADS="4",
+        PYTHONPATH=str(Path(__file__).parent),
+    )
 
 
 # ---- the same bits -----------------------------------------------------------------------------
