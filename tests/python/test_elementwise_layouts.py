@@ -108,7 +108,7 @@ def assert_near(name, inputs, got):
 
 
 @pytest.mark.parametrize("name", ROWS)
-@settings(max_examples=max(settings.default.max_examples // 2, 20))
+@settings(max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_bits_are_those_of_contiguous_operands(name, data):
     inputs = data.draw(operands(name))
