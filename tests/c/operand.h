@@ -93,7 +93,41 @@ static inline ptrdiff_t broadcast_offset(const fz_array *x, int ndim, const ptrd
     X(FZ_INT64, int64_t)          \
     X(FZ_UINT8, uint8_t) X(FZ_UINT16, uint16_t) X(FZ_UINT32, uint32_t) X(FZ_UINT64, uint64_t)
 
+/* float16 and bfloat16 by their definition: the bits of a fraction, and which power of 2 the least number is. */
+static inline bool is_narrow(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
+static inline int narrow_fraction(fz_dtype dtype) { return dtype == FZ_FLOAT16 ? 10 : 7; }
+static inline int narrow_least(fz_dtype dtype) { return dtype == FZ_FLOAT16 ? -24 : -133; }
+
+static inline double load_narrow(fz_dtype dtype, uint16_t bits) {
+    const int width = narrow_fraction(dtype), exponent = (bits & 0x7fff) >> width;
+    const int fraction = bits & ((1 << width) - 1);
+    double magnitude = ldexp(exponent ? fraction + (1 << width) : fraction,
+                             narrow_least(dtype) + (exponent ? exponent - 1 : 0));
+    if (exponent == 0x7fff >> width) magnitude = fraction ? NAN : INFINITY;
+    return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+/* To the nearest, of two that are as near to the even one. */
+static inline uint16_t store_narrow(fz_dtype dtype, double value) {
+    const int width = narrow_fraction(dtype), least = narrow_least(dtype),
+              infinity = (0x7fff >> width) << width;
+    const int sign = signbit(value) ? 0x8000 : 0;
+    if (isnan(value)) return (uint16_t)(sign | infinity | 1 << (width - 1));
+    if (isinf(value)) return (uint16_t)(sign | infinity);
+    if (value == 0) return (uint16_t)sign;
+    int exponent;
+    frexp(value, &exponent);
+    const int unit = exponent - width - 1 > least ? exponent - width - 1 : least;
+    const double bits = ldexp(unit - least, width) + rint(ldexp(fabs(value), -unit));
+    return (uint16_t)(sign | (bits < infinity ? (int)bits : infinity));
+}
+
 static inline double load(fz_dtype dtype, const char *from) {
+    if (is_narrow(dtype)) {
+        uint16_t bits;
+        memcpy(&bits, from, sizeof bits);
+        return load_narrow(dtype, bits);
+    }
     switch (dtype) {
 #define LOAD(constant, type)                \
     case constant: {                        \
@@ -110,6 +144,11 @@ static inline double load(fz_dtype dtype, const char *from) {
 }
 
 static inline void store(fz_dtype dtype, char *to, double value) {
+    if (is_narrow(dtype)) {
+        const uint16_t bits = store_narrow(dtype, value);
+        memcpy(to, &bits, sizeof bits);
+        return;
+    }
     switch (dtype) {
 #define STORE(constant, type)                     \
     case constant: {                              \
@@ -125,7 +164,16 @@ static inline void store(fz_dtype dtype, char *to, double value) {
     }
 }
 
-static inline bool is_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
+/* What a number becomes as an element. */
+static inline double rounded_to(fz_dtype dtype, double value) {
+    char bytes[sizeof(double)];
+    store(dtype, bytes, value);
+    return load(dtype, bytes);
+}
+
+static inline bool is_float(fz_dtype dtype) {
+    return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64 || is_narrow(dtype);
+}
 static inline bool is_signed(fz_dtype dtype) { return dtype >= FZ_INT8 && dtype <= FZ_INT64; }
 
 /* Any bits of the dtype, small numbers often; those of 64 bits exact in a double. */

@@ -1,7 +1,7 @@
 /* Matrix products: every fringe of the register tile, every layout, the stated error bound, any dtype and number of
    threads; stacks, vectors, packed matrices and layers. */
 #include "instruction_set.h"
-#include "internal.h"
+#include "matmul.h"
 #include "operand.h"
 
 static uint64_t state = 6;
@@ -90,7 +90,7 @@ static void test_fringes(fz_dtype dtype) {
             }
 }
 
-/* Every m, n, k from 0 to 2 * tile + 1, a sample of them. */
+/* Any m, n, k from 0 to 2 * tile + 1, and any layouts: a sample of them. */
 static void test_sampled_sizes(fz_dtype dtype) {
     size_t mr = (size_t)fz__kernels(dtype)->matmul->mr, nr = (size_t)fz__kernels(dtype)->matmul->nr;
     for (int trial = 0; trial < 500; trial++) {
@@ -193,32 +193,65 @@ static void test_bits_do_not_depend_on_threads(fz_dtype dtype, ptrdiff_t m, ptrd
     CHECK(fz_set_num_threads(before) == FZ_OK);
 }
 
-/* ---- integers ---------------------------------------------------------------------------------- */
+/* ---- whole numbers ----------------------------------------------------------------------------- */
 
-/* The low bits of exact sums; of bools whether any product is true. */
-static void check_whole(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const layout how[3]) {
-    check_case("%s, m %td, n %td, k %td, layouts %d %d %d", fz_dtype_name(dtype), m, n, k, how[0], how[1],
-               how[2]);
-    place_matrix(&a, dtype, m, k, how[0], AT_END);
-    place_matrix(&b, dtype, k, n, how[1], AT_BEGIN);
-    place_matrix(&c, dtype, m, n, how[2], AT_END);
-    for (ptrdiff_t i = 0; i < m * k; i++) put(&a.view, i, random_integer(dtype, &state));
-    for (ptrdiff_t i = 0; i < k * n; i++) put(&b.view, i, random_integer(dtype, &state));
-    operand_scribble(&c);
-    operand_remember(&c);
-    if (!CHECK(fz_matmul(&a.view, &b.view, &c.view) == FZ_OK, "%s", fz_error_message())) return;
+/* Integers of any bits; of floats small ones, so that sums of a few products are exact. */
+static void fill_whole(const fz_array *x) {
+    const ptrdiff_t size = view_size(x);
+    for (ptrdiff_t i = 0; i < size; i++)
+        put(x, i,
+            is_float(x->dtype) ? (double)random_below(&state, 9) - 4 : random_integer(x->dtype, &state));
+}
+
+/* Of integers the low bits of an exact sum; of bools whether any product is true. */
+static bool is_sum(const char *element, fz_dtype dtype, uint64_t sum) {
+    if (is_float(dtype)) return load(dtype, element) == (double)(int64_t)sum;
+    const uint64_t bits = dtype == FZ_BOOL ? sum != 0 : sum;
+    return memcmp(element, &bits, fz_dtype_size(dtype)) == 0; /* little-endian, as every machine here */
+}
+
+static ptrdiff_t count_wrong_sums(void) {
+    const ptrdiff_t m = a.shape[0], k = a.shape[1], n = b.shape[1];
     ptrdiff_t wrong = 0;
     for (ptrdiff_t i = 0; i < m; i++)
         for (ptrdiff_t j = 0; j < n; j++) {
             uint64_t sum = 0;
             for (ptrdiff_t p = 0; p < k; p++)
                 sum += (uint64_t)(int64_t)get2(&a.view, i, p) * (uint64_t)(int64_t)get2(&b.view, p, j);
-            const uint64_t bits = dtype == FZ_BOOL ? sum != 0 : sum;
-            wrong += memcmp((char *)c.view.data + i * c.strides[0] + j * c.strides[1], &bits,
-                            fz_dtype_size(dtype)) != 0; /* little-endian, as every machine here */
+            wrong += !is_sum((char *)c.view.data + i * c.strides[0] + j * c.strides[1], c.view.dtype, sum);
         }
+    return wrong;
+}
+
+static void check_whole(fz_dtype dtype, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const layout how[3],
+                        placement where) {
+    check_case("%s, m %td, n %td, k %td, layouts %d %d %d, unmapped %s", fz_dtype_name(dtype), m, n, k,
+               how[0], how[1], how[2], where == AT_BEGIN ? "before" : "after");
+    place_matrix(&a, dtype, m, k, how[0], where);
+    place_matrix(&b, dtype, k, n, how[1], where);
+    place_matrix(&c, dtype, m, n, how[2], where);
+    fill_whole(&a.view);
+    fill_whole(&b.view);
+    operand_scribble(&c);
+    operand_remember(&c);
+    if (!CHECK(fz_matmul(&a.view, &b.view, &c.view) == FZ_OK, "%s", fz_error_message())) return;
+    const ptrdiff_t wrong = count_wrong_sums();
     CHECK(wrong == 0, "%td elements are wrong", wrong);
     CHECK(operand_unchanged_around(&c), "wrote beside the output");
+}
+
+/* Every m and n up to two tiles and one more, of the kernel that multiplies this dtype; k is a step alone, or is whole
+   groups of 2 or 4 elements with and without a rest. */
+static void test_every_fringe(fz_dtype dtype) {
+    static const ptrdiff_t depths[] = {1, 4, 5};
+    const fz_matmul_kernels *matmul = fz__matmul_kernels(dtype, 1);
+    int trial = 0;
+    for (ptrdiff_t m = 1; m <= 2 * matmul->mr + 1; m++)
+        for (ptrdiff_t n = 1; n <= 2 * matmul->nr + 1; n++)
+            for (int d = 0; d < 3; d++, trial++) {
+                const layout how[3] = {trial % 7 ? ROWS : COLUMNS, trial % 5 ? ROWS : COLUMNS, ROWS};
+                check_whole(dtype, m, n, depths[d], how, trial % 2 ? AT_BEGIN : AT_END);
+            }
 }
 
 static void test_integers(void) {
@@ -227,12 +260,12 @@ static void test_integers(void) {
             layout how[3];
             for (int k = 0; k < 3; k++) how[k] = (layout)random_below(&state, LAYOUTS);
             check_whole(dtype, (ptrdiff_t)random_below(&state, 20), (ptrdiff_t)random_below(&state, 100),
-                        (ptrdiff_t)random_below(&state, 70), how);
+                        (ptrdiff_t)random_below(&state, 70), how, trial % 2 ? AT_BEGIN : AT_END);
         }
         const layout rows[3] = {ROWS, ROWS, ROWS};
-        check_whole(dtype, 9, 17, 1500, rows);
-        check_whole(dtype, 1, 100, 9000, rows);
-        check_whole(dtype, 70, 1, 300, rows);
+        check_whole(dtype, 9, 17, 1500, rows, AT_END);
+        check_whole(dtype, 1, 100, 9000, rows, AT_END);
+        check_whole(dtype, 70, 1, 300, rows, AT_END);
     }
 }
 
@@ -381,6 +414,7 @@ int main(void) {
     test_refusals();
     test_overlap_is_refused();
     test_integers();
+    for (fz_dtype dtype = 0; dtype < FZ_DTYPE_COUNT; dtype++) test_every_fringe(dtype);
     for (fz_dtype dtype = 0; dtype < FZ_FULL_DTYPES; dtype++) {
         test_packed(dtype);
         test_layers(dtype);
