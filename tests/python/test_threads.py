@@ -390,6 +390,38 @@ def test_threads_are_started_by_the_first_long_call_only(run_python):
     )
 
 
+def test_callers_start_no_threads_of_their_own(run_python):
+    """Sixteen at once share the pool, and are counted while they compute."""
+    run_python(
+        """
+        import os, threading
+        import numpy as np, forzium
+        CALLERS, POOL = 16, 4
+        a = np.ones((256, 256), np.float32)
+        start, counts, wrong = threading.Barrier(CALLERS), [], []
+
+        def multiply():
+            start.wait()
+            for _ in range(40):
+                product = forzium.matmul(a, a)
+                counts.append(len(os.listdir("/proc/self/task")))
+                if not np.all(product == 256):
+                    wrong.append(product)
+
+        callers = [threading.Thread(target=multiply) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        assert not wrong and len(counts) == CALLERS * 40
+        assert max(counts) > CALLERS, "they did not run at once"
+        assert max(counts) <= CALLERS + 1 + POOL, max(counts)
+        """,
+        FORZIUM_NUM_THREADS="4",
+        OPENBLAS_NUM_THREADS="1",  # NumPy's would be counted, too
+    )
+
+
 def test_fewer_threads_than_asked_for_will_do(run_python):
     """The system refuses new threads: the caller does the work."""
     process = run_python(
