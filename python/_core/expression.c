@@ -187,6 +187,21 @@ static int fill_outputs(fzpy_expression *self, PyObject *outputs) {
     return PyErr_Occurred() ? -1 : 0;
 }
 
+static uint64_t find_unread(const fz_program *p) {
+    uint64_t read = 0;
+    for (int i = 0; i < p->outputs; i++) {
+        if (p->output[i] < p->inputs) read |= (uint64_t)1 << p->output[i];
+    }
+    for (int i = 0; i < p->instructions; i++) {
+        const fz_instruction *in = &p->instruction[i];
+        const int arity = in->op == FZ_OP_COUNT ? 1 : fz_op_arity(in->op);
+        for (int k = 0; k < arity; k++) {
+            if (in->operands[k] < p->inputs) read |= (uint64_t)1 << in->operands[k];
+        }
+    }
+    return ~read;
+}
+
 static int find_reduction(PyObject *name) {
     int i = 0;
     while (i < FZ_REDUCTION_COUNT && PyUnicode_CompareWithASCIIString(name, fz_reduction_name(i)) != 0) i++;
@@ -214,6 +229,8 @@ PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *t
         if (!self->program.constant || !self->program.instruction || fill_names(self) < 0 ||
             fill_outputs(self, outputs) < 0)
             Py_CLEAR(self);
+        else
+            self->unread = find_unread(&self->program);
     }
     Py_XDECREF(program);
     return (PyObject *)self;

@@ -23,6 +23,7 @@ typedef struct fzpy_expression {
     PyObject *axis;     /* None, an int or a tuple of ints */
     _Atomic(fzpy_compilation *) compiled; /* for the kinds of inputs that came so far */
     bool is_tuple;                        /* gives a tuple of arrays */
+    uint64_t unread; /* inputs that take no part, which functions may have: a bit for each */
     fz_program program;
 } fzpy_expression;
 /* Where results go: arrays or NULL, and what they may be cast to. */

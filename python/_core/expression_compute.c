@@ -249,8 +249,9 @@ PyObject *fzpy_compute_expression(fzpy_expression *self, PyObject *const values[
     int viewed = 0;
     for (; viewed < self->program.inputs; viewed++) {
         fzpy_view *view = &views[viewed];
-        if (fzpy_view_input(view, fzpy_evaluate_name, self->program.names[viewed], values[viewed], FZPY_ANY) <
-            0)
+        /* What takes no part stands as a number: its shape must not count, and nobody looks at what it is. */
+        PyObject *value = self->unread >> viewed & 1 ? Py_False : values[viewed];
+        if (fzpy_view_input(view, fzpy_evaluate_name, self->program.names[viewed], value, FZPY_ANY) < 0)
             goto done;
         given[viewed] = view;
         inputs[viewed] = &view->array;
