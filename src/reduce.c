@@ -344,10 +344,21 @@ static fz_status check_call(fz_reduction reduction, const fz_array *x, bool is_c
 
 /* ---- few elements ------------------------------------------------------------------------------------------ */
 
-/* One result of x, which lies in memory as one run: its plan would cost more than the work. */
-static bool is_one_run(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options) {
-    return (!axes || naxes == x->ndim) && !(options && options->where) &&
-           fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN) > 0;
+/* A plan would cost more than the work. */
+enum { FEW = 4096 /* elements of several runs */ };
+
+/* Elements of each run that makes a result, where x lies in memory as such runs, one after another, and so do the
+   results: all of x, or each row along its last axis. 0 where it is otherwise. */
+static ptrdiff_t run_of_few(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options,
+                            const fz_array *out) {
+    const bool all = !axes || naxes >= x->ndim; /* a number may name an axis */
+    if (options && options->where) return 0;
+    if (all) return fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN);
+    const int last = x->ndim - 1;
+    if (naxes != 1 || axes[0] != (axes[0] < 0 ? -1 : last) || !fz__count_gapless(out, out->dtype, FEW) ||
+        !fz__count_gapless(x, x->dtype, FEW))
+        return 0;
+    return x->shape[last];
 }
 
 /* Is its result what elements join to, or that by their number? */
@@ -356,18 +367,26 @@ static bool is_plain(fz_reduction reduction) {
     return family == FZ_TOTAL || family == FZ_EXTREME || (family == FZ_AVERAGE && !rows[reduction].skips_nan);
 }
 
-/* Joined by one kernel; false where more is to be done. */
-static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const fz_array *x,
+/* Runs of n elements, joined by one kernel; false where more is to be done. */
+static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const fz_array *x, ptrdiff_t n,
                                                    const fz_reduce_options *options, const fz_array *out) {
+    enum { AT_ONCE = 64 };
     if (!is_plain(reduction) || !fz__is_full_float(x->dtype) || out->dtype != x->dtype ||
         (options && options->initial))
         return false;
     const fz_reduce_kernels *kernels = fz__kernels(x->dtype)->reduce;
-    const size_t n = (size_t)fz__array_size(x);
-    _Alignas(double) char value[sizeof(double)];
-    (rows[reduction].skips_nan ? kernels->join_number_rows
-                               : kernels->join_rows)[rows[reduction].join](1, n, x->data, 0, value);
-    fz__store_plain(reduction, (ptrdiff_t)n, value, out);
+    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(x->dtype), runs = fz__array_size(x) / n;
+    _Alignas(FZ_MAX_VECTOR_BYTES) char values[AT_ONCE * sizeof(double)];
+    fz_array result = *out;
+    for (ptrdiff_t i = 0; i < runs; i++, result.data = (char *)result.data + size) {
+        const ptrdiff_t held = i % AT_ONCE;
+        if (held == 0)
+            (rows[reduction].skips_nan ? kernels->join_number_rows
+                                       : kernels->join_rows)[rows[reduction].join](
+                (size_t)fz__min(AT_ONCE, runs - i), (size_t)n, (char *)x->data + i * n * size, n * size,
+                values);
+        fz__store_plain(reduction, n, values + held * size, &result);
+    }
     return true;
 }
 
@@ -390,15 +409,15 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     }
     if (is_whole(reduction, x, out))
         return fz__reduce_whole(name, rows[reduction].family, x, naxes, axes, options, out);
-    const bool one_run = !computed && is_one_run(x, naxes, axes, options);
-    if (one_run && reduce_plain(reduction, x, options, out)) return FZ_OK;
+    const ptrdiff_t run_length = computed ? 0 : run_of_few(x, naxes, axes, options, out);
+    if (run_length && reduce_plain(reduction, x, run_length, options, out)) return FZ_OK;
     fz__reduction r;
     r.name = name;
     r.family = rows[reduction].family;
     r.result = out->dtype;
     r.computed = computed;
     choose(&r, reduction, x, options);
-    if (!one_run) return run(&r, x, naxes, axes, options, out);
+    if (!run_length || run_length != fz__array_size(x)) return run(&r, x, naxes, axes, options, out);
     reduce_run(&r, x, out);
     return FZ_OK;
 }

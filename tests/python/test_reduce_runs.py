@@ -65,6 +65,24 @@ def test_every_short_length_is_numpys(name, dtype):
         assert_numpys(name, x[:1])
 
 
+@pytest.mark.parametrize("name", TOTALS + AVERAGES + EXTREMES)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 5), (3, 8), (2, 32, 3), (65, 2), (70, 17), (130, 31), (64, 65)]
+)
+def test_short_rows_are_what_each_of_them_is_alone(name, dtype, shape):
+    x = np.random.default_rng(0).uniform(0.9, 1.1, shape).astype(dtype)
+    if name.startswith("nan"):
+        x[..., 0] = np.nan if shape[-1] > 1 else 1
+    function = getattr(forzium, name)
+    rows = function(x, axis=-1)
+    for place in np.ndindex(shape[:-1]):
+        assert_same(rows[place], function(x[place]))
+    assert_same(function(x, axis=x.ndim - 1, keepdims=True)[..., 0], rows)
+    apart = np.empty((*shape[:-1], 2), dtype)[..., 0]
+    assert_same(function(x, axis=-1, out=apart), rows)
+
+
 @every_reduction
 @every_dtype
 def test_long_runs_are_numpys(name, dtype):
