@@ -1,9 +1,13 @@
-/* Means of windows that divide images into so many rows and columns: a pooling where small ones are all of a size, else
-   a reduction each, of all images at once. */
+/* Means of windows that divide images into so many rows and columns: a pooling where small ones are all of a size; else
+   rows of pixels are added, and then the pixels of each window; else a reduction each, of all images at once. */
+#include <string.h>
+
+#include "float_environment.h"
 #include "internal.h"
 
 enum {
-    POOLED = 1024 /* elements of windows, at most, that are pooled: of larger ones a call each costs little */
+    POOLED = 1024,        /* elements of windows, at most, that are pooled */
+    ADDED_BYTES = 1 << 20 /* of a row of pixels, at most, that is added up */
 };
 
 /* Window i of `windows` over n elements. */
@@ -35,6 +39,114 @@ fz_status fz_adaptive_mean2d_shape(const fz_array *x, const ptrdiff_t size[2], i
     *dtype = fz_reduce_dtype(FZ_REDUCTION_mean, x->dtype);
     return FZ_OK;
 }
+
+/* ---- plane by plane --------------------------------------------------------------------------------------- */
+
+typedef struct planes {
+    const fz_array *x, *out;
+    int row;                      /* axis of rows; that of columns comes next */
+    ptrdiff_t pixel, pixel_bytes; /* elements: all channels, where they come last */
+    char *sums;                   /* of each participant: a row, and a pixel */
+    ptrdiff_t sums_bytes;
+} planes;
+
+static inline double load(ptrdiff_t element, const char *from) {
+    float narrow;
+    double wide;
+    memcpy(element == 4 ? (void *)&narrow : &wide, from, (size_t)element);
+    return element == 4 ? narrow : wide;
+}
+
+/* The mean of what adds up to -0 is 0, as NumPy's. A quotient of floats that is rounded to double first is the same. */
+static inline void store_mean(ptrdiff_t element, double sum, ptrdiff_t count, char *to) {
+    const double mean = (sum + 0) / (double)count;
+    const float narrow = (float)mean;
+    memcpy(to, element == 4 ? (const void *)&narrow : &mean, (size_t)element);
+}
+
+static double add_numbers(const fz_reduce_kernels *kernels, ptrdiff_t element, ptrdiff_t n, const char *x) {
+    enum { FEW = 16 }; /* a kernel's call costs more */
+    double sum = 0;
+    for (ptrdiff_t i = 0; n <= FEW && i < n; i++) sum += load(element, x + i * element);
+    if (n <= FEW) return sum;
+    kernels->join_rows[FZ_JOIN_add](1, (size_t)n, x, 0, &sum);
+    return load(element, (const char *)&sum);
+}
+
+/* Of `height` added rows. */
+static void find_row_of_means(const planes *t, ptrdiff_t height, char *sums, char *to) {
+    const fz_reduce_kernels *kernels = fz__kernels(t->x->dtype)->reduce;
+    const ptrdiff_t columns = t->x->shape[t->row + 1], windows = t->out->shape[t->row + 1],
+                    element = t->pixel_bytes / t->pixel;
+    char *sum = sums + columns * t->pixel_bytes;
+    for (ptrdiff_t j = 0; j < windows; j++, to += t->out->strides[t->row + 1]) {
+        const ptrdiff_t left = window_begin(j, windows, columns),
+                        width = window_end(j, windows, columns) - left;
+        const char *pixels = sums + left * t->pixel_bytes;
+        if (t->pixel == 1) {
+            store_mean(element, add_numbers(kernels, element, width, pixels), height * width, to);
+            continue;
+        }
+        kernels->join_columns[FZ_JOIN_add]((size_t)width, (size_t)t->pixel, pixels, t->pixel_bytes, sum);
+        for (ptrdiff_t c = 0; c < t->pixel; c++)
+            store_mean(element, load(element, sum + c * element), height * width,
+                       to + c * t->out->strides[t->row + 2]);
+    }
+}
+
+static void find_plane_of_means(const planes *t, ptrdiff_t plane, char *sums) {
+    const fz_array *x = t->x, *out = t->out;
+    const int row = t->row;
+    const char *from = x->data;
+    char *to = out->data;
+    for (int d = row - 1; d >= 0; plane /= x->shape[d], d--) {
+        from += plane % x->shape[d] * x->strides[d];
+        to += plane % x->shape[d] * out->strides[d];
+    }
+    for (ptrdiff_t i = 0; i < out->shape[row]; i++) {
+        const ptrdiff_t top = window_begin(i, out->shape[row], x->shape[row]),
+                        height = window_end(i, out->shape[row], x->shape[row]) - top;
+        fz__kernels(x->dtype)->reduce->join_columns[FZ_JOIN_add](
+            (size_t)height, (size_t)(x->shape[row + 1] * t->pixel), from + top * x->strides[row],
+            x->strides[row], sums);
+        find_row_of_means(t, height, sums, to + i * out->strides[row]);
+    }
+}
+
+static void find_planes_of_means(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    const planes *t = context;
+    for (; begin < end; begin++) find_plane_of_means(t, begin, t->sums + participant * t->sums_bytes);
+}
+
+/* Are x's rows of floats without gaps, and short enough? */
+static bool has_rows(const fz_array *x, int row, planes *t) {
+    const int last = x->ndim - 1;
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
+    *t = (planes){.x = x, .row = row, .pixel = row + 1 == last ? 1 : x->shape[last]};
+    t->pixel_bytes = t->pixel * element;
+    const bool is_gapless = (x->strides[last] == element || x->shape[last] == 1) &&
+                            (x->strides[row + 1] == t->pixel_bytes || x->shape[row + 1] == 1);
+    return fz__is_full_float(x->dtype) && is_gapless && x->shape[row + 1] <= ADDED_BYTES / t->pixel_bytes;
+}
+
+static fz_status compute_planes(planes *t, const fz_array *out) {
+    const fz_array *x = t->x;
+    ptrdiff_t count = 1;
+    for (int d = 0; d < t->row; d++) count *= x->shape[d];
+    t->out = out;
+    t->sums_bytes = fz__round_up((x->shape[t->row + 1] + 1) * t->pixel_bytes, FZ_CACHE_LINE);
+    const ptrdiff_t elements = x->shape[t->row] * x->shape[t->row + 1] * t->pixel;
+    const fz__split cut = fz__split_elements(count * elements / 2); /* little is written */
+    t->sums = fz__workspace_acquire("adaptive_avg_pool2d", (size_t)(cut.participants * t->sums_bytes));
+    if (!t->sums) return FZ_ERROR_MEMORY;
+    const fz__float_environment environment = fz__save_float_environment();
+    fz__parallel_for(cut.participants, count, fz__max(1, 2 * cut.grain / elements), find_planes_of_means, t);
+    fz__restore_float_environment(environment);
+    fz__workspace_release(t->sums);
+    return FZ_OK;
+}
+
+/* ---- window by window ------------------------------------------------------------------------------------- */
 
 /* One mean after the other; row: x's and out's axis of them. */
 static fz_status compute_means(const fz_array *x, int row, const fz_array *out) {
@@ -78,6 +190,8 @@ static fz_status compute_apart(const fz_array *x, int row, const fz_array *out) 
     return status;
 }
 
+/* ---- calls ------------------------------------------------------------------------------------------------ */
+
 /* Are the windows those of a pooling, and too small for a call each? */
 static bool find_pooling(const fz_array *x, int row, const ptrdiff_t size[2], fz_pool2d_options *o) {
     for (int d = 0; d < 2; d++) {
@@ -96,7 +210,8 @@ fz_status fz_adaptive_mean2d(const fz_array *x, const ptrdiff_t size[2], int cha
     if (status || fz__array_size(out) == 0) return status;
     const int row = row_axis(x, channels_last);
     fz_pool2d_options pooling = {.dilation = {1, 1}, .channels_last = channels_last};
+    planes t;
     if (size[0] == 1 && size[1] == 1) return compute_means(x, row, out);
-    return find_pooling(x, row, size, &pooling) ? fz_pool2d(FZ_POOLING_MEAN, x, &pooling, out)
-                                                : compute_apart(x, row, out);
+    if (find_pooling(x, row, size, &pooling)) return fz_pool2d(FZ_POOLING_MEAN, x, &pooling, out);
+    return has_rows(x, row, &t) ? compute_planes(&t, out) : compute_apart(x, row, out);
 }
