@@ -725,7 +725,7 @@ def test_many_callers_are_held_against_one_by_the_time_of_a_call(seconds: float,
     assert {verdict.what: verdict.met for verdict in table.verdicts}["16 Python threads at once"] is met
 
 
-@pytest.mark.parametrize(("seconds", "met"), [(1e-6, True), (1.1e-6, False)])
+@pytest.mark.parametrize(("seconds", "met"), [(1e-6, True), (1.05e-6, True), (1.1e-6, False)])
 def test_threads_are_held_against_one_where_calls_are_shared(seconds: float, met: bool) -> None:
     """Below 50,000 elements, and in other layouts and operations, nobody promised that they help."""
     shared = ("add.float32.contiguous.5e4", "exp.float64.contiguous.1e5", "sum.float64.all.5e4")
@@ -737,7 +737,9 @@ def test_threads_are_held_against_one_where_calls_are_shared(seconds: float, met
 
     def judged(threads: tuple[int, ...]) -> bool | None:
         (table,) = tables(Results({}, {}, "", ["elementwise"], cases, threads, rows=rows))
-        (verdict,) = (verdict for verdict in table.verdicts if verdict.wanted == "at least as fast as on one")
+        (verdict,) = (
+            verdict for verdict in table.verdicts if verdict.wanted == "at least 0.95 of one's speed"
+        )
         return verdict.met
 
     assert judged((1, 2)) is met

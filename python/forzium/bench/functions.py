@@ -126,7 +126,9 @@ def expected(params: Params, **operands: Any) -> Any:
 
 
 def tolerance(params: Params) -> float:
-    """Units of rounding: half of one for what is rounded once; for others whatever is no gross mistake."""
+    """Units of rounding: one for what is rounded once, or not; for others whatever is no gross mistake."""
+    if params["function"] == "nextafter":
+        return 0.0
     once = *FAMILIES["arithmetic"], *FAMILIES["extremes"], *FAMILIES["rounding"], "sqrt"
     return 1.0 if params["function"] in once else 64.0
 

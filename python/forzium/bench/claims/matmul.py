@@ -21,7 +21,8 @@ def tables(results: Results) -> list[VerdictTable]:
 
 
 def _targets(results: Results) -> Iterable[Verdict]:
-    cases = [case for case in results.cases.values() if case.operation in ("product", "linear")]
+    cases = [case for case in results.cases.values() if case.operation == "product"]
+    layers = [case for case in results.cases.values() if case.operation == "linear"]
     squares = [case for case in cases if case.group == "square"]
     integers = [case for case in cases if case.group == "integers"]
     others = [case for case in cases if case.group not in ("square", "integers")]
@@ -39,6 +40,11 @@ def _targets(results: Results) -> Iterable[Verdict]:
     )
     yield verdict(
         "Other shapes", "at least as fast as the best peer on every row", every(results, others, 1.0)
+    )
+    yield verdict(
+        "Layers whose weight is packed before",
+        "ahead of those that take it as it is",
+        every(results, layers, 1.0),
     )
     yield verdict("Products: integers", "at least 10× NumPy", every(results, integers, 10.0, ("numpy",)))
     yield verdict("Products: small", "at most half of NumPy's time", every(results, small, 2.0, ("numpy",)))

@@ -57,10 +57,13 @@ def _layer(params: Any, x: Any, weight: Any) -> Timed:
         padding, stride = [(params["padding"],) * 2] * 2, (params["stride"],) * 2
         return jax.lax.conv_general_dilated(
             *(x, weight, stride, padding),
-            dimension_numbers=(params["layout"], "OIHW", params["layout"]),
+            dimension_numbers=(params["layout"], kernel, params["layout"]),
             feature_group_count=params["groups"],
         )
 
+    kernel = "OIHW"
+    if params["layout"] == "NHWC":  # as weights are kept beside such images
+        kernel, weight = "HWIO", weight.transpose(2, 3, 1, 0)
     return _jitted("conv2d", conv2d, x, weight)
 
 

@@ -67,7 +67,7 @@ def _linear() -> Iterable[Case]:
     count, inputs, outputs = LAYER
     for dtype in FLOATS:
         params = {"rows": count, "inputs": inputs, "outputs": outputs, "dtype": dtype}
-        title = f"Layer of {inputs} to {outputs} on {count} rows, {dtype}"
+        title = f"Layer of {inputs} to {outputs} on {count} rows, {dtype}, forzium's weight packed before"
         key, size = f"linear.{dtype}.{count}x{inputs}x{outputs}", math.cbrt(count * inputs * outputs)
         flops = 2.0 * count * inputs * outputs
         yield Case(key, "linear", title, "linear", params, size, flops=flops, quick=False)
