@@ -26,6 +26,7 @@ typedef struct fzpy_expression {
     uint64_t unread; /* inputs that take no part, which functions may have: a bit for each */
     fz_program program;
 } fzpy_expression;
+
 /* Where results go: arrays or NULL, and what they may be cast to. */
 typedef struct fzpy_destination {
     PyObject *out;

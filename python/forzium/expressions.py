@@ -65,6 +65,8 @@ _ALIASES = {
     "true_divide": "divide",
     "mod": "remainder",
     "pow": "power",
+    "amax": "max",
+    "amin": "min",
 }
 # Functions of floats whose value at constants is computed once; the others are computed with the rest.
 _FOLDED = {
@@ -280,6 +282,7 @@ def fail_missing(text: str | None, name: str) -> None:
     if text is None:
         raise MissingName(f"evaluate: the name {name} has no value")
     parse(text, _Searcher(name))
+    raise AssertionError(f"{name} is not in the text")
 
 
 def parse(text: str, builder: Builder | None = None) -> Program:
@@ -532,12 +535,12 @@ class Symbol:
         return _apply(self.builder, _ALIASES.get(name, name), inputs)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, options: Any) -> Symbol:
-        name = function.__name__
+        name = _ALIASES.get(function.__name__, function.__name__)
         if name in _REDUCTIONS:
             return _reduce(self.builder, name, function, inputs, options)
         if options:
             raise TypeError(f"fuse: {name} is understood without keywords only")
-        return _apply(self.builder, _ALIASES.get(name, name), inputs)
+        return _apply(self.builder, name, inputs)
 
     def __forzium_operation__(self, name: str, *inputs: Any, **options: Any) -> Symbol:
         """What an operation of forzium makes of symbols: the extension asks."""
@@ -578,7 +581,11 @@ def _reduce(builder: Builder, name: str, function: Any, inputs: Any, options: An
     signature = inspect.signature(function)
     given = signature.bind(*inputs, **options).arguments
     operand, axis = given.pop(next(iter(signature.parameters))), given.pop("axis", None)
-    others = [key for key, value in given.items() if value is not signature.parameters[key].default]
+    own = inspect.signature(getattr(forzium, name)).parameters
+    defaults = {
+        key: (signature.parameters[key].default, own[key].default if key in own else None) for key in given
+    }
+    others = [key for key, value in given.items() if not any(value is default for default in defaults[key])]
     if others:
         raise TypeError(
             f"fuse: {name} is understood with axis alone, not with {', '.join(others)}; "

@@ -496,6 +496,7 @@ def test_fuse():
         lambda x, y: np.sum(x),
         lambda x, y: forzium.max(x * 2, axis=0),
         lambda x, y: (x, x * 2),
+        lambda x, y: 3.0,
     ],
 )
 def test_arguments_that_take_no_part_change_nothing(function):

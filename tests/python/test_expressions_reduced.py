@@ -184,6 +184,9 @@ def test_options_that_mean_nothing_may_be_given():
     for function in (
         lambda x: np.sum(x, axis=(0, 1), dtype=None, out=None),
         lambda x: np.var(a=x, ddof=0),
+        lambda x: np.sum(x, keepdims=False),
+        lambda x: np.amax(x, 0),
+        lambda x: np.amin(x),
         lambda x: forzium.sum(x, np.int64(1), keepdims=False, where=True),
     ):
         np.testing.assert_allclose(forzium.fuse(function)(np.eye(3)), function(np.eye(3)))
