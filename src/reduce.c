@@ -351,7 +351,7 @@ enum { FEW = 4096 /* elements of several runs */ };
    results: all of x, or each row along its last axis. 0 where it is otherwise. */
 static ptrdiff_t run_of_few(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options,
                             const fz_array *out) {
-    const bool all = !axes || naxes >= x->ndim; /* a number may name an axis */
+    const bool all = !axes || naxes >= x->ndim; /* of a number, an axis that it has not may be named */
     if (options && options->where) return 0;
     if (all) return fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN);
     const int last = x->ndim - 1;

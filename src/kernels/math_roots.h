@@ -9,7 +9,7 @@
 /* In 15 or 18 instructions of which two start in a cycle, where the one that there is for it takes 10 to 23 cycles.
 
    g and h approach sqrt(x) and 1 / (2 sqrt(x)) (Markstein, "Computation of elementary functions on the IBM RISC
-   System/6000 processor", 1990), g to an ULP, so that d = x - g^2 is a number, and h to 2^-14 (float64: 2^-27): the root is
+   System/6000 processor", 1990), g to an ULP, so that d = x - g^2 is exact or rounded once, and h to 2^-14 (float64: 2^-27): the root is
    between g + d h (1 - 2^-12) and g + d h (1 + 2^-12) (2^-25). Where these are rounded to the same number, it is what the
    root is rounded to. Else, in one of hundreds (millions) of vectors, the slow instruction decides; and where an error of
    g^2 may leave the normal numbers or there is no root: there the first is 0 and the second x. */

@@ -626,9 +626,20 @@ def test_the_hardest_square_roots_are_rounded_right():
         assert_same(forzium.sqrt(x), np.sqrt(x))
 
 
-def test_square_roots_beside_numbers_without_one_are_the_same():
-    x = np.random.default_rng(0).random(1000) * 100
-    for other in (0.0, -0.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, 1e-300, -5e-324, 1.7e308):
-        x[::13] = other
+def test_square_roots_of_all_significands_of_float32():
+    x = np.arange(0x3F800000, 0x40800000, dtype=np.uint32).view(np.float32)  # from 1 to 4
+    np.testing.assert_array_equal(forzium.sqrt(x), np.sqrt(x))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_square_roots_beside_numbers_without_one_are_the_same(dtype):
+    limits, zero = np.finfo(dtype), dtype(0)
+    edges = [dtype(2.0**power) for power in (-70, 70, *((-900, 900) if dtype is np.float64 else ()))]
+    others = [zero, -zero, dtype(-1), dtype(np.inf), dtype(-np.inf), dtype(np.nan), limits.max, limits.tiny]
+    others += [step for edge in edges for step in (np.nextafter(edge, zero), edge)]
+    others += [limits.smallest_subnormal, -limits.smallest_subnormal]
+    x = np.random.default_rng(0).uniform(1, 100, 1000).astype(dtype)
+    for lane, other in enumerate(others):
+        x[lane::13] = other
         with np.errstate(invalid="ignore"):
             assert_same(forzium.sqrt(x), np.sqrt(x))
