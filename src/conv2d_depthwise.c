@@ -5,7 +5,10 @@
 
 #include "conv2d.h"
 
-enum { ITEM_PIXELS = 512 }; /* outputs enough to be worth handing out */
+enum {
+    ITEM_PIXELS = 512,    /* outputs enough to be worth handing out */
+    MOST_BYTES = 12 << 20 /* of a participant's blocks */
+};
 
 typedef struct job {
     const fz__conv *conv;
@@ -91,7 +94,8 @@ static job plan(const fz__conv *conv) {
     return j;
 }
 
-/* Where lines of outputs would leave vectors half empty, and all that an item touches stays in the caches. */
+/* Where lines of outputs would leave vectors half empty, and all that an item touches stays in the caches; or where it has
+   room, if channels lie side by side already. */
 bool fz__conv_prefers_depthwise(const fz__conv *conv) {
     if (conv->weight.shape[1] != 1 || conv->weight.shape[0] != conv->groups ||
         conv->boundary != FZ_BOUNDARY_FILL ||
@@ -99,7 +103,9 @@ bool fz__conv_prefers_depthwise(const fz__conv *conv) {
         return false;
     const double pixels = (double)fz__conv_span(conv, 0, conv->out.shape[2]) *
                           (double)fz__conv_span(conv, 1, conv->out.shape[3]);
-    return 3 * pixels * (double)conv->kernels->vector_bytes <= (double)fz__cpu_caches()->l2 / 4;
+    const bool channels_last = conv->x.strides[1] == (ptrdiff_t)fz_dtype_size(conv->x.dtype);
+    const double most = channels_last ? MOST_BYTES : (double)fz__cpu_caches()->l2 / 4;
+    return 3 * pixels * (double)conv->kernels->vector_bytes <= most;
 }
 
 static void start_participant(const job *j, char *scratch) {
