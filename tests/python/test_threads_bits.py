@@ -12,7 +12,7 @@ from oracle import APPROXIMATE, numbers_of_threads
 
 ROWS = {name: operands for name, (_, operands) in _core.expression_operations().items()}
 EXACT = [name for name in ROWS if name not in APPROXIMATE]
-OF_FLOATS_ONLY = ("copysign", "fma", "leaky_relu", "relu", "rint", "signbit", "sqrt")
+OF_FLOATS_ONLY = ("copysign", "fma", "leaky_relu", "nextafter", "relu", "rint", "signbit", "sqrt")
 LENGTH = 140_003
 REDUCTIONS = (
     *("sum", "mean", "var", "std", "prod", "max", "min", "argmax", "argmin", "any", "all", "count_nonzero"),
