@@ -37,7 +37,7 @@ def values_of(seed, shape, dtype):
 
 @st.composite
 def operands(draw, name):
-    """Of any layouts, that broadcast together; of two dtypes at most, as three meet one by one, at once in NumPy."""
+    """Of any layouts, that broadcast together; of two dtypes at most: in NumPy three meet at once."""
     kinds = st.sampled_from(WHOLE if name in BITS else (*WHOLE, *FLOATS, *FLOATS, *FLOATS))
     count, pair = ROWS[name], st.sampled_from([draw(kinds), draw(kinds)])
     dtypes = [draw(pair) for _ in range(count)]
