@@ -94,8 +94,8 @@ static job plan(const fz__conv *conv) {
     return j;
 }
 
-/* Where lines of outputs would leave vectors half empty, and all that an item touches stays in the caches; or where it has
-   room, if channels lie side by side already. */
+/* Where lines of outputs would leave vectors half empty, and all that an item touches stays in the caches; or where it
+   has room, if channels lie side by side already. */
 bool fz__conv_prefers_depthwise(const fz__conv *conv) {
     if (conv->weight.shape[1] != 1 || conv->weight.shape[0] != conv->groups ||
         conv->boundary != FZ_BOUNDARY_FILL ||
