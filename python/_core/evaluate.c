@@ -1,4 +1,4 @@
-/* evaluate, expression and fuse: the functions, and what forzium/expressions.py learns of the library. */
+/* evaluate, expression and fuse: the functions, and what forzium/*.py learn of the library. */
 #include "expression.h"
 
 /* ---- evaluate ------------------------------------------------------------------------------------------------ */
@@ -203,8 +203,8 @@ static const char expression_doc[] =
 
 static PyObject *fuse(PyObject *core, PyObject *function) {
     if (PyCallable_Check(function))
-        return fzpy_make_expression(fzpy_state_of(core), fzpy_call_expressions("trace", function), NULL,
-                                    function);
+        return fzpy_make_expression(fzpy_state_of(core),
+                                    fzpy_call("forzium.fused_functions", "trace", function), NULL, function);
     return PyErr_Format(PyExc_TypeError, "fuse: a %s is no function", Py_TYPE(function)->tp_name);
 }
 

@@ -1,5 +1,5 @@
 /* The callable object behind evaluate, expression and fuse. What text or a function comes to is found in Python
-   (forzium/expressions.py); from then on calls stay here. */
+   (forzium/expressions.py, fused_functions.py); from then on calls stay here. */
 #include "expression.h"
 
 #include <stddef.h>
@@ -55,12 +55,13 @@ static PyObject *repr(PyObject *object) {
 static PyObject *reduce(PyObject *object, PyObject *ignored) {
     (void)ignored;
     const fzpy_expression *self = (fzpy_expression *)object;
-    PyObject *module = PyImport_ImportModule(self->text ? "forzium" : "forzium.expressions"), *result = NULL;
+    PyObject *module = PyImport_ImportModule(self->text ? "forzium" : "forzium.fused_functions");
     PyObject *maker =
         module ? PyObject_GetAttrString(module, self->text ? "expression" : "find_fused") : NULL;
+    PyObject *result = NULL;
     PyObject *arguments = !maker       ? NULL
                           : self->text ? PyTuple_Pack(1, self->text)
-                                       : fzpy_call_expressions("name_fused", self->function);
+                                       : fzpy_call("forzium.fused_functions", "name_fused", self->function);
     if (arguments) result = PyTuple_Pack(2, maker, arguments);
     Py_XDECREF(arguments);
     Py_XDECREF(maker);
@@ -236,8 +237,8 @@ PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *t
     return (PyObject *)self;
 }
 
-PyObject *fzpy_call_expressions(const char *function, PyObject *argument) {
-    PyObject *module = PyImport_ImportModule("forzium.expressions");
+PyObject *fzpy_call(const char *of_module, const char *function, PyObject *argument) {
+    PyObject *module = PyImport_ImportModule(of_module);
     PyObject *result = module ? PyObject_CallMethod(module, function, "O", argument) : NULL;
     Py_XDECREF(module);
     return result;
@@ -262,7 +263,7 @@ PyObject *fzpy_find_expression(PyObject *core, PyObject *text) {
     PyObject *cache = state->expressions;
     PyObject *found = PyUnicode_CheckExact(text) ? fzpy_dict_get(cache, text) : NULL;
     if (found || PyErr_Occurred()) return found;
-    found = fzpy_make_expression(state, fzpy_call_expressions("parse", text), text, NULL);
+    found = fzpy_make_expression(state, fzpy_call("forzium.expressions", "parse", text), text, NULL);
     if (!found) return NULL;
     forget_oldest(cache);
     if (PyDict_SetItem(cache, text, found) < 0) Py_CLEAR(found);

@@ -37,10 +37,10 @@ typedef struct fzpy_destination {
 /* ---- expression.c: the type, and making one ---------------------------------------------------------------- */
 
 extern PyType_Spec fzpy_expression_spec;
-/* From a Program of forzium/expressions.py, whose reference it takes; text or function is where it comes from. */
+/* From a Program (forzium/expressions.py), whose reference it takes; text or function is where it comes from. */
 PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *text, PyObject *function);
-/* A function of forzium/expressions.py. */
-PyObject *fzpy_call_expressions(const char *function, PyObject *argument);
+/* What a module's function gives. */
+PyObject *fzpy_call(const char *of_module, const char *function, PyObject *argument);
 /* The expression of a text, from the cache of the last ones or new; a new reference. */
 PyObject *fzpy_find_expression(PyObject *core, PyObject *text);
 

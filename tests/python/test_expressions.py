@@ -8,7 +8,7 @@ import threading
 import forzium
 import numpy as np
 import pytest
-from forzium import expressions
+from forzium import expressions, fused_functions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
@@ -462,7 +462,7 @@ def test_equal_parts_are_computed_once_and_constants_beforehand(text, operations
 
 
 def test_equal_parts_of_a_function_are_computed_once():
-    _, packed, instructions, *_ = expressions.trace(lambda a, b: np.exp(a + b) + forzium.exp(a + b) * 2)
+    _, packed, instructions, *_ = fused_functions.trace(lambda a, b: np.exp(a + b) + forzium.exp(a + b) * 2)
     assert len(instructions) == 4 * struct.calcsize("5i")  # the sum of both, exp of it, twice that, their sum
     assert len(packed) == struct.calcsize("iiQ")
 
