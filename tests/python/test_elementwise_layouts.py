@@ -89,7 +89,7 @@ def exact_few(name, inputs):
 def assert_near(name, inputs, got):
     """But where values at infinity are not settled. The product of elu with an alpha is rounded, too."""
     if got.dtype == np.float64 and not long_double_is_wide():
-        return
+        pytest.skip("long double is no wider than float64")
     some = slice(None, None, 1 + got.size // FEW)
     inputs = [x.ravel()[some].astype(got.dtype) for x in inputs]
     got = got.ravel()[some]

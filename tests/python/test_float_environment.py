@@ -105,17 +105,22 @@ def expressions(x, y):
         yield text, partial(forzium.expression(text), *(x, y)[: 1 + ("y" in text)])
 
 
+def calls_of_operations(side, dtype):
+    """Names and calls of all operations and some expressions, on numbers that raise every flag."""
+    x, y = np.random.default_rng(0).standard_normal((2, side, side))
+    x.flat[1:8:2] = [np.inf, np.nan, 1e300, 3e-308]
+    x, y = x.astype(dtype), np.where(y > 0, 0, y).astype(dtype)
+    yield from expressions(x, y)
+    for name in set(forzium.__all__) - NOT_OPERATIONS:
+        for some in arguments_of(name, x, y):
+            yield name, partial(getattr(forzium, name), *some)
+
+
 @needs_fenv
 @pytest.mark.parametrize("side", [3, 8, 9, 400])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_no_operation_raises_or_clears_a_flag(side, dtype):
-    x, y = np.random.default_rng(0).standard_normal((2, side, side))
-    x.flat[1:8:2] = [np.inf, np.nan, 1e300, 3e-308]
-    x, y = x.astype(dtype), np.where(y > 0, 0, y).astype(dtype)
-    calls = list(expressions(x, y))
-    for name in set(forzium.__all__) - NOT_OPERATIONS:
-        calls += [(name, partial(getattr(forzium, name), *some)) for some in arguments_of(name, x, y)]
-    for name, call in calls:
+    for name, call in calls_of_operations(side, dtype):
         for before in (0, ALL_FLAGS):
             LIBM.feclearexcept(ALL_FLAGS)
             LIBM.feraiseexcept(before)
@@ -160,15 +165,9 @@ def around(mode, call):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("mode", [*ROUNDINGS, "flush"])
 def test_no_operation_changes_the_callers_modes(mode, dtype, side):
-    x, y = np.random.default_rng(0).standard_normal((2, side, side))
-    x.flat[1:8:2] = [np.inf, np.nan, 1e300, 3e-308]
-    x, y = x.astype(dtype), np.where(y > 1, 0, y).astype(dtype)
-    calls = list(expressions(x, y))
-    for name in set(forzium.__all__) - NOT_OPERATIONS:
-        calls += [(name, partial(getattr(forzium, name), *some)) for some in arguments_of(name, x, y)]
     usual = modes()
     forzium.set_num_threads(3)
-    for name, call in calls:
+    for name, call in calls_of_operations(side, dtype):
         before, after = around(mode, call)
         assert before == after != usual, name
     assert modes() == usual
