@@ -195,7 +195,7 @@ typedef struct fz__reducer {
     /* What remains to be done to n of them; then they go to out at a stride. */
     void (*store)(const fz__reduction *r, ptrdiff_t n, char *partials, char *out, ptrdiff_t stride);
 } fz__reducer;
-extern const fz__reducer fz__joins, fz__number_joins, fz__half_joins, fz__totals, fz__moments;
+extern const fz__reducer fz__joins, fz__half_joins, fz__totals, fz__moments;
 
 typedef enum fz__family {
     FZ_TOTAL,
@@ -248,10 +248,11 @@ struct fz__reduction {
     fz_total_kind total;            /* what these are */
     fz__family family;
     fz_join join;
-    fz_dtype dtype, result;       /* computed in; out's */
-    fz_cast *copy;                /* of elements to the dtype computed in */
-    fz_cast *store;               /* from what the reducer gives to out's */
-    fz_cast *where;               /* NULL, or: to bool, of what says which elements count */
+    fz_join_kernel *join_rows, *join_columns; /* of elements to partial results, for fz__joins */
+    fz_dtype dtype, result;                   /* computed in; out's */
+    fz_cast *copy;                            /* of elements to the dtype computed in */
+    fz_cast *store;                           /* from what the reducer gives to out's */
+    fz_cast *where;                           /* NULL, or: to bool, of what says which elements count */
     fz_cast *widen;               /* NULL, or: to float64, to find NaN where the dtype computed in has none */
     bool in_place;                /* a contiguous run of elements can be read where it is */
     bool skips_nan;               /* kernels do it, where the dtype computed in has NaN */

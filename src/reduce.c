@@ -119,17 +119,25 @@ static void choose_halves(fz__reduction *r, fz_dtype own) {
     r->in_place = true;
 }
 
+/* NaN that was found before the elements were converted is no longer among them. */
+static void choose_kernels(fz__reduction *r) {
+    const fz_reduce_kernels *kernels = r->kernels->reduce;
+    const bool skips_nan = r->skips_nan && !r->widen;
+    r->join_rows = (skips_nan ? kernels->join_number_rows : kernels->join_rows)[r->join];
+    r->join_columns = (skips_nan ? kernels->join_number_columns : kernels->join_columns)[r->join];
+}
+
 /* How elements become partial results, and of which dtype these are. */
 static void choose_reducer(fz__reduction *r) {
     const bool totals = adds_up(r), averages_totals = totals && r->family == FZ_AVERAGE;
     const bool moments = r->compacts || r->family == FZ_VARIANCE || r->family == FZ_DEVIATION ||
                          (r->family == FZ_AVERAGE && r->skips_nan);
     const fz_dtype given = moments ? FZ_FLOAT64 : totals ? FZ_INT64 : r->dtype;
-    r->reducer = moments                     ? &fz__moments
-                 : totals                    ? &fz__totals
-                 : r->skips_nan && !r->widen ? &fz__number_joins
-                                             : &fz__joins;
-    if (totals) choose_totals(r);
+    r->reducer = moments ? &fz__moments : totals ? &fz__totals : &fz__joins;
+    if (totals)
+        choose_totals(r);
+    else if (!moments)
+        choose_kernels(r);
     r->joiner = fz__kernels(given);
     r->partial = moments ? FZ_MAX_PARTIAL : (ptrdiff_t)fz_dtype_size(given);
     r->store = fz__kernels(r->result)->elementwise->cast_from[averages_totals ? FZ_FLOAT64 : given];

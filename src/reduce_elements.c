@@ -132,7 +132,7 @@ static bool join_computed(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, 
                           ptrdiff_t row_stride, char *partials) {
     enum { SHORT_BYTES = 1024 };
     const fz__computed *c = r->computed;
-    if (!c || r->reducer != &fz__joins || n * r->element < SHORT_BYTES) return false;
+    if (!c || r->reducer != &fz__joins || r->skips_nan || n * r->element < SHORT_BYTES) return false;
     return c->join(c->context, r->join, count, n, (x - c->origin) / c->size, row_stride / c->size, partials);
 }
 

@@ -7,22 +7,12 @@
 
 static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
                         ptrdiff_t row_stride, char *partials) {
-    r->kernels->reduce->join_rows[r->join]((size_t)count, (size_t)n, x, row_stride, partials);
+    r->join_rows((size_t)count, (size_t)n, x, row_stride, partials);
 }
 
 static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
                            ptrdiff_t row_stride, char *partials) {
-    r->kernels->reduce->join_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
-}
-
-static void reduce_number_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
-                               ptrdiff_t row_stride, char *partials) {
-    r->kernels->reduce->join_number_rows[r->join]((size_t)count, (size_t)n, x, row_stride, partials);
-}
-
-static void reduce_number_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const char *x,
-                                  ptrdiff_t row_stride, char *partials) {
-    r->kernels->reduce->join_number_columns[r->join]((size_t)rows, (size_t)n, x, row_stride, partials);
+    r->join_columns((size_t)rows, (size_t)n, x, row_stride, partials);
 }
 
 static void add_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
@@ -105,7 +95,5 @@ static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, ch
 }
 
 const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
-const fz__reducer fz__number_joins = {
-    reduce_number_rows, reduce_number_columns, join, join_columns, nothing, store};
 const fz__reducer fz__half_joins = {add_half_rows, add_half_columns, join, join_columns, nothing, store};
 const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

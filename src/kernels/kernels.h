@@ -104,20 +104,16 @@ struct fz_computed_row {
     void *context;
 };
 
+/* Over rows >= 1 rows of n >= 1 contiguous elements of T each; the results are contiguous. */
+typedef void fz_join_kernel(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, void *results);
+
 typedef struct fz_reduce_kernels {
     const void *neutral; /* of each join, elements of T */
-    /* NULL where the row's dtypes lack T. results[i] = x[i][0] op x[i][1] ... for i < count, over rows of n >= 1
-       contiguous elements; the results are contiguous. */
-    void (*join_rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
-                                     void *results);
-    /* result[j] = x[0][j] op x[1][j] ... for j < n, over rows >= 1 rows of contiguous elements. */
-    void (*join_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
-                                        void *result);
+    /* results[i] = x[i][0] op x[i][1] ... for i < rows, and results[j] = x[0][j] op x[1][j] ... for j < n. NULL where
+       the row's dtypes lack T. */
+    fz_join_kernel *join_rows[FZ_JOIN_COUNT], *join_columns[FZ_JOIN_COUNT];
     /* The same of what is not NaN, for sums and products of floats; else NULL. */
-    void (*join_number_rows[FZ_JOIN_COUNT])(size_t count, size_t n, const void *x, ptrdiff_t row_stride,
-                                            void *results);
-    void (*join_number_columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride,
-                                               void *result);
+    fz_join_kernel *join_number_rows[FZ_JOIN_COUNT], *join_number_columns[FZ_JOIN_COUNT];
     /* As join_rows on one row. NULL where no code joins elements as it computes them (expression_code.c). */
     void (*join_computed)(fz_join join, size_t n, const fz_computed_row *row, void *result);
 } fz_reduce_kernels;
