@@ -60,6 +60,15 @@ fz_dtype fz_promote(fz_dtype a, fz_dtype b) {
     return size_b > size_a ? b : sized(SIGNED, 2 * size_a); /* unsigned with signed */
 }
 
+/* Floats first: two integers may fit a float that the integer which holds both does not. */
+fz_dtype fz_promote_all(int count, const fz_dtype *dtypes) {
+    fz_dtype common = FZ_BOOL;
+    for (int k = 0; k < count; k++)
+        if (fz__is_float(dtypes[k])) common = fz_promote(common, dtypes[k]);
+    for (int k = 0; k < count; k++) common = fz_promote(common, dtypes[k]);
+    return common;
+}
+
 /* ---- operations --------------------------------------------------------------------------------------------- */
 
 /* The rows' dtypes: those that there are loops for, and what becomes of others. */
@@ -137,15 +146,16 @@ static fz_dtype converted(unsigned mask, fz_dtype dtype) {
    With bfloat16 they meet as they are: 8 bits become bfloat16, not the float32 that holds float16 too. */
 fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_dtype *result) {
     const unsigned mask = ops[op].dtypes;
-    const int first = ops[op].takes_condition;
-    fz_dtype common = FZ_BOOL;
+    const int first = ops[op].takes_condition, count = ops[op].arity - first;
+    fz_dtype converts[3];
     bool convert_first = mask & INTEGERS_AS_FLOATS;
     for (int k = first; k < ops[op].arity; k++) convert_first &= inputs[k] != FZ_BFLOAT16;
     for (int k = first; k < ops[op].arity; k++) {
         if ((unsigned)inputs[k] >= FZ_DTYPE_COUNT)
             return fz__fail(FZ_ERROR_DTYPE, "%s: dtype %d is unknown", ops[op].name, (int)inputs[k]);
-        common = fz_promote(common, convert_first ? converted(mask, inputs[k]) : inputs[k]);
+        converts[k - first] = convert_first ? converted(mask, inputs[k]) : inputs[k];
     }
+    const fz_dtype common = fz_promote_all(count, converts);
     const fz_dtype wanted = converted(mask, common);
     *compute = fz__op_compute(wanted);
     *result = fz__op_result(op, wanted);

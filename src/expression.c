@@ -98,22 +98,22 @@ static const fz_constant *operand_dtypes(const typing *t, const fz_instruction *
                                          bool *weak) {
     const fz_constant *misfit = NULL;
     const int arity = fz_op_arity(in->op);
-    bool has_strong = false;
-    fz_dtype strong = FZ_BOOL;
+    fz_dtype strong_ones[3];
+    int count = 0;
     *weak = true;
     for (int k = 0; k < arity; k++) {
         const fz__value *x = &t->values[in->operands[k]];
         dtypes[k] = x->result;
         *weak &= x->weak;
         if (x->weak || fz_op_is_condition(in->op, k)) continue;
-        strong = has_strong ? fz_promote(strong, x->result) : x->result;
-        has_strong = true;
+        strong_ones[count++] = x->result;
     }
+    const fz_dtype strong = fz_promote_all(count, strong_ones);
     for (int k = 0; k < arity; k++) {
         if (!t->values[in->operands[k]].weak || fz_op_is_condition(in->op, k)) continue;
         const fz_constant *number = weak_constant(t, in->operands[k]);
         const fz_dtype own = number && is_huge(number) ? FZ_INT64 : dtypes[k];
-        const fz_dtype taken = has_strong ? weak_dtype(own, strong) : own;
+        const fz_dtype taken = count ? weak_dtype(own, strong) : own;
         const bool fits = !number || fz__integer_fits(number, taken);
         if (!fits && fz__op_result(in->op, FZ_INT64) == FZ_BOOL) continue; /* compared as it is */
         if (!fits) misfit = number;

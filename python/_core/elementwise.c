@@ -71,17 +71,19 @@ typedef struct plan {
 
 /* NEP 50: the arrays' dtypes promoted; Python scalars raise at most its kind. A condition does not count. */
 static fz_dtype common_dtype(fz_op op, int inputs, const fzpy_view *views) {
-    fz_dtype strong = FZ_DTYPE_COUNT, wide = FZ_INT64;
+    fz_dtype strong_ones[MAX_INPUTS], wide = FZ_INT64;
+    int count = 0;
     fzpy_weakness weak = FZPY_STRONG;
     for (int k = fz_op_is_condition(op, 0); k < inputs; k++) {
         const fz_dtype own = views[k].array.dtype;
         if (views[k].weak > weak) weak = views[k].weak;
         if (views[k].weak == FZPY_WEAK_INT && own == FZ_UINT64) wide = FZ_UINT64;
-        if (!views[k].weak) strong = strong == FZ_DTYPE_COUNT ? own : fz_promote(strong, own);
+        if (!views[k].weak) strong_ones[count++] = own;
     }
-    if (!weak || (strong != FZ_DTYPE_COUNT && fzpy_is_float(strong))) return strong;
+    const fz_dtype strong = fz_promote_all(count, strong_ones);
+    if (!weak || fzpy_is_float(strong)) return strong;
     if (weak == FZPY_WEAK_FLOAT) return FZ_FLOAT64;
-    return strong == FZ_DTYPE_COUNT || strong == FZ_BOOL ? wide : strong;
+    return strong == FZ_BOOL ? wide : strong;
 }
 
 bool fzpy_is_same_kind(fz_dtype from, fz_dtype to) {

@@ -240,6 +240,16 @@ def test_clip(dtype, other):
         )
 
 
+@pytest.mark.parametrize("dtype", [dtype for dtype in DTYPES if dtype != "?"])
+def test_three_dtypes_meet_as_numpys(dtype):
+    x = sample(dtype)
+    for low_dtype, high_dtype in itertools.product(DTYPES, repeat=2):
+        low, high = sample(low_dtype, 1), sample(high_dtype, 2)
+        assert_as_numpy(lambda low=low, high=high: forzium.clip(x, low, high), lambda low=low, high=high: np.clip(x, low, high))
+        with np.errstate(invalid="ignore"):
+            assert forzium.evaluate("clip(x, low, high)").dtype == np.clip(x, low, high).dtype
+
+
 def test_clip_without_bounds_is_a_copy():
     x = np.arange(5.0)
     copy = forzium.clip(x)
