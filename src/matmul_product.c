@@ -13,6 +13,7 @@ enum {
     LEAST_PANELS = 4,          /* of A's in a tile, */
     WIDE_PANELS = 4,           /* and of B's that one participant takes at a time, */
     WIDE_BLOCKS = 4,           /* where there are so many times as many: enough to share out evenly */
+    PACKED_FOR = 12,           /* panels of A that make up for packing B, if it could be read in place */
     PARALLEL_FROM = 400000,    /* multiply-adds below which waking a thread does not pay */
     TILE_FROM = 20000,         /* of a tile */
     TILES_PER_PARTICIPANT = 4, /* so that uneven threads still end together */
@@ -232,13 +233,21 @@ static void run_columns(job *t, ptrdiff_t j, int participants) {
     }
 }
 
-/* Items are blocks of columns: a participant packs B for itself, and finds it in its own cache. */
+/* Items are blocks of columns: a participant packs B for itself, and finds it in its own cache, where it has asked for it
+   while it multiplied the block before. */
 static void run_apart(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     job t = *(const job *)context;
     const fz__product *product = t.product;
     t.packed_b = t.own + (size_t)participant * product->own;
     t.own = t.packed_b + product->packed_bytes;
-    for (; begin < end; begin++) run_columns(&t, begin * product->nc, 1);
+    for (; begin < end; begin++) {
+        const ptrdiff_t next = (begin + 1) * product->nc, n = fz__min(product->nc, product->c.columns - next);
+        fz_ahead list[2] = {0};
+        if (product->pack_b && begin + 1 < end)
+            list[0] = ahead_of_b(&t, 0, fz__min(product->kc, product->b.rows), next, n);
+        t.ahead = list;
+        run_columns(&t, begin * product->nc, 1);
+    }
 }
 
 static void run_blocks(const fz__product *product, char *scratch, int participants) {
@@ -273,11 +282,26 @@ static bool has_few_rows(const fz__product *p) {
            p->c.columns >= WIDE_BLOCKS * WIDE_PANELS * p->matmul->nr;
 }
 
+/* Do vectors of B in place straddle lines of the cache? NumPy's arrays begin 16 bytes behind a page. */
+static bool straddles(const fz__product *p) {
+    return ((uintptr_t)p->b.data | (size_t)p->b.row_stride) % FZ_CACHE_LINE != 0;
+}
+
+/* Bytes of a cache that a panel of B in place takes. */
+static ptrdiff_t panel_in_place(const fz__product *p) {
+    return p->a.columns * (p->matmul->nr * element_of(p) + straddles(p) * FZ_CACHE_LINE);
+}
+
 /* Is a panel of B in place read once, or does it stay in L1? */
 static bool has_close_panels(const fz__product *p) {
-    const ptrdiff_t panel = p->a.columns * p->matmul->nr * element_of(p);
     return p->c.rows <= p->matmul->mr ||
-           (panel <= (ptrdiff_t)fz__cpu_caches()->l1 && !fz__rows_collide(p->b.row_stride));
+           (panel_in_place(p) <= (ptrdiff_t)fz__cpu_caches()->l1 && !fz__rows_collide(p->b.row_stride));
+}
+
+/* Vectors that straddle lines are slow from beyond L1, of which A and C take a part. */
+static bool has_slow_panels(const fz__product *p) {
+    return straddles(p) && panel_in_place(p) > (ptrdiff_t)fz__cpu_caches()->l1 * 5 / 8 &&
+           p->c.rows >= PACKED_FOR * p->matmul->mr;
 }
 
 /* B is read in place where its rows have no gaps and a block of it lies in L2, or little is made of panels that L1
@@ -286,7 +310,8 @@ static void plan_b(fz__product *p) {
     const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
     const bool is_large = p->kc * p->c.columns * element > l2 / 2;
     p->is_wide = is_large && has_few_rows(p);
-    p->pack_b = !p->packed && (!can_stay_in_place(p) || (p->is_wide ? !has_close_panels(p) : is_large));
+    p->pack_b = !p->packed && (!can_stay_in_place(p) ||
+                               (p->is_wide ? !has_close_panels(p) : is_large || has_slow_panels(p)));
     p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
 }
 
