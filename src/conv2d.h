@@ -109,8 +109,11 @@ void fz__factors_free(fz__factors *factors);
 /* One column of the window after the other, on lines of outputs: few channels, or few output channels. Or down the
    columns, then along the rows, if there are factors. */
 fz_status fz__conv_direct(const fz__conv *conv, const fz__factors *factors);
-/* As a product of matrices: many channels. */
+/* As a product of matrices that are never made: many channels. */
 fz_status fz__conv_matmul(const fz__conv *conv);
+/* As a product of matrices that are there: each output sees one pixel, and an image is one row. */
+bool fz__conv_prefers_product(const fz__conv *conv);
+fz_status fz__conv_product(const fz__conv *conv);
 /* A channel in each lane: depthwise layers of small images. */
 bool fz__conv_prefers_depthwise(const fz__conv *conv);
 fz_status fz__conv_depthwise(const fz__conv *conv);
