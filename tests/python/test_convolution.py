@@ -451,6 +451,19 @@ def test_convolve2d_bad_arguments(arguments, kind, words):
         forzium.convolve2d(**{"in1": np.ones((4, 4)), "in2": np.ones((2, 2)), **arguments})
 
 
+# Without a fill value in1 may be the window of in2; the cases on either side of that are here.
+@pytest.mark.parametrize("name", ["convolve2d", "correlate2d"])
+@pytest.mark.parametrize("mode", ["full", "same"])
+@pytest.mark.parametrize("fillvalue", [0, 2])
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
+@pytest.mark.parametrize("shapes", [((2, 3), (9, 7)), ((2, 7), (9, 7)), ((2, 8), (9, 7)), ((1, 1), (30, 31))])
+def test_convolve2d_by_a_larger_second_matrix(name, mode, fillvalue, dtype, shapes):
+    in1, in2 = (np.arange(h * w).reshape(h, w) % 11 - 4 for h, w in shapes)
+    want = getattr(scipy.signal, name)(in1, in2, mode, fillvalue=fillvalue)
+    got = getattr(forzium, name)(in1.astype(dtype), in2.astype(dtype), mode, fillvalue=fillvalue)
+    np.testing.assert_array_equal(got, want)
+
+
 # SciPy refuses what in1's dtype cannot hold, and cuts fractions.
 @pytest.mark.parametrize("fillvalue", [math.nan, math.inf, -math.inf, 0.5, 1e300, 65536, -32769])
 @pytest.mark.parametrize("dtype", ["uint8", "int16"])
