@@ -295,8 +295,8 @@ FZ_API fz_status fz_vecdot_shape(const fz_array *a, const fz_array *b, int axis,
                                  ptrdiff_t shape[FZ_MAX_NDIM]);
 
 /** out[..., j...] = sum over k of a[..., k] * b[..., k, j]     (NumPy's dot)
-    over a's last axis and b's last but one, or only one; a * b where either has no axis. Matrices of float32 or
-    float64 are multiplied by fz_matmul, the rest is computed as fz_vecdot does. FZ_ERROR_SHAPE,
+    over a's last axis and b's last but one, or only one; a * b where either has no axis. Where b is a matrix it
+    is fz_matmul, else computed as fz_vecdot does. FZ_ERROR_SHAPE,
     FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_dot(const fz_array *a, const fz_array *b, fz_array *out);
 FZ_API fz_status fz_dot_shape(const fz_array *a, const fz_array *b, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
@@ -475,7 +475,7 @@ typedef enum fz_boundary { FZ_BOUNDARY_FILL, FZ_BOUNDARY_WRAP, FZ_BOUNDARY_SYMM 
 
 /** scipy.signal.convolve2d(in1, in2, mode, boundary, fill), or correlate2d where flip is 0. in1 and in2 are matrices,
     and not empty; for FZ_MODE_VALID one is at least as large as the other in both axes. Dtypes, errors of rounding and
-    error codes as of fz_conv2d. */
+    error codes as of fz_conv2d; of integers fill is a whole number of 16 bits, signed or not. */
 FZ_API fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
                                double fill, int flip, fz_array *out);
 FZ_API fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode mode, int flip,

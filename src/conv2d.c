@@ -77,7 +77,9 @@ static fz_status check_numbers(const request *r) {
                             o->stride[d]);
     }
     if (!is_activation(o->activation))
-        return fz__fail(FZ_ERROR_VALUE, "%s: activation is no function of one array", r->operation);
+        return fz__fail(FZ_ERROR_VALUE, "%s: activation is %s; a function of one float, as relu, would do",
+                        r->operation,
+                        (unsigned)o->activation < FZ_OP_COUNT ? fz_op_name(o->activation) : "unknown");
     return FZ_OK;
 }
 

@@ -1,4 +1,6 @@
 /* SciPy's convolve2d and correlate2d: a convolution whose input continues beyond its edges. */
+#include <math.h>
+
 #include "conv2d.h"
 
 /* Rows and columns backwards: convolution is correlation with that. */
@@ -47,17 +49,32 @@ fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode 
     return fz__conv_dtypes(name, "in1", in1->dtype, "in2", in2->dtype, dtype);
 }
 
+/* May the larger matrix be the image, whichever comes first? Not where one of them goes on beyond its edges. */
+static bool may_swap(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
+                     double fill) {
+    return mode == FZ_MODE_VALID ||
+           (mode == FZ_MODE_FULL && boundary == FZ_BOUNDARY_FILL && fill == 0 && contains(in2, in1));
+}
+
+/* Sums of integers are exact while what is beyond in1 is as narrow as an integer in it may be. */
+static fz_status check_fill(const char *name, fz_dtype dtype, double fill) {
+    if (dtype != FZ_INT32 || (fill >= INT16_MIN && fill <= UINT16_MAX && fill == trunc(fill))) return FZ_OK;
+    return fz__fail(FZ_ERROR_VALUE, "%s: fillvalue is %g; of integers a whole number of 16 bits would do",
+                    name, fill);
+}
+
 fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
                         double fill, int flip, fz_array *out) {
     fz_dtype dtype;
     ptrdiff_t shape[2];
     fz_status status = fz_init();
     if (!status) status = fz_convolve2d_shape(in1, in2, mode, flip, &dtype, shape);
+    if (!status) status = check_fill(name_of(flip), dtype, fill);
     if (!status)
         status =
             fz__check_result(name_of(flip), out, dtype, 2, shape, 2, (const fz_array *const[]){in1, in2});
     if (status) return status;
-    const bool swap = mode == FZ_MODE_VALID && !contains(in1, in2);
+    const bool swap = !contains(in1, in2) && may_swap(in1, in2, mode, boundary, fill);
     fz__conv conv = {.operation = name_of(flip),
                      .x = as_image(swap ? in2 : in1),
                      .weight = as_image(swap ? in1 : in2),

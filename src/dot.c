@@ -178,13 +178,12 @@ fz_status fz_dot_shape(const fz_array *a, const fz_array *b, int *ndim, ptrdiff_
 
 /* Is it a product of matrices that fz_matmul computes? A matrix with a vector is memory's work alone. */
 static bool is_matmul(const fz_array *a, const fz_array *b, const fz_array *out) {
-    return a->ndim <= 2 && b->ndim == 2 && a->dtype == b->dtype && a->dtype == out->dtype &&
-           fz__is_full_float(a->dtype);
+    return b->ndim == 2 && out->dtype == fz_promote(a->dtype, b->dtype);
 }
 
 /* x as a matrix of one row if it is a vector. */
 static fz_array as_matrix(const fz_array *x, ptrdiff_t shape[2], ptrdiff_t strides[2]) {
-    if (x->ndim == 2) return *x;
+    if (x->ndim > 1) return *x;
     shape[0] = 1;
     strides[0] = 0;
     shape[1] = x->shape[0];

@@ -294,6 +294,15 @@ static fz_status fail_lengths(const char *operation, const char *const names[2],
                     b->ndim <= 2 ? "first" : "last but one", b->shape[b->ndim > 1 ? b->ndim - 2 : 0]);
 }
 
+static fz_status fail_stacks(const char *operation, const char *const names[2], const fz_array *a,
+                             const fz_array *b) {
+    fz__shape_text ta, tb;
+    return fz__fail(FZ_ERROR_SHAPE,
+                    "%s: %s is %s and %s is %s; but for the last two axes, lengths must be equal or 1",
+                    operation, names[0], fz__format_shape(&ta, a->ndim, a->shape), names[1],
+                    fz__format_shape(&tb, b->ndim, b->shape));
+}
+
 static fz_status find_shape(const char *operation, const char *const names[2], const fz_array *a,
                             const fz_array *b, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]) {
     fz_status status = fz__check_array(operation, names[0], a);
@@ -302,8 +311,8 @@ static fz_status find_shape(const char *operation, const char *const names[2], c
     if (a->ndim == 0 || b->ndim == 0 || a->shape[a->ndim - 1] != b->shape[b->ndim > 1 ? b->ndim - 2 : 0])
         return fail_lengths(operation, names, a, b);
     const fz_array left = leading_axes(a, 2), right = leading_axes(b, 2);
-    status = fz_broadcast_shape(operation, 2, (const fz_array *const[]){&left, &right}, ndim, shape);
-    if (status) return status;
+    if (fz_broadcast_shape(operation, 2, (const fz_array *const[]){&left, &right}, ndim, shape))
+        return fail_stacks(operation, names, a, b);
     if (*ndim + (a->ndim > 1) + (b->ndim > 1) > FZ_MAX_NDIM)
         return fz__fail(FZ_ERROR_SHAPE, "%s: the result would have more than %d axes", operation,
                         FZ_MAX_NDIM);

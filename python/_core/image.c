@@ -282,6 +282,11 @@ static PyObject *reduce_image(const fzpy_view *x, const fzpy_operation *row, int
         PyErr_Format(PyExc_ValueError, "%s: x has %d axes; it must have at least 2", function, ndim);
         return NULL;
     }
+    const ptrdiff_t *end = x->array.shape + ndim;
+    if (row->id == FZ_REDUCTION_max && (end[axes[0]] == 0 || end[axes[1]] == 0)) {
+        PyErr_Format(PyExc_ValueError, "%s: x has images of no element; at least one would do", function);
+        return NULL;
+    }
     fz_reduce_shape(row->id, &x->array, 2, axes, 1, &ndim, shape);
     if (fzpy_output_open(&out, function, given, fz_reduce_dtype(row->id, x->array.dtype), ndim, shape, 1,
                          &x) < 0)
@@ -341,11 +346,9 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
     "TypeError\n    For dtypes that have no result.\n"
 #define EXAMPLE "\nExamples\n--------\n>>> import forzium\n>>> import numpy as np\n"
 #define LAYOUT "layout : {\"NCHW\", \"NHWC\"}\n    The order of the axes of x and of the result.\n"
-#define CONV_OPTIONS                                                                                         \
-    "bias : array_like, (o,), optional\n    Added to each output channel.\n"                                 \
-    "stride, dilation : int or pair of ints\n    Steps between outputs, and between what one output sees.\n" \
-    "padding : int, pair, pair of pairs, \"same\" or \"valid\"\n"                                            \
-    "    Zeros around x: one number, one for each axis, or one for each side of each axis.\n"                \
+#define BIAS_DOC "bias : array_like, (o,), optional\n    Added to each output channel.\n"
+#define STEPS "\n    Steps between outputs, and between what one output sees.\n"
+#define CONV_OPTIONS \
     "groups : int\n    Channels are convolved in so many groups, each with its part of the weights.\n"
 #define ACTIVATION \
     "activation : str, optional\n    A function of forzium's, such as \"relu\", applied to the result.\n"
@@ -361,14 +364,19 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
 static const char conv2d_doc[] =
     PARAMETERS "x : array_like, (n, c, h, w) or (h, w)\n    Images of several channels, or one of one.\n"
                "weight : array_like, (o, c / groups, kh, kw) or (kh, kw)\n    Not larger than x and its "
-               "padding.\n" CONV_OPTIONS LAYOUT ACTIVATION FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
+               "padding.\n" BIAS_DOC "stride, dilation : int or pair of ints" STEPS
+               "padding : int, pair, pair of pairs, \"same\" or \"valid\"\n    Zeros around x: one number, "
+               "one for each axis, or one for each side of each axis.\n" CONV_OPTIONS LAYOUT ACTIVATION
+                   FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
                ">>> forzium.conv2d(np.arange(9.0).reshape(3, 3), np.ones((2, 2)))\narray([[ 8., 12.],\n      "
                " [20., 24.]])\n";
 
 static const char conv1d_doc[] = PARAMETERS
     "x : array_like, (n, c, l) or (l,)\n    Signals of several channels, or one of one.\n"
-    "weight : array_like, (o, c / groups, k) or (k,)\n    Not longer than x and its padding.\n" CONV_OPTIONS
-        ACTIVATION FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
+    "weight : array_like, (o, c / groups, k) or (k,)\n    Not longer than x and its padding.\n" BIAS_DOC
+    "stride, dilation : int" STEPS
+    "padding : int, pair, \"same\" or \"valid\"\n    Zeros around x: one number, or one for each "
+    "side.\n" CONV_OPTIONS ACTIVATION FZPY_DOC_OUT RETURNS CONV_NOTES EXAMPLE
     ">>> forzium.conv1d(np.arange(5.0), np.array([1.0, 1.0]))\narray([1., 3., 5., 7.])\n";
 
 static const char convolve2d_doc[] = PARAMETERS
@@ -376,7 +384,7 @@ static const char convolve2d_doc[] = PARAMETERS
     "mode : {\"full\", \"same\", \"valid\"}\n"
     "    All sums, as many as in1 has elements, or those that need nothing beyond its edges.\n"
     "boundary : {\"fill\", \"wrap\", \"symm\"}\n    What is beyond: fillvalue, in1 again, or in1 mirrored.\n"
-    "fillvalue : float\n" RETURNS
+    "fillvalue : float\n    Of integers a whole number from -32768 to 65535.\n" RETURNS
     "    As ``scipy.signal.%name%``'s, but that integers of at most 16 bits give int32.\n" RAISES EXAMPLE
     ">>> forzium.%name%(np.ones((2, 2)), np.ones((2, 2)), mode=\"same\")";
 

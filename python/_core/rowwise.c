@@ -413,7 +413,7 @@ static const char dot_doc[] =
     "out : ndarray, optional\n"
     "    Where to write; of the result's shape; may overlap an input. Nothing is written on "
     "error.\n" RETURNS_AND_ERRORS
-    "Vectors as vecdot does, matrices of float32 or float64 as matmul." GIL_AND_EXAMPLES
+    "Vectors as vecdot does, products with a matrix b as matmul." GIL_AND_EXAMPLES
     ">>> float(forzium.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0])))\n"
     "11.0\n";
 

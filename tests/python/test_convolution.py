@@ -1,6 +1,7 @@
 """conv2d with all of its options, conv1d, and SciPy's convolve2d, against sums over windows written out."""
 
 import itertools
+import math
 
 import forzium
 import numpy as np
@@ -262,7 +263,7 @@ def test_padding_in_words():
         ({"layout": "CHWN"}, ValueError, "layout is 'CHWN'"),
         ({"layout": 1}, TypeError, "layout"),
         ({"activation": "nothing"}, ValueError, "activation is 'nothing'"),
-        ({"activation": "isnan"}, ValueError, "activation"),
+        ({"activation": "isnan"}, ValueError, "activation is isnan"),
         ({"activation": "add"}, ValueError, "activation is 'add'"),
         ({"activation": 3}, TypeError, "activation is 3"),
         ({"stride": 1.5}, TypeError, "stride"),
@@ -448,6 +449,37 @@ def test_convolve2d_is_scipys(data, shapes, mode, boundary, name, dtype, fillval
 def test_convolve2d_bad_arguments(arguments, kind, words):
     with pytest.raises(kind, match="convolve2d: .*" + words):
         forzium.convolve2d(**{"in1": np.ones((4, 4)), "in2": np.ones((2, 2)), **arguments})
+
+
+# Without a fill value in1 may be the window of in2; the cases on either side of that are here.
+@pytest.mark.parametrize("name", ["convolve2d", "correlate2d"])
+@pytest.mark.parametrize("mode", ["full", "same"])
+@pytest.mark.parametrize("fillvalue", [0, 2])
+@pytest.mark.parametrize("dtype", ["float64", "int16"])
+@pytest.mark.parametrize("shapes", [((2, 3), (9, 7)), ((2, 7), (9, 7)), ((2, 8), (9, 7)), ((1, 1), (30, 31))])
+def test_convolve2d_by_a_larger_second_matrix(name, mode, fillvalue, dtype, shapes):
+    in1, in2 = (np.arange(h * w).reshape(h, w) % 11 - 4 for h, w in shapes)
+    want = getattr(scipy.signal, name)(in1, in2, mode, fillvalue=fillvalue)
+    got = getattr(forzium, name)(in1.astype(dtype), in2.astype(dtype), mode, fillvalue=fillvalue)
+    np.testing.assert_array_equal(got, want)
+
+
+# SciPy refuses what in1's dtype cannot hold, and cuts fractions.
+@pytest.mark.parametrize("fillvalue", [math.nan, math.inf, -math.inf, 0.5, 1e300, 65536, -32769])
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_convolve2d_of_integers_is_filled_with_whole_numbers(dtype, fillvalue):
+    x = np.ones((4, 4), dtype)
+    for function in (forzium.convolve2d, forzium.correlate2d):
+        with pytest.raises(ValueError, match=r"fillvalue is .*; of integers a whole number"):
+            function(x, x, fillvalue=fillvalue)
+
+
+@pytest.mark.parametrize("fillvalue", [65535, -32768, 300, -1])
+@pytest.mark.parametrize("dtype", ["int8", "uint16"])
+def test_convolve2d_of_integers_may_be_filled_with_wider_ones(dtype, fillvalue):
+    x, window = np.arange(20, dtype=dtype).reshape(4, 5), np.arange(6, dtype=dtype).reshape(2, 3)
+    want = scipy.signal.convolve2d(x.astype(int), window.astype(int), fillvalue=fillvalue)
+    np.testing.assert_array_equal(forzium.convolve2d(x, window, fillvalue=fillvalue), want.astype(np.int32))
 
 
 @pytest.mark.parametrize("huge", [2**31, 2**62, 2**63 - 1])

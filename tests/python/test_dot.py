@@ -118,14 +118,28 @@ def test_dot_is_numpys(dtype, data):
     assert_equal(forzium.dot(a, b), np.dot(a, b))
 
 
+@pytest.mark.parametrize(
+    "dtypes", [("int8", "int64"), ("uint64", "uint64"), ("float32", "float64"), ("bool", "int16")]
+)
+@pytest.mark.parametrize("shape", [(40, 70), (70,), (2, 3, 70), (2, 0, 70)])
+def test_dot_with_a_matrix_of_any_dtype(dtypes, shape):
+    random = np.random.default_rng(6)
+    a = random.integers(-128, 128, shape).astype(dtypes[0])
+    b = random.integers(-(2**20), 2**20, (70, 30)).astype(dtypes[1])
+    assert_equal(forzium.dot(a, b), np.dot(a, b))
+
+
 def test_dot_of_scalars_multiplies():
     assert forzium.dot(3.0, 4.0) == 12
     np.testing.assert_array_equal(forzium.dot(np.arange(3.0), 2.0), [0, 2, 4])
     np.testing.assert_array_equal(forzium.dot(2.0, np.ones((2, 2))), np.full((2, 2), 2))
 
 
-@pytest.mark.parametrize(("a", "b"), [((3, 70), (70, 5)), ((70,), (70, 5)), ((3, 70), (70,)), ((70,), (70,))])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [((3, 70), (70, 5)), ((70,), (70, 5)), ((3, 70), (70,)), ((70,), (70,)), ((2, 3, 70), (70, 5))],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
 def test_dot_into_out(a, b, dtype):
     random = np.random.default_rng(4)
     a, b = (random.integers(-8, 9, shape).astype(dtype) for shape in (a, b))

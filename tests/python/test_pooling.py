@@ -339,3 +339,5 @@ def test_adaptive_refuses():
         forzium.adaptive_avg_pool2d(np.ones(3), 1)
     with pytest.raises(ValueError, match="global_avg_pool2d: x has 1 axes"):
         forzium.global_avg_pool2d(np.ones(3))
+    with pytest.raises(ValueError, match="global_max_pool2d: x has images of no element"):
+        forzium.global_max_pool2d(np.ones((2, 0, 3)))
