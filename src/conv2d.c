@@ -242,6 +242,7 @@ static fz_status run_lines(const fz__conv *conv) {
 
 static fz_status run_best(const fz__conv *conv) {
     const ptrdiff_t outputs = conv->weight.shape[0] / conv->groups;
+    if (fz__conv_prefers_channels(conv)) return fz__conv_channels(conv);
     if (fz__conv_prefers_depthwise(conv)) return fz__conv_depthwise(conv);
     if (fz__conv_prefers_product(conv)) return fz__conv_product(conv);
     return 2 * outputs > conv->kernels->conv2d_tile->lanes ? fz__conv_matmul(conv) : run_lines(conv);

@@ -115,8 +115,12 @@ fz_status fz__conv_matmul(const fz__conv *conv);
 bool fz__conv_prefers_product(const fz__conv *conv);
 fz_status fz__conv_product(const fz__conv *conv);
 /* A channel in each lane: depthwise layers of small images. */
+bool fz__conv_is_depthwise(const fz__conv *conv);
 bool fz__conv_prefers_depthwise(const fz__conv *conv);
 fz_status fz__conv_depthwise(const fz__conv *conv);
+/* The same, read in place: depthwise layers whose channels lie side by side. */
+bool fz__conv_prefers_channels(const fz__conv *conv);
+fz_status fz__conv_channels(const fz__conv *conv);
 /* By Fourier transforms of tiles: large windows on one channel, that otherwise cost `taps` multiply-adds an output. */
 bool fz__conv_prefers_fft(const fz__conv *conv, double taps);
 fz_status fz__conv_fft(const fz__conv *conv);

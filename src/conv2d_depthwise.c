@@ -94,11 +94,15 @@ static job plan(const fz__conv *conv) {
     return j;
 }
 
+bool fz__conv_is_depthwise(const fz__conv *conv) {
+    return conv->weight.shape[1] == 1 && conv->weight.shape[0] == conv->groups &&
+           conv->boundary == FZ_BOUNDARY_FILL;
+}
+
 /* Where lines of outputs would leave vectors half empty, and all that an item touches stays in the caches; or where it
    has room, if channels lie side by side already. */
 bool fz__conv_prefers_depthwise(const fz__conv *conv) {
-    if (conv->weight.shape[1] != 1 || conv->weight.shape[0] != conv->groups ||
-        conv->boundary != FZ_BOUNDARY_FILL ||
+    if (!fz__conv_is_depthwise(conv) ||
         2 * conv->groups * conv->element <= (ptrdiff_t)conv->kernels->vector_bytes)
         return false;
     const double pixels = (double)fz__conv_span(conv, 0, conv->out.shape[2]) *
@@ -117,27 +121,31 @@ static void start_participant(const job *j, char *scratch) {
     memset(mine->padded, 0, (size_t)(j->padded_bytes + j->plane_bytes));
 }
 
-static void fill_offsets(const job *j, ptrdiff_t *offsets) {
+static void fill_taps(const job *j, fz_depthwise_tap *taps) {
     const fz__conv *conv = j->conv;
+    ptrdiff_t weights = 0;
     for (ptrdiff_t p = 0; p < conv->weight.shape[2]; p++) {
-        for (ptrdiff_t q = 0; q < conv->weight.shape[3]; q++)
-            *offsets++ = (p * conv->dilation[0] * j->padded[1] + q * conv->dilation[1]) * j->pixel;
+        for (ptrdiff_t q = 0; q < conv->weight.shape[3]; q++, weights += j->pixel)
+            *taps++ = (fz_depthwise_tap){
+                (p * conv->dilation[0] * j->padded[1] + q * conv->dilation[1]) * j->pixel, weights};
     }
 }
 
 fz_status fz__conv_depthwise(const fz__conv *conv) {
     job j = plan(conv);
     const ptrdiff_t taps = conv->weight.shape[2] * conv->weight.shape[3];
-    const ptrdiff_t table = fz__round_up(taps * (ptrdiff_t)sizeof(ptrdiff_t), FZ_CACHE_LINE);
+    const ptrdiff_t table = fz__round_up(taps * (ptrdiff_t)sizeof(fz_depthwise_tap), FZ_CACHE_LINE);
     const ptrdiff_t items = j.blocks * conv->out.shape[0];
     const int participants = fz__participants(items, fz__max(1, ITEM_PIXELS / (j.sums_bytes / j.pixel)));
     char *memory = fz__workspace_acquire(conv->operation, (size_t)(table + participants * j.scratch_bytes));
     if (!memory) return FZ_ERROR_MEMORY;
-    fill_offsets(&j, (ptrdiff_t *)memory);
-    j.window = (fz_depthwise){.count = (size_t)taps,
-                              .offsets = (ptrdiff_t *)memory,
+    fill_taps(&j, (fz_depthwise_tap *)memory);
+    j.window = (fz_depthwise){.channels = (size_t)j.lanes,
+                              .count = (size_t)taps,
+                              .taps = (fz_depthwise_tap *)memory,
                               .x_row = conv->stride[0] * j.padded[1] * j.pixel,
-                              .x_pixel = conv->stride[1] * j.pixel};
+                              .x_pixel = conv->stride[1] * j.pixel,
+                              .out_pixel = j.pixel};
     j.scratch = memory + table;
     for (int p = 0; p < participants; p++) start_participant(&j, j.scratch + p * j.scratch_bytes);
     fz__parallel_for(participants, items, 1, convolve_items, &j);

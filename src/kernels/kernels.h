@@ -278,17 +278,24 @@ typedef struct fz_conv2d_tile {
                  const void *panel, const void *first, void *const out[2]);
 } fz_conv2d_tile;
 
-/* A window on pixels of W channels each. */
+/* Where a tap is, in bytes: from the output's place in x, and among the weights. */
+typedef struct fz_depthwise_tap {
+    ptrdiff_t x, weights;
+} fz_depthwise_tap;
+
+/* A window on pixels, whose channels lie side by side. */
 typedef struct fz_depthwise {
-    size_t count;             /* of taps */
-    const ptrdiff_t *offsets; /* of each from the output's place in x, in bytes */
-    const void *weights;      /* W for each tap */
-    const void *initial;      /* W */
-    ptrdiff_t x_row, x_pixel; /* bytes in x from one output to the next, down and to the right */
+    size_t channels; /* W or more */
+    size_t count;    /* of taps */
+    const fz_depthwise_tap *taps;
+    const void *weights; /* of all channels for each tap */
+    const void *initial; /* of all channels */
+    ptrdiff_t x_row, x_pixel,
+        out_pixel; /* bytes from one output to the next: down and to the right in x; in out */
 } fz_depthwise;
 
-/* out[i][j][c] = initial[c] + sum over taps t of weights[t][c] * x[i][j][c] (offsets[t] away) for i < h, j < w, c < W.
-   out gapless. */
+/* out[i][j][c] = initial[c] + sum over taps t of weights[t][c] * x[i][j][c] (taps[t] away) for i < h, j < w and all channels
+   c. Pixels of out are gapless. */
 typedef void fz_conv2d_depthwise(const fz_depthwise *window, size_t h, size_t w, const void *x, void *out);
 
 /* n complex rows of W columns. n is a power of two, at least W; addresses and stride are aligned. */
