@@ -162,10 +162,13 @@ FZ_INLINE vec add_product(terms *t, vec sum, size_t at, size_t lanes) {
 }
 
 /* e^(d + low) is e^d (1 + low), where low is what rounding took from the difference, which is not above 0: 1.5 ULP in
-   all. Long before d is infinite, and low no number, the power is 0. */
+   all. Long before d is infinite, and low no number, the power is 0: then another one is computed and left, as a CPU may
+   take 200 cycles for a result that underflows, and rows are masked by -inf, or end so. */
 FZ_INLINE vec power_of_e(vpair d) {
-    const vec power = vexp_clamped(exp_clamp_below(d.high)), low = vselect(d.high > -1000, d.low, vsplat(0));
-    return vfma(power, low, power);
+    const vec zero = vsplat(0);
+    const mask is_zero = d.high <= exp_clamp_below(vsplat(-INFINITY));
+    const vec power = vexp_clamped(vselect(is_zero, zero, d.high)), low = vselect(is_zero, zero, d.low);
+    return vselect(is_zero, zero, vfma(power, low, power));
 }
 
 FZ_INLINE vec write_power(terms *t, vec sum, size_t at, size_t lanes) {
