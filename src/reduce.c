@@ -110,7 +110,7 @@ static void choose_totals(fz__reduction *r) {
 static void choose_halves(fz__reduction *r, fz_dtype own) {
     const fz_half_sums *sums = fz__kernels(FZ_FLOAT16)->half_sums;
     if (own != FZ_FLOAT16 || r->reducer != &fz__joins || r->join != FZ_JOIN_add || r->dtype != FZ_FLOAT32 ||
-        r->where || !sums)
+        r->skips_nan || r->where || !sums)
         return;
     r->half_sums = sums;
     r->reducer = &fz__half_joins;
