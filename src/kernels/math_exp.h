@@ -34,8 +34,11 @@ FZ_INLINE exp_parts exp_split(vec x, vec low) {
     return (exp_parts){k, r, vfma(square, vsplat((T)0.5), vfma(square * r, exp_cubic(r), rounding))};
 }
 
+/* From here on down e^x is 0. */
+#define EXP_ZERO FZ_PER_T(-104.5, -746)
+
 /* x where e^x is neither 0 nor infinite, else a number near where it becomes so; NaN stays. */
-FZ_INLINE vec exp_clamp_below(vec x) { return vlarger(vsplat(FZ_PER_T(-104.5, -746)), x); }
+FZ_INLINE vec exp_clamp_below(vec x) { return vlarger(vsplat(EXP_ZERO), x); }
 FZ_INLINE vec exp_clamp(vec x) { return vsmaller(vsplat(FZ_PER_T(89, 710)), exp_clamp_below(x)); }
 
 /* e^(x + low) for |low| <= ulp(x): 0.6 ULP. */
@@ -49,13 +52,25 @@ FZ_INLINE vec vexp_sum(vec x, vec low) { return vexp_sum_clamped(exp_clamp(x), l
 /* e^x: 0.84 ULP; 0.51 by steps. Without them the last FMA, of 1 + r (1 + ...), leaves little but its own rounding. Of
    what exp_clamp gives, or NaN. */
 #if EXP_STEPS > 1
-FZ_INLINE vec vexp_clamped(vec x) {
+/* e^x is 2^floor(k) times the result. */
+FZ_INLINE vec exp_by_steps(vec x, vec *k) {
     const T whole = FZ_WHOLE / EXP_STEPS;
-    const vec shifted = vfma(x, vsplat(FZ_LOG2_E), vsplat(whole)), k = shifted - whole;
-    const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), x)), z = r * r;
+    const vec shifted = vfma(x, vsplat(FZ_LOG2_E), vsplat(whole));
+    *k = shifted - whole;
+    const vec r = vfma(*k, vsplat(-FZ_LN2_LOW), vfma(*k, vsplat(-FZ_LN2_HIGH), x)), z = r * r;
     const vec high = vlookup(ROOT_HIGH, (mask)shifted), low = vlookup(ROOT_LOW, (mask)shifted);
     const vec less_1 = vfma(z, vfma(z, cosh_tail(z), vsplat((T)0.5)), vfma(r * z, sinh_tail(z), r));
-    return vscale(high + vfma(high, less_1, low), k);
+    return high + vfma(high, less_1, low);
+}
+FZ_INLINE vec vexp_clamped(vec x) {
+    vec k;
+    const vec root = exp_by_steps(x, &k);
+    return vscale(root, k);
+}
+FZ_INLINE vec vexp(vec x) {
+    vec k;
+    const vec bounded = vsmaller(vsplat(FZ_PER_T(89, 710)), x), root = exp_by_steps(bounded, &k);
+    return vscale_above(root, k, bounded, vsplat(EXP_ZERO));
 }
 #elif FZ_HAS_FMA
 FZ_INLINE vec vexp_clamped(vec x) {
@@ -66,7 +81,9 @@ FZ_INLINE vec vexp_clamped(vec x) {
 #else
 FZ_INLINE vec vexp_clamped(vec x) { return vexp_sum_clamped(x, vsplat(0)); }
 #endif
+#if EXP_STEPS == 1
 FZ_INLINE vec vexp(vec x) { return vexp_clamped(exp_clamp(x)); }
+#endif
 
 /* e^x - 1 is 2^k times the result, for |x| as in exp_split: near 0, where k is 0, as exact as elsewhere. `low` is what
    the tail misses. */

@@ -166,7 +166,7 @@ FZ_INLINE vec add_product(terms *t, vec sum, size_t at, size_t lanes) {
    take 200 cycles for a result that underflows, and rows are masked by -inf, or end so. */
 FZ_INLINE vec power_of_e(vpair d) {
     const vec zero = vsplat(0);
-    const mask is_zero = d.high <= exp_clamp_below(vsplat(-INFINITY));
+    const mask is_zero = d.high <= (T)EXP_ZERO;
     const vec power = vexp_clamped(vselect(is_zero, zero, d.high)), low = vselect(is_zero, zero, d.low);
     return vselect(is_zero, zero, vfma(power, low, power));
 }
