@@ -10,14 +10,15 @@
    above x - 2^k q, where q's error counts half at most. `within` is x where it
    is not so large that q does not count, and finite. */
 FZ_INLINE vec times_sigmoid_of_any(vec x, vec within, vec y, vec low) {
-    const mask sign = (mask)y & (mask)vsplat((T)-0.0);
-    const growth g =
-        grow_roughly(vsmaller(vsplat(FZ_PER_T(110, 760)), vabsolute(y)), (vec)((mask)low ^ sign));
+    const vec far = vsplat(FZ_PER_T(30, 60)); /* powers that underflow take long, and for nothing */
+    const mask sign = (mask)y & (mask)vsplat((T)-0.0), is_zero = y <= FZ_PER_T(-110, -760);
+    const growth g = grow_roughly(vselect(is_zero | (y > far), far, vabsolute(y)), (vec)((mask)low ^ sign));
     const vec sum = g.high + g.unit, missed = ((g.high - sum) + g.unit) + g.low;
     const vec inverse = vreciprocal_near(sum + g.low), quotient = within * inverse;
     const vec excess = vfma(-quotient, missed, vcancel(-quotient, sum, within));
     const vec q = vfma(excess, inverse, quotient);
-    return vcopysign(vselect((mask)y < 0, vscale(q, g.k), vfma(-g.unit, q, x)), x);
+    const vec below = vselect(is_zero, vsplat(0), vscale(q, g.k));
+    return vcopysign(vselect((mask)y < 0, below, vfma(-g.unit, q, x)), x);
 }
 
 /* x / (1 + e^-y) by steps, where all |y| are so small that (1 + e^-y) -
