@@ -11,6 +11,7 @@ enum {
     LINES = 7,                 /* of scratch that all ways have */
     MOST_ROWS_BYTES = 4 << 20, /* of rows that are doubled at once: more go in strips */
     LEAST_STRIP_BYTES = 512,
+    MOST_SCRATCH = 16 << 20, /* bytes of a participant, unless a line of one channel takes more */
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------ */
@@ -320,10 +321,14 @@ static fz_status choose_items(fz__pool2d *j) {
     return size_scratch(j);
 }
 
-static fz_status pool(fz__pool2d *j) {
-    fz_status status = choose_way(j);
-    if (!status) status = choose_items(j);
-    if (status) return status;
+static fz_status plan(fz__pool2d *j) {
+    j->reads_in_place = is_gapless(j, j->x_dtype, j->x_strides, j->in[1]);
+    j->writes_in_place = is_gapless(j, j->out_dtype, j->out_strides, j->outs[1]);
+    const fz_status status = choose_way(j);
+    return status ? status : choose_items(j);
+}
+
+static fz_status run(fz__pool2d *j) {
     j->streams = exceeds_caches(j);
     const ptrdiff_t items = j->planes[0] * j->planes[1] * j->bands;
     const ptrdiff_t grain = fz__max(1, (ptrdiff_t)(ITEM_ELEMENTS / (row_elements(j) * (double)j->band)));
@@ -339,6 +344,22 @@ static fz_status pool(fz__pool2d *j) {
     return FZ_OK;
 }
 
+/* As many channels side by side at a time as scratch has room for. */
+static fz_status pool(const fz__pool2d *whole) {
+    fz__pool2d j = *whole;
+    fz_status status;
+    while (!(status = plan(&j)) && j.unit > 1 && j.scratch_bytes > MOST_SCRATCH)
+        j.unit = fz__ceil_div(j.unit, 2);
+    for (ptrdiff_t first = 0, most = j.unit; !status && first < whole->unit; first += most) {
+        j.unit = fz__min(most, whole->unit - first);
+        j.x = whole->x + first * whole->x_strides[2];
+        j.out = whole->out + first * whole->out_strides[2];
+        status = plan(&j);
+        if (!status) status = run(&j);
+    }
+    return status;
+}
+
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {
     fz_dtype dtype;
     ptrdiff_t shape[4];
@@ -349,8 +370,6 @@ fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_optio
     fz__pool2d j = {.pooling = pooling, .x = x->data, .out = out->data, .o = *options};
     set_dtypes(&j, x->dtype, dtype);
     set_axes(&j, x, out);
-    j.reads_in_place = is_gapless(&j, x->dtype, j.x_strides, j.in[1]);
-    j.writes_in_place = is_gapless(&j, dtype, j.out_strides, j.outs[1]);
     const fz__float_environment environment = fz__save_float_environment();
     status = pool(&j);
     fz__restore_float_environment(environment);

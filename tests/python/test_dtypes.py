@@ -245,7 +245,10 @@ def test_three_dtypes_meet_as_numpys(dtype):
     x = sample(dtype)
     for low_dtype, high_dtype in itertools.product(DTYPES, repeat=2):
         low, high = sample(low_dtype, 1), sample(high_dtype, 2)
-        assert_as_numpy(lambda low=low, high=high: forzium.clip(x, low, high), lambda low=low, high=high: np.clip(x, low, high))
+        assert_as_numpy(
+            lambda low=low, high=high: forzium.clip(x, low, high),
+            lambda low=low, high=high: np.clip(x, low, high),
+        )
         with np.errstate(invalid="ignore"):
             assert forzium.evaluate("clip(x, low, high)").dtype == np.clip(x, low, high).dtype
 

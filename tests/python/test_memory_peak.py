@@ -134,6 +134,9 @@ PROGRAM = (
             ),
             "max_pool2d": lambda: pool("max_pool2d", square, 3, stride=1, shape=(4094, 4094)),
             "avg_pool2d": lambda: pool("avg_pool2d", square, 3, stride=1, shape=(4094, 4094)),
+            "of large windows on many channels": lambda: pool(
+                "max_pool2d", memory.reshape(256, 256, 256), 100, stride=1, shape=(157, 157, 256), layout="NHWC"
+            ),
             "of columns in pairs": lambda: pool("max_pool2d", square.T, 2, shape=(2048, 2048)),
             "last": lambda: pool(
                 "avg_pool2d", planes.reshape(1, 512, 1024, 32), 2, layout="NHWC", shape=(1, 256, 512, 32)
