@@ -83,7 +83,7 @@ FZ_API const char *fz_dtype_name(fz_dtype dtype);
 FZ_API fz_dtype fz_promote(fz_dtype a, fz_dtype b);
 
 /** The same of count dtypes, bool if there is none: int8 and uint8, together int16, with float16 are float16. */
-FZ_API fz_dtype fz_promote_all(int count, const fz_dtype *dtypes);
+FZ_API fz_dtype fz_promote_all(int count, const fz_dtype *all);
 
 /** Fills strides with those of a C-ordered array without gaps. */
 FZ_API void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptrdiff_t *strides);

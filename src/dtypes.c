@@ -61,11 +61,11 @@ fz_dtype fz_promote(fz_dtype a, fz_dtype b) {
 }
 
 /* Floats first: two integers may fit a float that the integer which holds both does not. */
-fz_dtype fz_promote_all(int count, const fz_dtype *dtypes) {
+fz_dtype fz_promote_all(int count, const fz_dtype *all) {
     fz_dtype common = FZ_BOOL;
     for (int k = 0; k < count; k++)
-        if (fz__is_float(dtypes[k])) common = fz_promote(common, dtypes[k]);
-    for (int k = 0; k < count; k++) common = fz_promote(common, dtypes[k]);
+        if (fz__is_float(all[k])) common = fz_promote(common, all[k]);
+    for (int k = 0; k < count; k++) common = fz_promote(common, all[k]);
     return common;
 }
 

@@ -1,4 +1,4 @@
-/* evaluate, expression and fuse: the functions, and what forzium/*.py learn of the library. */
+/* evaluate, expression and fuse: the functions, and what Python learns of the library for them. */
 #include "expression.h"
 
 /* ---- evaluate ------------------------------------------------------------------------------------------------ */

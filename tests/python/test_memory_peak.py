@@ -16,7 +16,7 @@ PROGRAM = (
         from ml_dtypes import bfloat16
         memory, target = np.ones(1 << 24, "f"), np.ones(1 << 24, "f")
         square, stack, bytes_ = memory.reshape(4096, 4096), memory.reshape(64, 512, 512), memory.view("B")
-        planes = memory.reshape(1, 32, 512, 1024)
+        planes, cube = memory.reshape(1, 32, 512, 1024), memory.reshape(256, 256, 256)
         random = np.random.default_rng(0).random((101, 101), "f")
         doubles, halves = memory.view("d").reshape(2048, 4096), memory.view("e").reshape(4096, 8192)
         narrow, signed = memory.view(bfloat16).reshape(4096, 8192), memory.view("b").reshape(8192, 8192)
@@ -134,9 +134,7 @@ PROGRAM = (
             ),
             "max_pool2d": lambda: pool("max_pool2d", square, 3, stride=1, shape=(4094, 4094)),
             "avg_pool2d": lambda: pool("avg_pool2d", square, 3, stride=1, shape=(4094, 4094)),
-            "of large windows on many channels": lambda: pool(
-                "max_pool2d", memory.reshape(256, 256, 256), 100, stride=1, shape=(157, 157, 256), layout="NHWC"
-            ),
+            "deep": lambda: pool("max_pool2d", cube, 99, stride=1, shape=(158, 158, 256), layout="NHWC"),
             "of columns in pairs": lambda: pool("max_pool2d", square.T, 2, shape=(2048, 2048)),
             "last": lambda: pool(
                 "avg_pool2d", planes.reshape(1, 512, 1024, 32), 2, layout="NHWC", shape=(1, 256, 512, 32)
