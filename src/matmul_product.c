@@ -92,11 +92,14 @@ static fz_ahead ahead_of_a(const job *t, ptrdiff_t i, ptrdiff_t m) {
     return (fz_ahead){0}; /* then C is not asked for, either */
 }
 
-/* B, in place, from step p and column j on. */
+/* B where it lies, from step p and column j on. */
 static fz_ahead ahead_of_b(const job *t, ptrdiff_t p, ptrdiff_t k, ptrdiff_t j, ptrdiff_t n) {
     const fz__matrix *b = &t->product->b;
-    return fz__ahead(b->data + p * b->row_stride + j * b->column_stride, k, n * b->column_stride,
-                     b->row_stride);
+    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(b->dtype);
+    const char *data = b->data + p * b->row_stride + j * b->column_stride;
+    if (b->column_stride == element) return fz__ahead(data, k, n * element, b->row_stride);
+    if (b->row_stride == element) return fz__ahead(data, n, k * element, b->column_stride);
+    return (fz_ahead){0};
 }
 
 static fz_ahead ahead_of_c(const job *t, ptrdiff_t i, ptrdiff_t m) {
