@@ -1,5 +1,6 @@
 /* The reductions: a FZ_REDUCTION row of ops.def is an operation here, and its family says what arguments it takes. */
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "core.h"
@@ -56,6 +57,28 @@ static int read_where(call *c, PyObject *object) {
     return 0;
 }
 
+/* Compared with the end, as the largest of 64 bits is no double. */
+static bool holds(fz_dtype dtype, double value) {
+    if (dtype == FZ_BOOL || fzpy_is_float(dtype)) return true;
+    const bool is_signed = dtype <= FZ_INT64;
+    const double end = ldexp(1, 8 * (int)fz_dtype_size(dtype) - is_signed);
+    return trunc(value) >= (is_signed ? -end : 0) && trunc(value) < end;
+}
+
+/* Floats are cut to integers, as NumPy's are; an infinity, say before a minimum, would become any integer. */
+static int check_initial(call *c) {
+    double value;
+    const fz_array wide = {&value, FZ_FLOAT64, 0, NULL, NULL};
+    if (!fzpy_is_float(c->initial.array.dtype) || c->initial.array.ndim) return 0;
+    fz_status status = fz_copy(&c->initial.array, &wide);
+    if (status) return fzpy_raise(status), -1;
+    if (holds(c->result, value)) return 0;
+    PyErr_Format(isnan(value) ? PyExc_ValueError : PyExc_OverflowError,
+                 "%s: initial is a float out of bounds for %s; an integer within them would do", c->name,
+                 fz_dtype_name(c->result));
+    return -1;
+}
+
 static int read_initial(call *c, PyObject *object) {
     if (!object) return 0;
     if (fzpy_view_input(&c->initial, c->name, "initial", object, FZPY_ANY) < 0) return -1;
@@ -70,7 +93,7 @@ static int read_initial(call *c, PyObject *object) {
         c->initial.array.data = &c->initial.scalar;
     }
     c->options.initial = &c->initial.array;
-    return 0;
+    return check_initial(c);
 }
 
 /* Two names for one number. */

@@ -1,5 +1,6 @@
 """Every reduction beside NumPy's: dtypes, axes, keepdims, where, initial, dtype at once, errors included."""
 
+import math
 import warnings
 
 import forzium
@@ -115,3 +116,21 @@ def test_initial_may_be_an_element_of_out(name, dtype):
         want = getattr(np, name)(x, axis=0, initial=initial.copy()).astype(dtype)
         getattr(forzium, name)(x, axis=0, out=out, initial=initial)
         np.testing.assert_array_equal(out, want)
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "min", "max", "nansum", "nanmax"])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i4", "i8", "u8", "f4"])
+def test_an_initial_float_must_fit_the_integers_that_it_joins(name, dtype):
+    """NumPy's scalars as Python's: NumPy itself cuts those to whatever the CPU gives."""
+    x, limits = np.array([3, 4], dtype), [2.0**bits for bits in (7, 8, 31, 63, 64)]
+    for initial in (1.5, -0.5, -1.5, 300.0, math.nan, math.inf, *limits, *np.negative(limits).tolist()):
+        try:
+            want = getattr(np, name)(x, initial=initial)
+        except (ValueError, OverflowError) as error:
+            for kind in (float, np.float32, np.float64):
+                with pytest.raises(type(error), match=f"{name}: initial is a float out of bounds for u?int"):
+                    getattr(forzium, name)(x, initial=kind(initial))
+        else:
+            for kind in (float, np.float32, np.float64):
+                got = getattr(forzium, name)(x, initial=kind(initial))
+                np.testing.assert_array_equal(got, want, strict=True)
