@@ -68,9 +68,9 @@ static bool holds(fz_dtype dtype, double value) {
 /* Floats are cut to integers, as NumPy's are; an infinity, say before a minimum, would become any integer. */
 static int check_initial(call *c) {
     double value;
-    const fz_array wide = {&value, FZ_FLOAT64, 0, NULL, NULL};
+    fz_array wide = {&value, FZ_FLOAT64, 0, NULL, NULL};
     if (!fzpy_is_float(c->initial.array.dtype) || c->initial.array.ndim) return 0;
-    fz_status status = fz_copy(&c->initial.array, &wide);
+    const fz_status status = fz_copy(&c->initial.array, &wide);
     if (status) return fzpy_raise(status), -1;
     if (holds(c->result, value)) return 0;
     PyErr_Format(isnan(value) ? PyExc_ValueError : PyExc_OverflowError,
