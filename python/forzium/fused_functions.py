@@ -78,14 +78,14 @@ class Symbol:
         given = inspect.signature(operation).bind(*inputs, **options)
         given.apply_defaults()
         if name == "astype":
-            return self._convert(given.arguments["dtype"])
+            return self.astype(given.arguments["dtype"])
         if given.arguments.pop("out", None) is not None or given.arguments.pop("dtype", None) is not None:
             raise TypeError(f"fuse: {name} is understood without out and dtype only")
         if name == "gelu":
             name = _gelu_name(given.arguments.pop("approximate"))
         return _apply(self.builder, name, tuple(given.arguments.values()))
 
-    def _convert(self, dtype: Any) -> Symbol:
+    def astype(self, dtype: Any) -> Symbol:
         name = forzium.astype(0, dtype).dtype.name
         return Symbol(self.builder, self.builder.add(CONVERSION, _node_of(self.builder, self), DTYPES[name]))
 

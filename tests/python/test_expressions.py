@@ -276,6 +276,7 @@ FUSED = {
     "where": lambda x, y: forzium.where(forzium.greater(x, y), x, 1),
     "power": lambda x, y: forzium.power(x, y) + np.round(x),
     "astype": lambda x, y: forzium.astype(x * 9, "int32") + forzium.astype(y, np.float32),
+    "astype of an array": lambda x, y: (x * 9).astype("int32") + y.astype(np.float32),
     "scalars": lambda x, y: x * np.float32(2.5) + np.float64(0.1) * y - np.int64(3) + np.float16(0.1),
 }  # fmt: skip
 
@@ -302,6 +303,7 @@ def test_operations_are_fused_to_their_own_bits(name, dtype):
         lambda x: forzium.add(x, [1.0]),
         lambda x: x * np.array(2.0),
         lambda x: forzium.astype(x, "complex64"),
+        lambda x: x.astype("complex64"),
     ],
 )
 def test_what_cannot_be_fused_is_refused(function):
