@@ -344,20 +344,20 @@ static fz_status run(fz__pool2d *j) {
     return FZ_OK;
 }
 
-/* As many channels side by side at a time as scratch has room for. */
-static fz_status pool(const fz__pool2d *whole) {
-    fz__pool2d j = *whole;
-    fz_status status;
-    while (!(status = plan(&j)) && j.unit > 1 && j.scratch_bytes > MOST_SCRATCH)
-        j.unit = fz__ceil_div(j.unit, 2);
-    for (ptrdiff_t first = 0, most = j.unit; !status && first < whole->unit; first += most) {
-        j.unit = fz__min(most, whole->unit - first);
-        j.x = whole->x + first * whole->x_strides[2];
-        j.out = whole->out + first * whole->out_strides[2];
-        status = plan(&j);
-        if (!status) status = run(&j);
-    }
-    return status;
+/* Where scratch has no room for all channels side by side, half of them, and then the others. */
+static fz_status pool(fz__pool2d *j) {
+    fz_status status = plan(j);
+    if (status) return status;
+    if (j->unit == 1 || j->scratch_bytes <= MOST_SCRATCH) return run(j);
+    fz__pool2d half = *j;
+    half.unit = j->unit / 2;
+    status = pool(&half);
+    if (status) return status;
+    half = *j;
+    half.unit = j->unit - j->unit / 2;
+    half.x += j->unit / 2 * j->x_strides[2];
+    half.out += j->unit / 2 * j->out_strides[2];
+    return pool(&half);
 }
 
 fz_status fz_pool2d(fz_pooling pooling, const fz_array *x, const fz_pool2d_options *options, fz_array *out) {
