@@ -75,7 +75,8 @@ const fz_matmul_kernels *fz__matmul_kernels(fz_dtype dtype, ptrdiff_t k);
 
 /* ---- matmul_product.c: planning a product and running it ------------------------------------------------ */
 
-/* Chooses the way and the blocks. They depend on shapes, strides and caches, never on the number of threads. */
+/* Chooses the way and the blocks. They depend on shapes, strides and caches, and whether B is packed on where it begins;
+   never on the number of threads. Whether it is packed changes no bit. */
 void fz__product_plan(fz__product *product);
 /* How many threads pay. */
 int fz__product_participants(const fz__product *product);
