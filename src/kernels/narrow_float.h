@@ -20,20 +20,27 @@ static inline uint32_t bits_of_float(float value) {
 }
 
 /* The exponent moves from bias 15 to 127. A subnormal half, read as if it had a leading one, is that one too
-   large; infinities and NaN keep the highest exponent. */
+   large; infinities and NaN keep the highest exponent. 0 becomes -0 in between where the thread rounds down. */
 static inline float float_from_half(uint16_t half) {
     const uint32_t size = (uint32_t)(half & 0x7fff) << 13, sign = (uint32_t)(half & 0x8000) << 16;
     const uint32_t normal = size + (112u << 23), special = size + (224u << 23);
-    const uint32_t subnormal = bits_of_float(float_of_bits(size + (113u << 23)) - 0x1p-14f);
+    const uint32_t subnormal = bits_of_float(float_of_bits(size + (113u << 23)) - 0x1p-14f) & 0x7fffffff;
     return float_of_bits(sign | (size >= 31u << 23 ? special : size < 1u << 23 ? subnormal : normal));
 }
 
-/* Below half's normal range adding 1/2 leaves the rounded mantissa in the lowest bits; above it an integer
-   addition rounds, and its carry is right up to infinity. Of a NaN's bits those stay that there is room for, or one,
-   lest it be infinite. */
+/* The subnormal half nearest to a size below 2^-14: adding 1/2 leaves its mantissa in the lowest bits. Where the thread does
+   not round to nearest, what the sum misses, which is exact, is more than half a step, or half of one of an odd one. */
+static inline uint32_t subnormal_half(float size) {
+    const float sum = size + 0.5f, missed = (size - (sum - 0.5f)) * 0x1p25f;
+    const uint32_t near = bits_of_float(sum) - (126u << 23), odd = near & 1;
+    return near + ((missed > 1) | ((missed == 1) & odd)) - ((missed < -1) | ((missed == -1) & odd));
+}
+
+/* Above half's subnormal numbers an integer addition rounds, and its carry is right up to infinity. Of a NaN's bits those
+   stay that there is room for, or one, lest it be infinite. */
 static inline uint16_t half_from_float(float value) {
     const uint32_t bits = bits_of_float(value), size = bits & 0x7fffffff;
-    const uint32_t small = bits_of_float(float_of_bits(size) + 0.5f) - (126u << 23);
+    const uint32_t small = subnormal_half(float_of_bits(size));
     const uint32_t normal = (size - (112u << 23) + 0xfff + (size >> 13 & 1)) >> 13;
     const uint32_t nan = 0x7c00 | (size >> 13 & 0x3ff), large = nan | (size > 255u << 23 && nan == 0x7c00);
     const uint32_t half = size >= 255u << 23   ? large
