@@ -1,10 +1,14 @@
 /* The thread's floating-point environment: rounding, flush-to-zero, exception masks and flags.
 
    A task computes under its caller's modes whichever thread runs it, and no call leaves a trace in the
-   caller's flags. Reading and writing the register costs a few nanoseconds. */
+   caller's flags. Reading and writing the register costs a few nanoseconds.
+
+   Arithmetic rounds as the caller says. Functions round to nearest whatever the caller says: their tables are
+   entered, and their small terms kept, by sums whose rounding must be known. */
 #ifndef FZ_FLOAT_ENVIRONMENT_H
 #define FZ_FLOAT_ENVIRONMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #if defined(__x86_64__)
@@ -15,6 +19,12 @@ typedef uint32_t fz__float_environment;
 static inline fz__float_environment fz__save_float_environment(void) { return __builtin_ia32_stmxcsr(); }
 static inline void fz__restore_float_environment(fz__float_environment saved) {
     __builtin_ia32_ldmxcsr(saved);
+}
+
+enum { FZ__ROUNDING = 0x6000 }; /* bits that are 0 for: to nearest */
+static inline bool fz__rounds_to_nearest(void) { return !(__builtin_ia32_stmxcsr() & FZ__ROUNDING); }
+static inline void fz__round_to_nearest(void) {
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~(uint32_t)FZ__ROUNDING);
 }
 
 #elif defined(__aarch64__)
@@ -33,6 +43,16 @@ static inline void fz__restore_float_environment(fz__float_environment saved) {
     __asm__ volatile("msr fpcr, %0\n\tmsr fpsr, %1" : : "r"(saved.control), "r"(saved.status));
 }
 
+enum { FZ__ROUNDING = 3 << 22 }; /* bits that are 0 for: to nearest */
+static inline bool fz__rounds_to_nearest(void) {
+    return !(fz__save_float_environment().control & FZ__ROUNDING);
+}
+static inline void fz__round_to_nearest(void) {
+    fz__float_environment now = fz__save_float_environment();
+    now.control &= ~(uint64_t)FZ__ROUNDING;
+    fz__restore_float_environment(now);
+}
+
 #else
 
 #include <fenv.h>
@@ -46,6 +66,9 @@ static inline fz__float_environment fz__save_float_environment(void) {
 }
 
 static inline void fz__restore_float_environment(fz__float_environment saved) { fesetenv(&saved); }
+
+static inline bool fz__rounds_to_nearest(void) { return fegetround() == FE_TONEAREST; }
+static inline void fz__round_to_nearest(void) { fesetround(FE_TONEAREST); }
 
 #endif
 #endif

@@ -6,6 +6,7 @@
 #define FZ_STORES_HALVES
 #endif
 
+#include "float_environment.h"
 #include "functions.h"
 #include "vec_bools.h"
 #include "vec_stored.h"
@@ -174,35 +175,48 @@ static __attribute__((noinline, unused)) void run_plane(const fz_plane *p, const
     }
 }
 
-#define LOOP(name, expression, ...)                                                                  \
+/* Not inlined, as run_plane is not: nothing that rounds is computed here. */
+static __attribute__((noinline, unused)) void run_to_nearest(const fz_plane *p, const form *f,
+                                                             row_work *run) {
+    if (fz__rounds_to_nearest()) {
+        run_plane(p, f, run);
+        return;
+    }
+    const fz__float_environment callers = fz__save_float_environment();
+    fz__round_to_nearest();
+    run_plane(p, f, run);
+    fz__restore_float_environment(callers);
+}
+
+#define LOOP(run, name, expression, ...)                                                             \
     FZ_INLINE vec name##_lane(vec x, vec y, vec z) { return (void)x, (void)y, (void)z, expression; } \
     static const form name##_form = {__VA_ARGS__};                                                   \
     static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }  \
-    static void name##_loop(const fz_plane *p) { run_plane(p, &name##_form, name##_work); }
+    static void name##_loop(const fz_plane *p) { run(p, &name##_form, name##_work); }
 /* Rounding makes NaN quiet, as instructions that widen do; the other rows let its bits be. */
 #if defined(FZ_STORES_HALVES)
-#define FZ_ROUNDED(name, dtypes, expression, fill, doc) LOOP(name, expression, fill, .inputs = 2)
+#define FZ_ROUNDED(name, dtypes, expression, fill, doc) LOOP(run_plane, name, expression, fill, .inputs = 2)
 #else
 #define FZ_UNARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, expression, fill, .inputs = 1))
 #define FZ_BINARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, expression, fill, .inputs = 2))
 #define FZ_TERNARY(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 3))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, expression, fill, .inputs = 3))
 #define FZ_FUNCTION(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 1, .is_long = true))
+    FZ_WHERE_##dtypes(LOOP(run_to_nearest, name, expression, fill, .inputs = 1, .is_long = true))
 #define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2, .is_long = true))
+    FZ_WHERE_##dtypes(LOOP(run_to_nearest, name, expression, fill, .inputs = 2, .is_long = true))
 #define FZ_BINARY_LONG(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, expression, fill, .inputs = 2, .is_long = true))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, expression, fill, .inputs = 2, .is_long = true))
 #define FZ_TEST(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, (vec)(expression), fill, .inputs = 1, .tests = true))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, (vec)(expression), fill, .inputs = 1, .tests = true))
 #define FZ_COMPARE(name, dtypes, expression, fill, doc) \
-    FZ_WHERE_##dtypes(LOOP(name, (vec)(expression), fill, .inputs = 2, .tests = true))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, (vec)(expression), fill, .inputs = 2, .tests = true))
 /* The expression of a selection has its inputs as c, x and y. */
 #define FZ_SELECT(name, dtypes, expression, fill, doc)                   \
     FZ_INLINE vec name##_of(mask c, vec x, vec y) { return expression; } \
-    FZ_WHERE_##dtypes(LOOP(name, name##_of((mask)x, y, z), fill, .inputs = 3, .selects = true))
+    FZ_WHERE_##dtypes(LOOP(run_plane, name, name##_of((mask)x, y, z), fill, .inputs = 3, .selects = true))
 #endif
 #include "ops.def"
 

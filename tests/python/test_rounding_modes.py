@@ -1,0 +1,121 @@
+"""Where a thread rounds up, down or to zero, arithmetic does, too, and functions keep their bits."""
+
+import contextlib
+import ctypes
+import ctypes.util
+import platform
+import sys
+
+import forzium
+import numpy as np
+import pytest
+from forzium.accuracy.oracle import ORACLES
+
+LIBM = ctypes.CDLL(ctypes.util.find_library("m")) if sys.platform.startswith("linux") else None
+IS_X86 = platform.machine() in ("x86_64", "AMD64")
+ROUNDINGS = (0x400, 0x800, 0xC00) if IS_X86 else (0x400000, 0x800000, 0xC00000)
+pytestmark = pytest.mark.skipif(
+    LIBM is None or not (IS_X86 or platform.machine() == "aarch64"),
+    reason="the numbers of the roundings are not known here",
+)
+
+
+@contextlib.contextmanager
+def rounding(mode):
+    LIBM.fesetround(mode)
+    try:
+        yield
+    finally:
+        LIBM.fesetround(0)
+
+
+def inputs_of(dtype, size):
+    """Numbers of all sizes that functions tell apart: in (-1, 1), tens, near 1, huge and tiny."""
+    rng = np.random.default_rng(size)
+    x = rng.uniform(-1, 1, (2, size)) * rng.choice([1, 1, 12, 300, 1e-3, 1e-12, 1e12], (2, size))
+    x[:, ::7] = rng.choice([1, -1, 0.9999969, 6.5, -2, 88, 1e30, np.inf, np.nan, 0], x[:, ::7].shape)
+    with np.errstate(over="ignore"):
+        return x.astype(dtype)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", sorted(ORACLES))
+def test_functions_have_the_bits_of_rounding_to_nearest(name, dtype, mode):
+    for size in (1, 9, 30_000):
+        x = inputs_of(dtype, size)[: ORACLES[name].operands]
+        call = getattr(forzium, name)
+        arguments = (*x, 1) if name == "elu" else x
+        wanted = call(*arguments)
+        with rounding(mode):
+            result = call(*arguments)
+        np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+@pytest.mark.parametrize("columns", [3, 100, 5000])
+def test_rows_of_powers_have_the_bits_of_rounding_to_nearest(name, columns, mode):
+    x = np.random.default_rng(columns).normal(0, 5, (40, columns))
+    call = getattr(forzium, name)
+    wanted = call(x, -1)
+    with rounding(mode):
+        result = call(x, -1)
+    np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("size", [5, 1000, 300_000])
+def test_in_an_expression_each_operation_rounds_as_it_does_alone(size, mode):
+    x, y, z = np.random.default_rng(size).standard_normal((3, size))
+    power = forzium.exp(x)
+    with rounding(mode):
+        result = forzium.evaluate("exp(x) / 3 + y * z")
+        wanted = power / 3 + y * z
+    np.testing.assert_array_equal(result, wanted)
+    assert not np.array_equal(wanted, power / 3 + y * z)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "sqrt", "square", "reciprocal"])
+def test_arithmetic_rounds_as_numpys(name, dtype, mode):
+    x = np.random.default_rng(3).uniform(0.1, 9, (2, 1001)).astype(dtype)
+    x = x[: getattr(np, name).nin]
+    with rounding(mode):
+        result, wanted = getattr(forzium, name)(*x), getattr(np, name)(*x)
+    np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod", "power"])
+def test_integers_are_exact(name, dtype, mode):
+    rng, limits = np.random.default_rng(4), np.iinfo(dtype)
+    x, y = rng.integers(limits.min, limits.max, (2, 5000), dtype, endpoint=True)
+    y = abs(y % 7) if name == "power" else np.where(rng.random(5000) < 0.5, y, y % 9 + (y % 9 == 0))
+    y = np.where(y == 0, 3, y).astype(dtype)
+    wanted = getattr(np, name)(x, y)
+    with rounding(mode):
+        result = getattr(forzium, name)(x, y)
+    np.testing.assert_array_equal(result, wanted)
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_what_becomes_float16_rounds_to_nearest(step, dtype, mode):
+    """As NumPy's does: halves of their steps, what is beside them, subnormal and too large numbers."""
+    every = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(dtype)
+    middle = np.append((every[1:] + every[:-1]) / 2, every.dtype.type(65520))
+    x = np.concatenate(
+        [every, middle, np.nextafter(middle, 0), np.nextafter(middle, every.dtype.type(np.inf))]
+    )
+    x = np.concatenate([x, -x])
+    with np.errstate(over="ignore"):
+        wanted = x.astype(np.float16)
+    spread = np.zeros(step * x.size, dtype)[::step]
+    spread[...] = x
+    with rounding(mode):
+        result = forzium.astype(spread, "float16")
+    np.testing.assert_array_equal(result, wanted)
