@@ -50,6 +50,7 @@ typedef struct fz__product {
     bool asks;    /* for B's next block meanwhile: what a single participant runs may wish so */
     bool through_scratch; /* c is of another dtype, or has no contiguous rows */
     ptrdiff_t mc, nc, kc; /* of a block */
+    ptrdiff_t lead;       /* columns that the first panel of a wide product lacks */
     size_t packed_bytes;  /* of B's block */
     size_t shared, own;   /* bytes of scratch: of the product, and of each participant */
     fz_ahead *ahead;      /* asked for meanwhile, if is_in_place; NULL, as it is planned: see kernels.h */

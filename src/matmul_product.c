@@ -217,12 +217,12 @@ static void run_block_asking(job *t) {
     t->ahead = NULL;
 }
 
-/* All blocks of c's columns from j on. */
-static void run_columns(job *t, ptrdiff_t j, int participants) {
+/* All blocks of c's columns from j to `end`. */
+static void run_columns(job *t, ptrdiff_t j, ptrdiff_t end, int participants) {
     const fz__product *product = t->product;
     const ptrdiff_t m = product->c.rows, k = steps_of(product);
     t->j = j;
-    t->n = fz__min(product->nc, product->c.columns - j);
+    t->n = end - j;
     for (t->i = 0; t->i < m; t->i += product->mc) {
         t->m = fz__min(product->mc, m - t->i);
         t->p = 0;
@@ -244,12 +244,13 @@ static void run_apart(void *context, ptrdiff_t begin, ptrdiff_t end, int partici
     t.packed_b = t.own + (size_t)participant * product->own;
     t.own = t.packed_b + product->packed_bytes;
     for (; begin < end; begin++) {
-        const ptrdiff_t next = (begin + 1) * product->nc, n = fz__min(product->nc, product->c.columns - next);
+        const ptrdiff_t j = begin * product->nc - product->lead, next = j + product->nc;
         fz_ahead list[2] = {0};
         if (product->pack_b && begin + 1 < end)
-            list[0] = ahead_of_b(&t, 0, fz__min(product->kc, product->b.rows), next, n);
+            list[0] = ahead_of_b(&t, 0, fz__min(product->kc, product->b.rows), next,
+                                 fz__min(product->nc, product->c.columns - next));
         t.ahead = list;
-        run_columns(&t, begin * product->nc, 1);
+        run_columns(&t, fz__max(j, 0), fz__min(next, product->c.columns), 1);
     }
 }
 
@@ -259,11 +260,12 @@ static void run_blocks(const fz__product *product, char *scratch, int participan
     t.sums = scratch + (product->pack_b ? product->packed_bytes : 0);
     t.own = scratch + product->shared;
     split_tiles(&t, product->is_wide ? 1 : participants);
-    const ptrdiff_t panels = fz__ceil_div(n, product->nc);
+    const ptrdiff_t panels = fz__ceil_div(product->lead + n, product->nc);
     if (product->is_wide)
         fz__parallel_for(participants, panels, participants > 1 ? WIDE_PANELS : panels, run_apart, &t);
     else
-        for (ptrdiff_t j = 0; j < n; j += product->nc) run_columns(&t, j, participants);
+        for (ptrdiff_t j = 0; j < n; j += product->nc)
+            run_columns(&t, j, fz__min(j + product->nc, n), participants);
 }
 
 /* ---- planning ---------------------------------------------------------------------------------------------- */
@@ -285,9 +287,18 @@ static bool has_few_rows(const fz__product *p) {
            p->c.columns >= WIDE_BLOCKS * WIDE_PANELS * p->matmul->nr;
 }
 
-/* Do vectors of B in place straddle lines of the cache? NumPy's arrays begin 16 bytes behind a page. */
+/* NumPy's large arrays begin 16 bytes behind a line of the cache. Where all rows of B do, the first panel of a wide product
+   lacks so many columns that no vector of the others straddles lines, of C neither if it lies alike. */
+static ptrdiff_t lead_of(const fz__product *p) {
+    const ptrdiff_t past = (ptrdiff_t)((uintptr_t)p->b.data % FZ_CACHE_LINE) / element_of(p);
+    const bool may_be_cut = p->matmul->unpacked_columns == 1 && can_stay_in_place(p);
+    const bool is_alike = p->b.row_stride % FZ_CACHE_LINE == 0;
+    return p->is_wide && may_be_cut && is_alike && past < p->matmul->nr ? past : 0;
+}
+
+/* Do vectors of B in place straddle lines of the cache? */
 static bool straddles(const fz__product *p) {
-    return ((uintptr_t)p->b.data | (size_t)p->b.row_stride) % FZ_CACHE_LINE != 0;
+    return !p->lead && ((uintptr_t)p->b.data | (size_t)p->b.row_stride) % FZ_CACHE_LINE != 0;
 }
 
 /* Bytes of a cache that a panel of B in place takes. */
@@ -313,6 +324,7 @@ static void plan_b(fz__product *p) {
     const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
     const bool is_large = p->kc * p->c.columns * element > l2 / 2;
     p->is_wide = is_large && has_few_rows(p);
+    p->lead = lead_of(p);
     p->pack_b = !p->packed && (!can_stay_in_place(p) ||
                                (p->is_wide ? !has_close_panels(p) : is_large || has_slow_panels(p)));
     p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
@@ -338,8 +350,8 @@ static void plan_blocks(fz__product *p) {
     plan_b(p);
     p->pack_a = must_pack_a(p);
     p->is_tall = is_tall(p);
-    p->is_in_place =
-        !p->packed && !p->is_tall && !p->pack_a && !p->pack_b && !p->through_scratch && p->a.columns <= p->kc;
+    p->is_in_place = !p->packed && !p->is_tall && !p->pack_a && !p->pack_b && !p->through_scratch &&
+                     !p->lead && p->a.columns <= p->kc;
     p->nc = p->pack_b ? even_part(n, PACKED_BYTES / (p->kc * element), nr) : n;
     p->mc = fz__round_up(m, mr);
     if (p->is_wide) p->nc = nr;
