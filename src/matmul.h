@@ -76,8 +76,8 @@ const fz_matmul_kernels *fz__matmul_kernels(fz_dtype dtype, ptrdiff_t k);
 
 /* ---- matmul_product.c: planning a product and running it ------------------------------------------------ */
 
-/* Chooses the way and the blocks. They depend on shapes, strides and caches, and whether B is packed on where it begins;
-   never on the number of threads. Whether it is packed changes no bit. */
+/* Chooses the way and the blocks. They depend on shapes, strides and caches, and on where B and C begin, as far as it changes
+   no bit: whether B is packed, and where columns are cut. Never on the number of threads. */
 void fz__product_plan(fz__product *product);
 /* How many threads pay. */
 int fz__product_participants(const fz__product *product);

@@ -287,13 +287,15 @@ static bool has_few_rows(const fz__product *p) {
            p->c.columns >= WIDE_BLOCKS * WIDE_PANELS * p->matmul->nr;
 }
 
-/* NumPy's large arrays begin 16 bytes behind a line of the cache. Where all rows of B do, the first panel of a wide product
-   lacks so many columns that no vector of the others straddles lines, of C neither if it lies alike. */
-static ptrdiff_t lead_of(const fz__product *p) {
-    const ptrdiff_t past = (ptrdiff_t)((uintptr_t)p->b.data % FZ_CACHE_LINE) / element_of(p);
-    const bool may_be_cut = p->matmul->unpacked_columns == 1 && can_stay_in_place(p);
-    const bool is_alike = p->b.row_stride % FZ_CACHE_LINE == 0;
-    return p->is_wide && may_be_cut && is_alike && past < p->matmul->nr ? past : 0;
+/* NumPy's large arrays begin 16 bytes behind a line of the cache. Where all rows of x, which is B or C, do, the first panel
+   of a wide product lacks so many columns that no vector of the others straddles lines: those of AVX-512, which alone cuts
+   B where it likes. */
+static ptrdiff_t lead_for(const fz__product *p, const fz__matrix *x) {
+    const ptrdiff_t past = (ptrdiff_t)((uintptr_t)x->data % FZ_CACHE_LINE);
+    const bool may_be_cut = p->is_wide && p->matmul->unpacked_columns == 1 && can_stay_in_place(p);
+    return may_be_cut && x->row_stride % FZ_CACHE_LINE == 0 && past % element_of(p) == 0
+               ? past / element_of(p)
+               : 0;
 }
 
 /* Do vectors of B in place straddle lines of the cache? */
@@ -324,9 +326,10 @@ static void plan_b(fz__product *p) {
     const ptrdiff_t element = element_of(p), l2 = (ptrdiff_t)fz__cpu_caches()->l2;
     const bool is_large = p->kc * p->c.columns * element > l2 / 2;
     p->is_wide = is_large && has_few_rows(p);
-    p->lead = lead_of(p);
+    p->lead = lead_for(p, &p->b);
     p->pack_b = !p->packed && (!can_stay_in_place(p) ||
                                (p->is_wide ? !has_close_panels(p) : is_large || has_slow_panels(p)));
+    if (p->pack_b) p->lead = lead_for(p, &p->c);
     p->asks &= !p->packed && !p->pack_b && p->a.columns * p->c.columns * element > l2;
 }
 

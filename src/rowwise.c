@@ -230,7 +230,8 @@ static fz_status run(fz__rows *r, int inputs, const fz_array *const arrays[], co
     r->dtype = fz__row_dtype(arrays[0]->dtype);
     r->passes = fz__kernels(r->dtype)->rowwise->passes;
     const fz__float_environment environment = fz__save_float_environment();
-    fz__round_to_nearest(); /* powers are, and sums keep what their rounding takes */
+    if (!fz__rounds_to_nearest())
+        fz__round_to_nearest(); /* powers are, and sums keep what their rounding takes */
     const fz_status status = fz__rows_run(r, inputs, arrays, reduced);
     fz__restore_float_environment(environment);
     return status;
