@@ -1,24 +1,16 @@
 """Calls leave the caller's floating-point environment alone, and every thread computes in it."""
 
 import ctypes
-import ctypes.util
-import platform
-import sys
 from functools import partial
 
 import forzium
 import numpy as np
 import pytest
+from rounding import ARE_KNOWN, IS_X86, LIBM, ROUNDINGS
 
-LIBM = ctypes.CDLL(ctypes.util.find_library("m")) if sys.platform.startswith("linux") else None
 needs_fenv = pytest.mark.skipif(LIBM is None, reason="fenv.h by ctypes is tried on Linux only")
-IS_X86 = platform.machine() in ("x86_64", "AMD64")
-needs_modes = pytest.mark.skipif(
-    LIBM is None or not (IS_X86 or platform.machine() == "aarch64"),
-    reason="the layout of fenv_t is not known here",
-)
+needs_modes = pytest.mark.skipif(not ARE_KNOWN, reason="the layout of fenv_t is not known here")
 ALL_FLAGS = 0x3D if IS_X86 else 0x1F  # FE_ALL_EXCEPT
-ROUNDINGS = (0x400, 0x800, 0xC00) if IS_X86 else (0x400000, 0x800000, 0xC00000)
 
 
 def calls_of(side):

@@ -1,32 +1,12 @@
 """Where a thread rounds up, down or to zero, arithmetic does, too, and functions keep their bits."""
 
-import contextlib
-import ctypes
-import ctypes.util
-import platform
-import sys
-
 import forzium
 import numpy as np
 import pytest
 from forzium.accuracy.oracle import ORACLES
+from rounding import ARE_KNOWN, IS_X86, ROUNDINGS, rounding
 
-LIBM = ctypes.CDLL(ctypes.util.find_library("m")) if sys.platform.startswith("linux") else None
-IS_X86 = platform.machine() in ("x86_64", "AMD64")
-ROUNDINGS = (0x400, 0x800, 0xC00) if IS_X86 else (0x400000, 0x800000, 0xC00000)
-pytestmark = pytest.mark.skipif(
-    LIBM is None or not (IS_X86 or platform.machine() == "aarch64"),
-    reason="the numbers of the roundings are not known here",
-)
-
-
-@contextlib.contextmanager
-def rounding(mode):
-    LIBM.fesetround(mode)
-    try:
-        yield
-    finally:
-        LIBM.fesetround(0)
+pytestmark = pytest.mark.skipif(not ARE_KNOWN, reason="the numbers of the roundings are not known here")
 
 
 def assert_bits(result, wanted):
