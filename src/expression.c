@@ -337,7 +337,8 @@ fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
     fz_expression *e = calloc(1, sizeof *e);
     if (!e) return fail_memory();
     const fz__float_environment environment = fz__save_float_environment();
-    status = build(e, program, kinds); /* rounds constants */
+    fz__use_default_float_modes(); /* for the constants, which stay */
+    status = build(e, program, kinds);
     fz__restore_float_environment(environment);
     if (status)
         fz_expression_free(e);

@@ -4,7 +4,8 @@
    caller's flags. Reading and writing the register costs a few nanoseconds.
 
    Arithmetic rounds as the caller says. Functions round to nearest whatever the caller says: their tables are
-   entered, and their small terms kept, by sums whose rounding must be known. */
+   entered, and their small terms kept, by sums whose rounding must be known. What is made once for all callers, as
+   an expression's constants are, is made in the default modes. */
 #ifndef FZ_FLOAT_ENVIRONMENT_H
 #define FZ_FLOAT_ENVIRONMENT_H
 
@@ -26,6 +27,9 @@ static inline bool fz__rounds_to_nearest(void) { return !(__builtin_ia32_stmxcsr
 static inline void fz__round_to_nearest(void) {
     __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~(uint32_t)FZ__ROUNDING);
 }
+
+/* As a process begins: to nearest, subnormals kept, no traps. */
+static inline void fz__use_default_float_modes(void) { __builtin_ia32_ldmxcsr(0x1f80); }
 
 #elif defined(__aarch64__)
 
@@ -53,6 +57,10 @@ static inline void fz__round_to_nearest(void) {
     fz__restore_float_environment(now);
 }
 
+static inline void fz__use_default_float_modes(void) {
+    fz__restore_float_environment((fz__float_environment){0, 0});
+}
+
 #else
 
 #include <fenv.h>
@@ -69,6 +77,8 @@ static inline void fz__restore_float_environment(fz__float_environment saved) { 
 
 static inline bool fz__rounds_to_nearest(void) { return fegetround() == FE_TONEAREST; }
 static inline void fz__round_to_nearest(void) { fesetround(FE_TONEAREST); }
+
+static inline void fz__use_default_float_modes(void) { fesetenv(FE_DFL_ENV); }
 
 #endif
 #endif

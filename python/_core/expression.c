@@ -1,6 +1,7 @@
 /* The callable object behind evaluate, expression and fuse. What text or a function comes to is found in Python
    (forzium/expressions.py, fused_functions.py); from then on calls stay here. */
 #include "expression.h"
+#include "float_environment.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -239,7 +240,10 @@ PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *t
 
 PyObject *fzpy_call(const char *of_module, const char *function, PyObject *argument) {
     PyObject *module = PyImport_ImportModule(of_module);
+    const fz__float_environment environment = fz__save_float_environment();
+    fz__use_default_float_modes(); /* constants are folded, and the program is kept for all callers */
     PyObject *result = module ? PyObject_CallMethod(module, function, "O", argument) : NULL;
+    fz__restore_float_environment(environment);
     Py_XDECREF(module);
     return result;
 }

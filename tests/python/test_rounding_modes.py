@@ -67,6 +67,25 @@ def test_in_an_expression_each_operation_rounds_as_it_does_alone(size, mode):
 
 
 @pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("size", [1, 9, 1000, 300_000])
+def test_constants_of_expressions_are_rounded_to_nearest(size, mode):
+    """Whichever thread meets the text first; texts are kept, so each is another."""
+    ones, same = np.ones(size, np.float32), f"{size}0{mode} != {mode}"
+    texts = (f"where({same}, y * {c}, y)" for c in ("0.1", "0.7", "(2/3 - 0.1)", "sqrt(0.3)", "1e-41"))
+    with rounding(mode):
+        results = [forzium.evaluate(text, {"y": ones}) for text in texts]
+    for result, constant in zip(results, (0.1, 0.7, 2 / 3 - 0.1, np.sqrt(0.3), 1e-41), strict=True):
+        assert_bits(result.astype("f4"), np.full(size, constant, "f4"))
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
+def test_constants_of_fused_functions_are_rounded_to_nearest(mode):
+    with rounding(mode):
+        result = forzium.fuse(lambda x: x * (np.exp(0.3) / 3))(np.ones(9))
+    assert_bits(result, np.full(9, np.exp(0.3) / 3))
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "sqrt", "square", "reciprocal"])
 def test_arithmetic_rounds_as_numpys(name, dtype, mode):
