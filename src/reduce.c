@@ -119,11 +119,15 @@ static void choose_halves(fz__reduction *r, fz_dtype own) {
     r->in_place = true;
 }
 
+static fz_join_kernel *find_row_join(const fz_reduce_kernels *kernels, bool skips_nan, fz_join join) {
+    return (skips_nan ? kernels->join_number_rows : kernels->join_rows)[join];
+}
+
 /* NaN that was found before the elements were converted is no longer among them. */
 static void choose_kernels(fz__reduction *r) {
     const fz_reduce_kernels *kernels = r->kernels->reduce;
     const bool skips_nan = r->skips_nan && !r->widen;
-    r->join_rows = (skips_nan ? kernels->join_number_rows : kernels->join_rows)[r->join];
+    r->join_rows = find_row_join(kernels, skips_nan, r->join);
     r->join_columns = (skips_nan ? kernels->join_number_columns : kernels->join_columns)[r->join];
 }
 
@@ -382,17 +386,16 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
     if (!is_plain(reduction) || !fz__is_full_float(x->dtype) || out->dtype != x->dtype ||
         (options && options->initial))
         return false;
-    const fz_reduce_kernels *kernels = fz__kernels(x->dtype)->reduce;
+    fz_join_kernel *join =
+        find_row_join(fz__kernels(x->dtype)->reduce, rows[reduction].skips_nan, rows[reduction].join);
     const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(x->dtype), runs = fz__array_size(x) / n;
     _Alignas(FZ_MAX_VECTOR_BYTES) char values[AT_ONCE * sizeof(double)];
     fz_array result = *out;
     for (ptrdiff_t i = 0; i < runs; i++, result.data = (char *)result.data + size) {
         const ptrdiff_t held = i % AT_ONCE;
         if (held == 0)
-            (rows[reduction].skips_nan ? kernels->join_number_rows
-                                       : kernels->join_rows)[rows[reduction].join](
-                (size_t)fz__min(AT_ONCE, runs - i), (size_t)n, (char *)x->data + i * n * size, n * size,
-                values);
+            join((size_t)fz__min(AT_ONCE, runs - i), (size_t)n, (char *)x->data + i * n * size, n * size,
+                 values);
         fz__store_plain(reduction, n, values + held * size, &result);
     }
     return true;

@@ -21,29 +21,33 @@ FZ_INLINE vec times_sigmoid_of_any(vec x, vec within, vec y, vec low) {
     return vcopysign(vselect((mask)y < 0, below, vfma(-g.unit, q, x)), x);
 }
 
+#if EXP_STEPS > 1
 /* x / (1 + e^-y) by steps, where all |y| are so small that (1 + e^-y) -
  * 1 is exact. */
 FZ_INLINE vec times_sigmoid_of_small(vec x, vec y) {
     const T whole = FZ_WHOLE / EXP_STEPS;
     const vec shifted = vfma(y, vsplat(-FZ_LOG2_E), vsplat(whole)), k = shifted - whole;
-    const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), -y)), z = r * r;
-    const vec power = vscale(vlookup_step(ROOT_HIGH, (mask)shifted), k), sum = power + 1;
-    const vec tail = vfma(r * z, sinh_tail(z), r + vlookup_step(ROOT_MISSED, (mask)shifted));
-    const vec less_1 = vfma(z, vfma(z, cosh_tail(z), vsplat((T)0.5)), tail);
+    const vec r = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), -y));
+    const vec power = vscale(vlookup(ROOT_HIGH, (mask)shifted), k), sum = power + 1;
+    const vec less_1 = exp_less_1_by_step(r, r + vlookup(ROOT_MISSED, (mask)shifted));
     const vec missed = vfma(power, less_1, power - (sum - 1)), inverse = vreciprocal_near(sum + missed);
     const vec quotient = x * inverse, excess = vfma(-quotient, missed, vfma(-quotient, sum, x));
     return vcopysign(vfma(excess, inverse, quotient), x);
 }
+#endif
 
 /* x / (1 + e^-y), each lane by the way that suits it, so that its neighbours do
  * not change its bits. */
 FZ_INLINE vec times_sigmoid(vec x, vec within, vec y) {
     const vec no_low = vsplat((T)-0.0);
-    if (EXP_STEPS == 1) return times_sigmoid_of_any(x, within, y, no_low);
+#if EXP_STEPS > 1
     const mask large = vabsolute(y) > FZ_PER_T(16, 36);
     if (!vany(large)) return times_sigmoid_of_small(x, y);
     const vec small = times_sigmoid_of_small(within, vselect(large, vsplat(0), y));
     return vselect(large, times_sigmoid_of_any(x, within, y, no_low), small);
+#else
+    return times_sigmoid_of_any(x, within, y, no_low);
+#endif
 }
 
 FZ_INLINE vec vsigmoid(vec x) { return times_sigmoid(vsplat(1), vsplat(1), x); }

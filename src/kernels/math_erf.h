@@ -88,9 +88,7 @@ FZ_INLINE vec vgelu(vec x) {
     const vec shifted = vfma(square.high, vsplat(FZ_LOG2_E * -0.5f), vsplat(whole)), k = shifted - whole;
     const vec near = vfma(k, vsplat(-FZ_LN2_LOW), vfma(k, vsplat(-FZ_LN2_HIGH), square.high * -0.5f));
     const vec r = vfma(square.low, vsplat(-0.5f), near), root = vlookup(ROOT_HIGH, (mask)shifted);
-    /* (e^r - 1 - r) / r^2: minimax, within 2^-27.7 of e^r. */
-    const vec curved = vfma(r, vsplat(0x1.555762p-3f), vsplat(0x1.000148p-1f));
-    const vec less_1 = vfma(r * r, curved, r + vlookup(ROOT_MISSED, (mask)shifted));
+    const vec less_1 = exp_less_1_by_step(r, r + vlookup(ROOT_MISSED, (mask)shifted));
     const vpair most = vproduct(root, value);
     const vec rest = vfma(root, vfma(less_1, value + rise, rise), most.low);
     return vscale(vfma(bounded, most.high, within * rest), k);

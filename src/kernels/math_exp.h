@@ -57,10 +57,9 @@ FZ_INLINE vec exp_by_steps(vec x, vec *k) {
     const T whole = FZ_WHOLE / EXP_STEPS;
     const vec shifted = vfma(x, vsplat(FZ_LOG2_E), vsplat(whole));
     *k = shifted - whole;
-    const vec r = vfma(*k, vsplat(-FZ_LN2_LOW), vfma(*k, vsplat(-FZ_LN2_HIGH), x)), z = r * r;
-    const vec high = vlookup(ROOT_HIGH, (mask)shifted), low = vlookup(ROOT_LOW, (mask)shifted);
-    const vec less_1 = vfma(z, vfma(z, cosh_tail(z), vsplat((T)0.5)), vfma(r * z, sinh_tail(z), r));
-    return high + vfma(high, less_1, low);
+    const vec r = vfma(*k, vsplat(-FZ_LN2_LOW), vfma(*k, vsplat(-FZ_LN2_HIGH), x));
+    const vec root = vlookup(ROOT_HIGH, (mask)shifted);
+    return vfma(root, exp_less_1_by_step(r, r + vlookup(ROOT_MISSED, (mask)shifted)), root);
 }
 FZ_INLINE vec vexp_clamped(vec x) {
     vec k;
