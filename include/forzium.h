@@ -445,8 +445,8 @@ typedef struct fz_conv2d_options {
     x is (n, c, h, w) and 0 beyond its edges; weight (o, cg, kh, kw) with cg = c / groups; g = o / (outputs of a
     group). Or x is (h, w) and weight (kh, kw), as if n, c and o were 1. bias is (o,) or NULL; options NULL: the
     defaults. A window larger than the padded x is an error. Floats of any width with any numbers give what NumPy
-    promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, exact but
-    for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
+    promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, wider ones
+    what NumPy promotes them to, exact but for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
     at most (taps) * eps * (|x| * |weight|). Windows over one channel at stride 1 that are a column times a row, but for
     8 eps of each weight, go down the columns, then along the rows: within that bound, where no product underflows, and
     exact where weights are whole numbers and sums were exact. Windows of 196 elements and more on one channel may go by
@@ -475,7 +475,8 @@ typedef enum fz_boundary { FZ_BOUNDARY_FILL, FZ_BOUNDARY_WRAP, FZ_BOUNDARY_SYMM 
 
 /** scipy.signal.convolve2d(in1, in2, mode, boundary, fill), or correlate2d where flip is 0. in1 and in2 are matrices,
     and not empty; for FZ_MODE_VALID one is at least as large as the other in both axes. Dtypes, errors of rounding and
-    error codes as of fz_conv2d; of integers fill is a whole number of 16 bits, signed or not. */
+    error codes as of fz_conv2d; of integers of at most 16 bits fill is a whole number of 16 bits, signed or not, of wider
+    ones a signed one of the result's. */
 FZ_API fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
                                double fill, int flip, fz_array *out);
 FZ_API fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode mode, int flip,

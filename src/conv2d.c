@@ -126,27 +126,32 @@ static fz_status count_outputs(request *r, int d, ptrdiff_t n, ptrdiff_t k, ptrd
     return FZ_OK;
 }
 
+static bool is_narrow(fz_dtype dtype) { return fz_dtype_size(dtype) <= 2; }
+
 fz_status fz__conv_dtypes(const char *operation, const char *x_name, fz_dtype x, const char *weight_name,
                           fz_dtype weight, fz_dtype *result) {
     const bool has_bool = x == FZ_BOOL || weight == FZ_BOOL;
     *result = fz_promote(x, weight);
     if (!has_bool && fz__is_float(*result)) return FZ_OK;
-    *result = FZ_INT32;
-    if (!has_bool && fz_dtype_size(x) <= 2 && fz_dtype_size(weight) <= 2) return FZ_OK;
-    return fz__fail(
-        FZ_ERROR_DTYPE,
-        "%s: %s is %s and %s is %s; a float with any number, or integers of at most 16 bits, would do",
-        operation, x_name, fz_dtype_name(x), weight_name, fz_dtype_name(weight));
+    if (is_narrow(x) && is_narrow(weight)) *result = FZ_INT32;
+    if (!has_bool) return FZ_OK;
+    return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s and %s is %s; integers or floats would do", operation,
+                    x_name, fz_dtype_name(x), weight_name, fz_dtype_name(weight));
 }
 
-/* Narrow floats are summed in float32; products of 16 bits, exactly, in float64. */
+/* Narrow floats are summed in float32; products of 16 bits, exactly, in float64; of wider integers with their signs,
+   which wrap to the same bits as those without. */
 void fz__conv_set_dtype(fz__conv *conv, fz_dtype result) {
-    conv->integral = !fz__is_float(result);
-    conv->dtype = conv->integral || result == FZ_FLOAT64 ? FZ_FLOAT64 : FZ_FLOAT32;
+    const bool is_float = fz__is_float(result);
+    conv->integral = !is_float && is_narrow(conv->x.dtype) && is_narrow(conv->weight.dtype);
+    if (is_float || conv->integral)
+        conv->dtype = conv->integral || result == FZ_FLOAT64 ? FZ_FLOAT64 : FZ_FLOAT32;
+    else
+        conv->dtype = fz_dtype_size(result) == 4 ? FZ_INT32 : FZ_INT64;
     conv->element = (ptrdiff_t)fz_dtype_size(conv->dtype);
 }
 
-static fz_status check_integral(const request *r) {
+static fz_status check_integers(const request *r) {
     if (r->options->activation == FZ_OP_COUNT && !(r->bias && fz__is_float(r->bias->dtype))) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE,
                     "%s: x and weight are integers; no activation and a bias of integers would do",
@@ -187,7 +192,7 @@ static fz_status plan(request *r, fz__conv *conv, fz_dtype *result, int *ndim, p
     if (!status) status = fz__conv_dtypes(r->operation, "x", r->x->dtype, "weight", r->weight->dtype, result);
     if (status) return status;
     fz__conv_set_dtype(conv, *result);
-    if (conv->integral && (status = check_integral(r))) return status;
+    if (!fz__is_float(*result) && (status = check_integers(r))) return status;
     arrange(r, image, ndim, shape);
     return FZ_OK;
 }
@@ -242,6 +247,7 @@ static fz_status run_lines(const fz__conv *conv) {
 
 static fz_status run_best(const fz__conv *conv) {
     const ptrdiff_t outputs = conv->weight.shape[0] / conv->groups;
+    if (!fz__is_float(conv->dtype)) return fz__conv_direct(conv, NULL);
     if (fz__conv_prefers_channels(conv)) return fz__conv_channels(conv);
     if (fz__conv_prefers_depthwise(conv)) return fz__conv_depthwise(conv);
     if (fz__conv_prefers_product(conv)) return fz__conv_product(conv);

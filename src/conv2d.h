@@ -17,8 +17,8 @@ typedef struct fz__image {
 
 typedef struct fz__conv {
     const char *operation;
-    fz_dtype dtype; /* computed in: float32 or float64 */
-    bool integral;  /* x and weight are integers, and the result is exact */
+    fz_dtype dtype; /* computed in: float32 or float64; int32 or int64, which wrap */
+    bool integral;  /* x and weight are integers of at most 16 bits, whose sums float64 holds exactly */
     const fz_kernels *kernels;
     ptrdiff_t element;        /* bytes of it */
     fz__image x, weight, out; /* weight: (output channels, channels of a group, rows, columns) */
@@ -32,7 +32,7 @@ typedef struct fz__conv {
 
 /* ---- conv2d.c ------------------------------------------------------------------------------------------- */
 
-/* The dtype of the result; FZ_ERROR_DTYPE. Then what is computed in. */
+/* The dtype of the result; FZ_ERROR_DTYPE. Then what is computed in for that and the dtypes of x and weight. */
 fz_status fz__conv_dtypes(const char *operation, const char *x_name, fz_dtype x, const char *weight_name,
                           fz_dtype weight, fz_dtype *result);
 void fz__conv_set_dtype(fz__conv *conv, fz_dtype result);

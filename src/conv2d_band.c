@@ -68,12 +68,13 @@ static void load_split(const fz__conv *conv, const fz__rectangle *from, const fz
     char *const lanes[2] = {scratch + at % 2 * band->phase + at / 2 * conv->element,
                             scratch + (at + 1) % 2 * band->phase + (at + 1) / 2 * conv->element};
     const char *source = seen->data + first * conv->element;
+    fz_split *split = fz__kernels(conv->element == 4 ? FZ_FLOAT32 : FZ_FLOAT64)->split; /* of any bits */
     for (ptrdiff_t c = 0; c < from->channels; c++) {
         for (ptrdiff_t r = 0; r < seen->rows; r++) {
             const char *row = source + c * x->strides[1] + r * seen->down;
             const ptrdiff_t to = c * band->plane + (seen->above + r) * band->row;
             if (c + 1 < from->channels) prefetch_row(row + x->strides[1], count * conv->element);
-            conv->kernels->split((size_t)(count / 2), row, lanes[0] + to, lanes[1] + to);
+            split((size_t)(count / 2), row, lanes[0] + to, lanes[1] + to);
             if (count % 2)
                 memcpy(lanes[0] + to + count / 2 * conv->element, row + (count - 1) * conv->element,
                        (size_t)conv->element);

@@ -56,11 +56,16 @@ static bool may_swap(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_
            (mode == FZ_MODE_FULL && boundary == FZ_BOUNDARY_FILL && fill == 0 && contains(in2, in1));
 }
 
-/* Sums of integers are exact while what is beyond in1 is as narrow as an integer in it may be. */
-static fz_status check_fill(const char *name, fz_dtype dtype, double fill) {
-    if (dtype != FZ_INT32 || (fill >= INT16_MIN && fill <= UINT16_MAX && fill == trunc(fill))) return FZ_OK;
-    return fz__fail(FZ_ERROR_VALUE, "%s: fillvalue is %g; of integers a whole number of 16 bits would do",
-                    name, fill);
+/* Sums of integers of at most 16 bits are exact while what is beyond in1 is as narrow as an integer in it may be; of wider
+   ones it must be one of those computed in. */
+static fz_status check_fill(const fz__conv *conv) {
+    const int bits = conv->integral ? 16 : 8 * (int)conv->element;
+    const double most = ldexp(1, bits - !conv->integral);
+    if ((fz__is_float(conv->dtype) && !conv->integral) ||
+        (conv->fill >= -ldexp(1, bits - 1) && conv->fill < most && conv->fill == trunc(conv->fill)))
+        return FZ_OK;
+    return fz__fail(FZ_ERROR_VALUE, "%s: fillvalue is %g; of integers a whole number of %d bits would do",
+                    conv->operation, conv->fill, bits);
 }
 
 fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
@@ -69,7 +74,6 @@ fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, 
     ptrdiff_t shape[2];
     fz_status status = fz_init();
     if (!status) status = fz_convolve2d_shape(in1, in2, mode, flip, &dtype, shape);
-    if (!status) status = check_fill(name_of(flip), dtype, fill);
     if (!status)
         status =
             fz__check_result(name_of(flip), out, dtype, 2, shape, 2, (const fz_array *const[]){in1, in2});
@@ -93,5 +97,6 @@ fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, 
                                                  : (reach + (flip ? 1 : 0)) / 2;
     }
     fz__conv_set_dtype(&conv, dtype);
-    return fz__conv_run(&conv);
+    status = check_fill(&conv);
+    return status ? status : fz__conv_run(&conv);
 }

@@ -7,7 +7,7 @@
 
 static bool is_given(PyObject *object) { return object && object != Py_None; }
 
-/* Numbers in lists are taken as floats: convolutions know no integers as wide as lists give. */
+/* Numbers in lists are taken as floats, as images and weights mostly are. */
 static int view_operand(fzpy_view *view, const char *function, const char *argument, PyObject *object) {
     const bool listed = PyList_Check(object) || PyTuple_Check(object);
     return fzpy_view_input(view, function, argument, object, listed ? FZPY_FLOATS : FZPY_ANY);
@@ -352,13 +352,13 @@ static PyObject *compute_adaptive(const fzpy_operation *row, PyObject *const *va
     "groups : int\n    Channels are convolved in so many groups, each with its part of the weights.\n"
 #define ACTIVATION \
     "activation : str, optional\n    A function of forzium's, such as \"relu\", applied to the result.\n"
-#define CONV_NOTES                                                                                      \
-    "    Of the dtype to which NumPy promotes x and weight; for integers of at most 16 bits int32,\n"   \
-    "    exact.\n" RAISES "\nNotes\n-----\n"                                                            \
-    "The window is not flipped (cross-correlation). Sums are of fused multiply-adds with an error of\n" \
-    "at most taps * eps * (abs(x) * abs(weight)), also where a window over one channel is a column\n"   \
-    "times a row, as a Gaussian one is, and costs as much as the two. Large windows on one channel\n"   \
-    "go by Fourier transforms of tiles, with an error of a few eps times the largest such sum\n"        \
+#define CONV_NOTES                                                                                       \
+    "    Of the dtype to which NumPy promotes x and weight, but that integers of at most 16 bits give\n" \
+    "    int32. Integers are exact, and wrap.\n" RAISES "\nNotes\n-----\n"                               \
+    "The window is not flipped (cross-correlation). Sums are of fused multiply-adds with an error of\n"  \
+    "at most taps * eps * (abs(x) * abs(weight)), also where a window over one channel is a column\n"    \
+    "times a row, as a Gaussian one is, and costs as much as the two. Large windows on one channel\n"    \
+    "go by Fourier transforms of tiles, with an error of a few eps times the largest such sum\n"         \
     "nearby. Large calls release the GIL; the result does not depend on the number of threads.\n"
 
 static const char conv2d_doc[] =
@@ -384,7 +384,8 @@ static const char convolve2d_doc[] = PARAMETERS
     "mode : {\"full\", \"same\", \"valid\"}\n"
     "    All sums, as many as in1 has elements, or those that need nothing beyond its edges.\n"
     "boundary : {\"fill\", \"wrap\", \"symm\"}\n    What is beyond: fillvalue, in1 again, or in1 mirrored.\n"
-    "fillvalue : float\n    Of integers a whole number from -32768 to 65535.\n" RETURNS
+    "fillvalue : float\n    Of integers a whole number: from -32768 to 65535 where none has\n"
+    "    more than 16 bits.\n" RETURNS
     "    As ``scipy.signal.%name%``'s, but that integers of at most 16 bits give int32.\n" RAISES EXAMPLE
     ">>> forzium.%name%(np.ones((2, 2)), np.ones((2, 2)), mode=\"same\")";
 

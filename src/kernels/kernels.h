@@ -388,7 +388,9 @@ typedef struct fz_kernels {
     const fz_elementwise_kernels *elementwise;
     const fz_reduce_kernels *reduce;   /* NULL for float16 and bfloat16 */
     const fz_extreme_kernels *extreme; /* so, too */
-    const fz_matmul_kernels *matmul;   /* NULL but for float32, float64, int32 and int64 */
+    /* NULL but for float32, float64, int32 and int64: */
+    const fz_matmul_kernels *matmul;
+    fz_conv2d_direct *conv2d_direct;
     const fz_total_kernels *total;     /* of uint8, uint16 and uint32: for all integers of the size */
     const fz_half_sums *half_sums;     /* of float16; NULL where no instructions convert it */
     const fz_pool_kernels *pool; /* of float32, float64 and int8, for all bytes; NULL of short vectors */
@@ -397,7 +399,6 @@ typedef struct fz_kernels {
     const fz_moment_kernels *moment;
     const fz_pack_kernels *pack; /* for all dtypes of the size */
     const fz_matvec_kernels *matvec;
-    fz_conv2d_direct *conv2d_direct;
     fz_split *split;
     const fz_conv2d_tile *conv2d_tile;
     fz_conv2d_depthwise *conv2d_depthwise;

@@ -10,6 +10,7 @@ extern const fz_extreme_kernels FZ_KERNEL(extreme);
 #endif
 #if FZ_T_IS_MULTIPLIED
 extern const fz_matmul_kernels FZ_KERNEL(matmul);
+extern fz_conv2d_direct FZ_KERNEL(conv2d_direct);
 #endif
 #if FZ_T_IS_POOLED
 extern const fz_pool_kernels FZ_KERNEL(pool);
@@ -24,7 +25,6 @@ extern const fz_half_sums FZ_KERNEL(half_sums);
 extern const fz_moment_kernels FZ_KERNEL(moment);
 extern const fz_pack_kernels FZ_KERNEL(pack);
 extern const fz_matvec_kernels FZ_KERNEL(matvec);
-extern fz_conv2d_direct FZ_KERNEL(conv2d_direct);
 extern fz_split FZ_KERNEL(split);
 extern const fz_conv2d_tile FZ_KERNEL(conv2d_tile);
 extern fz_conv2d_depthwise FZ_KERNEL(conv2d_depthwise);
@@ -47,6 +47,7 @@ const fz_kernels FZ_KERNEL(kernels) = {
 #endif
 #if FZ_T_IS_MULTIPLIED
     .matmul = &FZ_KERNEL(matmul),
+    .conv2d_direct = FZ_KERNEL(conv2d_direct),
 #endif
 #if FZ_T_IS_POOLED
     .pool = &FZ_KERNEL(pool),
@@ -61,7 +62,6 @@ const fz_kernels FZ_KERNEL(kernels) = {
     .moment = &FZ_KERNEL(moment),
     .pack = &FZ_KERNEL(pack),
     .matvec = &FZ_KERNEL(matvec),
-    .conv2d_direct = FZ_KERNEL(conv2d_direct),
     .split = FZ_KERNEL(split),
     .conv2d_tile = &FZ_KERNEL(conv2d_tile),
     .conv2d_depthwise = FZ_KERNEL(conv2d_depthwise),

@@ -233,6 +233,37 @@ def test_integers_are_exact_and_wrap(x_dtype, weight_dtype, channels):
     np.testing.assert_array_equal(got, want.astype(np.int32))
 
 
+WIDE_INTEGERS = ["int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", WIDE_INTEGERS)
+@pytest.mark.parametrize("weight_dtype", ["int8", "uint16", *WIDE_INTEGERS])
+@pytest.mark.parametrize("width", [1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100])
+def test_wide_integers_wrap_as_numpys(dtype, weight_dtype, width):
+    random = np.random.default_rng(width)
+    x, weight = (
+        random.integers(*(np.iinfo(d).min, np.iinfo(d).max), shape, d, endpoint=True)
+        for d, shape in ((dtype, (1, 2, 9, width + 2)), (weight_dtype, (3, 2, 4, 3)))
+    )
+    want = np.result_type(x, weight)
+    if want.kind == "f":  # as NumPy has it of int64 with uint64
+        x, weight = x % 100, weight % 100
+    sums = convolved(x.astype(want), weight.astype(want), None, (1, 1), ((0, 0),) * 2, (1, 1), 1)[0]
+    got = forzium.conv2d(x, weight)
+    assert got.dtype == want
+    np.testing.assert_array_equal(got, sums)
+
+
+@pytest.mark.parametrize("dtype", WIDE_INTEGERS)
+def test_large_images_of_wide_integers(dtype):
+    random = np.random.default_rng(0)
+    x, weight = random.integers(0, 2**31, (700, 900), dtype), random.integers(0, 2**31, (5, 7), dtype)
+    want = scipy.signal.convolve2d(x, weight)
+    got = [forzium.convolve2d(x, weight) for _ in numbers_of_threads()]
+    for one in got:
+        assert_equal(one, want)
+
+
 def test_padding_in_words():
     x, weight = np.arange(30.0).reshape(5, 6), np.arange(8.0).reshape(2, 4)
     np.testing.assert_array_equal(forzium.conv2d(x, weight, padding="valid"), forzium.conv2d(x, weight))
@@ -415,7 +446,7 @@ def test_conv1d_of_a_signal_is_numpys_correlate():
     mode=st.sampled_from(["full", "same", "valid"]),
     boundary=st.sampled_from(["fill", "wrap", "symm"]),
     name=st.sampled_from(["convolve2d", "correlate2d"]),
-    dtype=dtypes,
+    dtype=dtypes | st.sampled_from(WIDE_INTEGERS),
     fillvalue=st.sampled_from([0, 3.0]),
 )
 def test_convolve2d_is_scipys(data, shapes, mode, boundary, name, dtype, fillvalue):
@@ -427,7 +458,7 @@ def test_convolve2d_is_scipys(data, shapes, mode, boundary, name, dtype, fillval
         return
     want = getattr(scipy.signal, name)(in1, in2, mode, boundary, fillvalue)
     got = getattr(forzium, name)(in1, in2, mode, boundary, fillvalue)
-    if min(in1.size, in2.size) < 196:
+    if min(in1.size, in2.size) < 196 or np.dtype(dtype).kind != "f":
         assert_equal(got, want.astype(dtype))
         return
     # Windows of 196 elements may go by Fourier transforms, whose error is one of the largest sums.
@@ -472,6 +503,17 @@ def test_convolve2d_of_integers_is_filled_with_whole_numbers(dtype, fillvalue):
     for function in (forzium.convolve2d, forzium.correlate2d):
         with pytest.raises(ValueError, match=r"fillvalue is .*; of integers a whole number"):
             function(x, x, fillvalue=fillvalue)
+
+
+@pytest.mark.parametrize("dtype", WIDE_INTEGERS)
+def test_convolve2d_of_wide_integers_is_filled_with_their_own(dtype):
+    x, most = np.arange(20, dtype=dtype).reshape(4, 5), 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
+    for fillvalue in (most, -2 * most, 0.5, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r"fillvalue is .*; of integers a whole number"):
+            forzium.convolve2d(x, x, fillvalue=fillvalue)
+    for fillvalue in (most / 2, 70_000):
+        want = scipy.signal.convolve2d(x, x, fillvalue=np.array(int(fillvalue), dtype))
+        assert_equal(forzium.convolve2d(x, x, fillvalue=fillvalue), want)
 
 
 @pytest.mark.parametrize("fillvalue", [65535, -32768, 300, -1])

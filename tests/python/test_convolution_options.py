@@ -28,8 +28,14 @@ DTYPES = [
     ("uint8", "int8", "int32"),
     ("int8", "int16", "int32"),
     ("uint16", "uint8", "int32"),
+    ("int32", "int32", "int32"),
+    ("uint8", "uint32", "uint32"),
+    ("int64", "int16", "int64"),
+    ("int32", "uint32", "int64"),
+    ("uint64", "uint64", "uint64"),
 ]
-"""Of x, of weight, and of the result: what NumPy and ml_dtypes promote floats to, and int32."""
+"""Of x, of weight, and of the result: what NumPy and ml_dtypes promote them to, and int32 where both are narrow."""
+INTEGERS = ["int32", "uint32", "int64", "uint64"]
 NARROW_INTEGERS = ["int8", "uint8", "int16", "uint16"]
 
 few = st.integers(1, 3)
@@ -90,13 +96,13 @@ def check(call, data, sums, activation, dtype):
 
 def draw_bias(data, count, dtype):
     """Of integers where sums are."""
-    kinds = ["int32", "int8"] if dtype == "int32" else ["float32", "float64", "float16", "int16"]
+    kinds = ["int32", "int8"] if dtype in INTEGERS else ["float32", "float64", "float16", "int16"]
     kind = data.draw(st.sampled_from([None, *kinds]))
     return None if kind is None else data.draw(integer_arrays((count,), kind))
 
 
 def activations_of(dtype):
-    return st.just(None) if dtype == "int32" else st.sampled_from(ACTIVATIONS)
+    return st.just(None) if dtype in INTEGERS else st.sampled_from(ACTIVATIONS)
 
 
 @pytest.mark.parametrize(("x_dtype", "weight_dtype", "dtype"), DTYPES)
