@@ -391,9 +391,9 @@ typedef struct fz_kernels {
     /* NULL but for float32, float64, int32 and int64: */
     const fz_matmul_kernels *matmul;
     fz_conv2d_direct *conv2d_direct;
-    const fz_total_kernels *total;     /* of uint8, uint16 and uint32: for all integers of the size */
-    const fz_half_sums *half_sums;     /* of float16; NULL where no instructions convert it */
-    const fz_pool_kernels *pool; /* of float32, float64 and int8, for all bytes; NULL of short vectors */
+    const fz_total_kernels *total; /* of uint8, uint16 and uint32: for all integers of the size */
+    const fz_half_sums *half_sums; /* of float16; NULL where no instructions convert it */
+    const fz_pool_kernels *pool;   /* of float32, float64 and int8, for all bytes; NULL of short vectors */
     /* NULL but for float32 and float64: */
     const fz_chain_kernels *chain;
     const fz_moment_kernels *moment;
