@@ -4,8 +4,8 @@
 
 enum {
     MOST_ROWS = 8,
-    STRIP = 2048,           /* sums, which stay in L1 while rows of the matrix pass by; */
-    ROWS_STRIP = 1024,      /* of several rows each, in L2: of shorter parts memory is read slower */
+    ROWS_STRIP = 1024, /* sums of each of several rows, in L2: of shorter parts memory is read slower */
+    APART = MOST_ROWS * (ROWS_STRIP * sizeof(double) + FZ_CACHE_LINE), /* bytes of them */
     MOST_STEPS = 4096,      /* of k at a time: that much of the vector stays in L1 */
     PARALLEL_FROM = 200000, /* elements of the matrix below which waking a thread does not pay */
     ITEM = 64,              /* columns: an item of the loop that is split */
@@ -47,8 +47,12 @@ int fz__vector_participants(const fz__product *p) {
     return elements < PARALLEL_FROM ? 1 : (int)fz__min(most, fz_get_num_threads());
 }
 
+/* Sums that stay close while rows of the matrix pass by; those of a single row take two thirds of L1. */
 static ptrdiff_t strip_of(const fz__product *p) {
-    return p->c.rows > 1 ? ROWS_STRIP : is_narrow(p) ? CONVERTED : STRIP;
+    if (p->c.rows > 1) return ROWS_STRIP;
+    const ptrdiff_t bytes =
+        fz__min((ptrdiff_t)fz__cpu_caches()->l1 / 3 * 2, (ptrdiff_t)APART - FZ_CACHE_LINE);
+    return is_narrow(p) ? CONVERTED : bytes / element_of(p) / ITEM * ITEM;
 }
 
 /* From row to row of sums on the stack: rows that lay pages apart would meet in one set of L1. */
@@ -104,7 +108,7 @@ static void multiply_strip(const fz__product *p, ptrdiff_t j, ptrdiff_t n) {
     const ptrdiff_t element = element_of(p),
                     steps = is_narrow(p) ? CONVERTED / p->c.rows : MOST_STEPS / p->c.rows;
     _Alignas(FZ_MAX_VECTOR_BYTES) char gathered[MOST_STEPS * sizeof(double)];
-    _Alignas(FZ_MAX_VECTOR_BYTES) char apart[MOST_ROWS * (ROWS_STRIP * sizeof(double) + FZ_CACHE_LINE)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char apart[APART];
     char *sums = p->through_scratch ? apart : p->c.data + j * element;
     const ptrdiff_t row_stride = p->through_scratch ? row_bytes(p) : p->c.row_stride;
     for (ptrdiff_t at = 0; at < p->a.columns; at += steps) {
