@@ -348,7 +348,7 @@ typedef struct fz_program {
     run it at once. */
 typedef struct fz_expression fz_expression;
 
-/** kinds: the inputs'. FZ_ERROR_VALUE (a program that makes no sense, or needs too much at once),
+/** kinds: the inputs'. Constants are rounded to nearest, whatever the thread's modes. FZ_ERROR_VALUE (a program that makes no sense, or needs too much at once),
     FZ_ERROR_DTYPE, FZ_ERROR_RANGE, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
                                       fz_expression **expression);
@@ -446,13 +446,14 @@ typedef struct fz_conv2d_options {
     group). Or x is (h, w) and weight (kh, kw), as if n, c and o were 1. bias is (o,) or NULL; options NULL: the
     defaults. A window larger than the padded x is an error. Floats of any width with any numbers give what NumPy
     promotes them to, and float16 and bfloat16 are summed in float32; integers of at most 16 bits give int32, wider ones
-    what NumPy promotes them to, exact but for wrapping. Sums are in an order that shapes and the machine fix, products fused into them, with an error of
-    at most (taps) * eps * (|x| * |weight|). Windows over one channel at stride 1 that are a column times a row, but for
-    8 eps of each weight, go down the columns, then along the rows: within that bound, where no product underflows, and
-    exact where weights are whole numbers and sums were exact. Windows of 196 elements and more on one channel may go by
-    Fourier transforms of tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the
-    outputs that see them and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
-    FZ_ERROR_OVERLAP, FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
+    what NumPy promotes them to (of int64 and uint64 float64), and sums of integers are exact but for wrapping. Sums are in
+    an order that shapes and the machine fix, products fused into them, with an error of at most (taps) * eps * (|x| *
+    |weight|). Windows of floats over one channel at stride 1 that are a column times a row, but for 8 eps of each weight,
+    go down the columns, then along the rows: within that bound, where no product underflows, and exact where weights are
+    whole numbers and sums were exact. Windows of 196 elements and more on one channel may go by Fourier transforms of
+    tiles: a few eps * log2(512) times the largest such sum of a tile. NaN and infinities reach the outputs that see them
+    and no other. out must not share memory with an input. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP,
+    FZ_ERROR_VALUE, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_conv2d(const fz_array *x, const fz_array *weight, const fz_array *bias,
                            const fz_conv2d_options *options, fz_array *out);
 FZ_API fz_status fz_conv2d_shape(const fz_array *x, const fz_array *weight, const fz_array *bias,
@@ -475,8 +476,8 @@ typedef enum fz_boundary { FZ_BOUNDARY_FILL, FZ_BOUNDARY_WRAP, FZ_BOUNDARY_SYMM 
 
 /** scipy.signal.convolve2d(in1, in2, mode, boundary, fill), or correlate2d where flip is 0. in1 and in2 are matrices,
     and not empty; for FZ_MODE_VALID one is at least as large as the other in both axes. Dtypes, errors of rounding and
-    error codes as of fz_conv2d; of integers of at most 16 bits fill is a whole number of 16 bits, signed or not, of wider
-    ones a signed one of the result's. */
+    error codes as of fz_conv2d; of integers of at most 16 bits fill is a whole number of 16 bits, signed or not, of
+    wider ones one that the result's dtype holds. */
 FZ_API fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,
                                double fill, int flip, fz_array *out);
 FZ_API fz_status fz_convolve2d_shape(const fz_array *in1, const fz_array *in2, fz_mode mode, int flip,

@@ -106,8 +106,8 @@ void fz__factors_free(fz__factors *factors);
 
 /* ---- the ways -------------------------------------------------------------------------------------------------- */
 
-/* One column of the window after the other, on lines of outputs: few channels, or few output channels. Or down the
-   columns, then along the rows, if there are factors. */
+/* One column of the window after the other, on lines of outputs: few channels, or few output channels, and all integers
+   of 32 and 64 bits. Or down the columns, then along the rows, if there are factors. */
 fz_status fz__conv_direct(const fz__conv *conv, const fz__factors *factors);
 /* As a product of matrices that are never made: many channels. */
 fz_status fz__conv_matmul(const fz__conv *conv);

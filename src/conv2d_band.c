@@ -31,6 +31,12 @@ fz__band fz__band_in_place(const fz__conv *conv) {
     return (fz__band){.plane = conv->x.strides[1], .row = conv->x.strides[2], .step = 1};
 }
 
+/* Are elements of dtype, bit for bit, those computed in? */
+static bool is_computed_in(const fz__conv *conv, fz_dtype dtype) {
+    const bool both_wrap = !fz__is_float(conv->dtype) && !fz__is_float(dtype);
+    return dtype == conv->dtype || (both_wrap && (ptrdiff_t)fz_dtype_size(dtype) == conv->element);
+}
+
 /* ---- filled with one value beyond x ------------------------------------------------------------------------------ */
 
 static void fill(const fz__conv *conv, ptrdiff_t bytes, char *scratch) {
@@ -38,8 +44,9 @@ static void fill(const fz__conv *conv, ptrdiff_t bytes, char *scratch) {
         memset(scratch, 0, (size_t)bytes);
         return;
     }
-    conv->kernels->elementwise->cast_from[FZ_FLOAT64]((size_t)(bytes / conv->element), &conv->fill, 0,
-                                                      scratch, conv->element);
+    const fz_dtype dtype = fz__is_float(conv->dtype) ? conv->dtype : conv->out.dtype; /* perhaps unsigned */
+    fz__kernels(dtype)->elementwise->cast_from[FZ_FLOAT64]((size_t)(bytes / conv->element), &conv->fill, 0,
+                                                           scratch, conv->element);
 }
 
 /* Of indices first, first + step, ... (count of them) those inside of [0, n): *begin of them are before it. */
@@ -133,7 +140,7 @@ static void load_filled(const fz__conv *conv, const fz__rectangle *from, const f
                 (row + seen.above * band->step) * x->strides[2];
     /* A step that is not taken is of any size. */
     seen.down = seen.rows > 1 ? band->step * x->strides[2] : 0;
-    if (phases <= 2 && x->dtype == conv->dtype && x->strides[3] == conv->element)
+    if (phases <= 2 && is_computed_in(conv, x->dtype) && x->strides[3] == conv->element)
         (phases == 2 ? load_split : load_rows)(conv, from, band, &seen, column + left, columns, scratch);
     else
         load_phases(conv, from, band, &seen, phases, scratch);
@@ -184,12 +191,12 @@ bool fz__conv_reads_in_place(const fz__conv *conv) {
     for (int d = 0; d < 2; d++)
         inside &=
             conv->before[d] == 0 && fz__conv_span(conv, d, conv->out.shape[2 + d]) <= conv->x.shape[2 + d];
-    return inside && conv->x.dtype == conv->dtype && conv->stride[1] == 1 &&
+    return inside && is_computed_in(conv, conv->x.dtype) && conv->stride[1] == 1 &&
            (conv->x.strides[3] == conv->element || conv->x.shape[3] == 1);
 }
 
 bool fz__conv_writes_in_place(const fz__conv *conv) {
-    return conv->out.dtype == conv->dtype &&
+    return is_computed_in(conv, conv->out.dtype) &&
            (conv->out.strides[3] == conv->element || conv->out.shape[3] == 1);
 }
 

@@ -185,9 +185,13 @@ static void choose_items(job *j) {
     const ptrdiff_t taps = j->separable
                                ? conv->weight.shape[2] + conv->weight.shape[3]
                                : conv->weight.shape[1] * conv->weight.shape[2] * conv->weight.shape[3];
-    const ptrdiff_t outputs = fz__max(1, fz__min(BAND_OUTPUTS, BAND_WORK / taps));
+    /* Only of wide integers many channels come out of an item. */
+    const ptrdiff_t channels = fz__is_float(conv->dtype) ? 1 : conv->weight.shape[0] / conv->groups;
+    const ptrdiff_t outputs = fz__max(1, fz__min(BAND_OUTPUTS, BAND_WORK / taps / channels));
     const double room = (double)fz__cpu_caches()->l2 / 2;
-    j->columns = j->reads_in_place ? w : fz__min(w, LINE_OUTPUTS);
+    j->columns = !j->reads_in_place ? fz__min(w, LINE_OUTPUTS)
+                 : h == 1           ? fz__min(w, fz__max(LEAST_LINE, outputs))
+                                    : w;
     if (j->separable) {
         const ptrdiff_t most = fz__max(256, (ptrdiff_t)fz__cpu_caches()->l1 / 8 / conv->element);
         j->columns = fz__ceil_div(w, fz__ceil_div(w, most));

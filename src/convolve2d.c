@@ -56,16 +56,18 @@ static bool may_swap(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_
            (mode == FZ_MODE_FULL && boundary == FZ_BOUNDARY_FILL && fill == 0 && contains(in2, in1));
 }
 
-/* Sums of integers of at most 16 bits are exact while what is beyond in1 is as narrow as an integer in it may be; of wider
-   ones it must be one of those computed in. */
+/* Sums of integers of at most 16 bits are exact while what is beyond in1 is as narrow as an integer in it may be; of
+   wider ones it must be of the result's dtype. */
 static fz_status check_fill(const fz__conv *conv) {
+    const fz_dtype dtype = conv->out.dtype;
+    if (fz__is_float(dtype)) return FZ_OK;
     const int bits = conv->integral ? 16 : 8 * (int)conv->element;
-    const double most = ldexp(1, bits - !conv->integral);
-    if ((fz__is_float(conv->dtype) && !conv->integral) ||
-        (conv->fill >= -ldexp(1, bits - 1) && conv->fill < most && conv->fill == trunc(conv->fill)))
-        return FZ_OK;
-    return fz__fail(FZ_ERROR_VALUE, "%s: fillvalue is %g; of integers a whole number of %d bits would do",
-                    conv->operation, conv->fill, bits);
+    const bool is_unsigned = dtype >= FZ_UINT8;
+    const double least = is_unsigned ? 0 : -ldexp(1, bits - 1);
+    const double beyond = ldexp(1, is_unsigned || conv->integral ? bits : bits - 1);
+    if (conv->fill >= least && conv->fill < beyond && conv->fill == trunc(conv->fill)) return FZ_OK;
+    return fz__fail(FZ_ERROR_VALUE, "%s: fillvalue is %.17g; of integers a whole number of %s would do",
+                    conv->operation, conv->fill, conv->integral ? "16 bits" : fz_dtype_name(dtype));
 }
 
 fz_status fz_convolve2d(const fz_array *in1, const fz_array *in2, fz_mode mode, fz_boundary boundary,

@@ -6,7 +6,7 @@ enum {
     MOST_ROWS = 8,
     ROWS_STRIP = 1024, /* sums of each of several rows, in L2: of shorter parts memory is read slower */
     APART = MOST_ROWS * (ROWS_STRIP * sizeof(double) + FZ_CACHE_LINE), /* bytes of them */
-    MOST_STEPS = 4096,      /* of k at a time: that much of the vector stays in L1 */
+    MOST_STEPS = 4096,      /* of k at a time: that much of the vector stays in L2 */
     PARALLEL_FROM = 200000, /* elements of the matrix below which waking a thread does not pay */
     ITEM = 64,              /* columns: an item of the loop that is split */
     LINES = 8,              /* of a narrow matrix that are converted at a time, */

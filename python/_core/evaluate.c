@@ -204,7 +204,8 @@ static const char expression_doc[] =
 static PyObject *fuse(PyObject *core, PyObject *function) {
     if (PyCallable_Check(function))
         return fzpy_make_expression(fzpy_state_of(core),
-                                    fzpy_call("forzium.fused_functions", "trace", function), NULL, function);
+                                    fzpy_make_program("forzium.fused_functions", "trace", function), NULL,
+                                    function);
     return PyErr_Format(PyExc_TypeError, "fuse: a %s is no function", Py_TYPE(function)->tp_name);
 }
 

@@ -52,6 +52,13 @@ static PyObject *repr(PyObject *object) {
     return PyUnicode_FromFormat("<forzium.fuse of %R>", self->function);
 }
 
+static PyObject *call_function(const char *of_module, const char *function, PyObject *argument) {
+    PyObject *module = PyImport_ImportModule(of_module);
+    PyObject *result = module ? PyObject_CallMethod(module, function, "O", argument) : NULL;
+    Py_XDECREF(module);
+    return result;
+}
+
 /* Text is parsed again; a fused function is found by its name, as functions are. */
 static PyObject *reduce(PyObject *object, PyObject *ignored) {
     (void)ignored;
@@ -60,9 +67,10 @@ static PyObject *reduce(PyObject *object, PyObject *ignored) {
     PyObject *maker =
         module ? PyObject_GetAttrString(module, self->text ? "expression" : "find_fused") : NULL;
     PyObject *result = NULL;
-    PyObject *arguments = !maker       ? NULL
-                          : self->text ? PyTuple_Pack(1, self->text)
-                                       : fzpy_call("forzium.fused_functions", "name_fused", self->function);
+    PyObject *arguments = !maker ? NULL
+                          : self->text
+                              ? PyTuple_Pack(1, self->text)
+                              : call_function("forzium.fused_functions", "name_fused", self->function);
     if (arguments) result = PyTuple_Pack(2, maker, arguments);
     Py_XDECREF(arguments);
     Py_XDECREF(maker);
@@ -238,14 +246,13 @@ PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *t
     return (PyObject *)self;
 }
 
-PyObject *fzpy_call(const char *of_module, const char *function, PyObject *argument) {
-    PyObject *module = PyImport_ImportModule(of_module);
+/* Constants are folded meanwhile, and the program is kept for all callers. */
+PyObject *fzpy_make_program(const char *of_module, const char *function, PyObject *argument) {
     const fz__float_environment environment = fz__save_float_environment();
-    fz__use_default_float_modes(); /* constants are folded, and the program is kept for all callers */
-    PyObject *result = module ? PyObject_CallMethod(module, function, "O", argument) : NULL;
+    fz__use_default_float_modes();
+    PyObject *program = call_function(of_module, function, argument);
     fz__restore_float_environment(environment);
-    Py_XDECREF(module);
-    return result;
+    return program;
 }
 
 /* Makes room for one more text. */
@@ -267,7 +274,7 @@ PyObject *fzpy_find_expression(PyObject *core, PyObject *text) {
     PyObject *cache = state->expressions;
     PyObject *found = PyUnicode_CheckExact(text) ? fzpy_dict_get(cache, text) : NULL;
     if (found || PyErr_Occurred()) return found;
-    found = fzpy_make_expression(state, fzpy_call("forzium.expressions", "parse", text), text, NULL);
+    found = fzpy_make_expression(state, fzpy_make_program("forzium.expressions", "parse", text), text, NULL);
     if (!found) return NULL;
     forget_oldest(cache);
     if (PyDict_SetItem(cache, text, found) < 0) Py_CLEAR(found);

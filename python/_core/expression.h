@@ -39,8 +39,8 @@ typedef struct fzpy_destination {
 extern PyType_Spec fzpy_expression_spec;
 /* From a Program (forzium/expressions.py), whose reference it takes; text or function is where it comes from. */
 PyObject *fzpy_make_expression(fzpy_state *state, PyObject *program, PyObject *text, PyObject *function);
-/* What a module's function gives in the default floating-point modes. */
-PyObject *fzpy_call(const char *of_module, const char *function, PyObject *argument);
+/* The Program that a module's function makes of a text or a function, in the default floating-point modes. */
+PyObject *fzpy_make_program(const char *of_module, const char *function, PyObject *argument);
 /* The expression of a text, from the cache of the last ones or new; a new reference. */
 PyObject *fzpy_find_expression(PyObject *core, PyObject *text);
 

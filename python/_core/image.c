@@ -7,12 +7,6 @@
 
 static bool is_given(PyObject *object) { return object && object != Py_None; }
 
-/* Numbers in lists are taken as floats, as images and weights mostly are. */
-static int view_operand(fzpy_view *view, const char *function, const char *argument, PyObject *object) {
-    const bool listed = PyList_Check(object) || PyTuple_Check(object);
-    return fzpy_view_input(view, function, argument, object, listed ? FZPY_FLOATS : FZPY_ANY);
-}
-
 /* Two numbers from a sequence of two, or one for both. */
 static int read_pair(const char *function, const char *argument, PyObject *object, ptrdiff_t pair[2]) {
     if (!is_given(object)) return 0;
@@ -159,7 +153,7 @@ static PyObject *compute_conv(const fzpy_operation *row, PyObject *const *values
     const int inputs = is_given(values[BIAS]) ? 3 : 2;
     int seen = 0;
     while (seen < inputs &&
-           view_operand(&views[seen], function, row->signature.names[seen], values[seen]) == 0)
+           fzpy_view_input(&views[seen], function, row->signature.names[seen], values[seen], FZPY_ANY) == 0)
         seen++;
     PyObject *result = NULL;
     if (seen == inputs) result = convolve_views(function, pointers, inputs, &options, given, get_shape, run);
@@ -194,6 +188,20 @@ static PyObject *convolve_planes(const char *function, const fzpy_view views[2],
     return fzpy_output_close(&out, status);
 }
 
+/* A fill value as the library takes it; of whole numbers those that float64 holds. */
+static int read_fill(const char *function, PyObject *object, double *fill) {
+    if (!is_given(object)) return 0;
+    if (fzpy_read_double(function, "fillvalue", object, fill) < 0) return -1;
+    if (!PyLong_Check(object)) return 0;
+    PyObject *held = PyLong_FromDouble(*fill);
+    const int is_same = held ? PyObject_RichCompareBool(held, object, Py_EQ) : -1;
+    Py_XDECREF(held);
+    if (is_same == 0)
+        PyErr_Format(PyExc_ValueError, "%s: fillvalue is %S; a number that float64 holds would do", function,
+                     object);
+    return is_same == 1 ? 0 : -1;
+}
+
 static PyObject *compute_convolve2d(const fzpy_operation *row, PyObject *const *values) {
     static const char *const modes[] = {"full", "same", "valid"}, *const boundaries[] = {"fill", "wrap",
                                                                                          "symm"};
@@ -203,12 +211,12 @@ static PyObject *compute_convolve2d(const fzpy_operation *row, PyObject *const *
     if (read_choice(function, "mode", values[2], modes, 3, "\"full\", \"same\" or \"valid\"", &mode) < 0 ||
         read_choice(function, "boundary", values[3], boundaries, 3, "\"fill\", \"wrap\" or \"symm\"",
                     &boundary) < 0 ||
-        (is_given(values[4]) && fzpy_read_double(function, "fillvalue", values[4], &fill) < 0))
+        read_fill(function, values[4], &fill) < 0)
         return NULL;
     fzpy_view views[2];
     PyObject *result = NULL;
-    if (view_operand(&views[0], function, "in1", values[0]) < 0) return NULL;
-    if (view_operand(&views[1], function, "in2", values[1]) == 0) {
+    if (fzpy_view_input(&views[0], function, "in1", values[0], FZPY_ANY) < 0) return NULL;
+    if (fzpy_view_input(&views[1], function, "in2", values[1], FZPY_ANY) == 0) {
         result = convolve_planes(function, views, mode, boundary, fill, row->id);
         fzpy_view_clear(&views[1]);
     }
@@ -384,8 +392,8 @@ static const char convolve2d_doc[] = PARAMETERS
     "mode : {\"full\", \"same\", \"valid\"}\n"
     "    All sums, as many as in1 has elements, or those that need nothing beyond its edges.\n"
     "boundary : {\"fill\", \"wrap\", \"symm\"}\n    What is beyond: fillvalue, in1 again, or in1 mirrored.\n"
-    "fillvalue : float\n    Of integers a whole number: from -32768 to 65535 where none has\n"
-    "    more than 16 bits.\n" RETURNS
+    "fillvalue : float\n    Of integers a whole number that the result's dtype holds; from\n"
+    "    -32768 to 65535 where none has more than 16 bits.\n" RETURNS
     "    As ``scipy.signal.%name%``'s, but that integers of at most 16 bits give int32.\n" RAISES EXAMPLE
     ">>> forzium.%name%(np.ones((2, 2)), np.ones((2, 2)), mode=\"same\")";
 

@@ -19,21 +19,24 @@ FZ_INLINE void convolve_block(const fz_window *window, const char *x, char *out,
         }
     }
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++)
-        lanes == W ? vstore(out + v * sizeof(vec), sums[v]) : vstore_part(out, sums[v], lanes);
+    for (int v = 0; v < vectors; v++) {
+        if (lanes == W)
+            vstore(out + v * sizeof(vec), sums[v]);
+        else
+            vstore_part(out, sums[v], lanes);
+    }
 }
 
 /* What is left behind whole blocks is computed with some of its predecessors again. */
 static void convolve_row(const fz_window *window, size_t w, const char *x, char *out) {
-    const size_t least = w < VECTORS * W ? W : VECTORS * W;
-    if (w < W) convolve_block(window, x, out, 1, w);
-    for (size_t j = 0; j < w && w >= W; j += least) {
-        const size_t at = (j + least <= w ? j : w - least) * sizeof(T);
-        if (least == W)
-            convolve_block(window, x + at, out + at, 1, W);
-        else
-            convolve_block(window, x + at, out + at, VECTORS, W);
+    size_t j = 0;
+    for (; j + VECTORS * W <= w; j += VECTORS * W)
+        convolve_block(window, x + j * sizeof(T), out + j * sizeof(T), VECTORS, W);
+    for (; j < w && w >= W; j += W) {
+        const size_t at = (j + W <= w ? j : w - W) * sizeof(T);
+        convolve_block(window, x + at, out + at, 1, W);
     }
+    if (w < W) convolve_block(window, x, out, 1, w);
 }
 
 extern fz_conv2d_direct FZ_KERNEL(conv2d_direct);

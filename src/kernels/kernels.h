@@ -399,7 +399,7 @@ typedef struct fz_kernels {
     const fz_moment_kernels *moment;
     const fz_pack_kernels *pack; /* for all dtypes of the size */
     const fz_matvec_kernels *matvec;
-    fz_split *split;
+    fz_split *split; /* so, too */
     const fz_conv2d_tile *conv2d_tile;
     fz_conv2d_depthwise *conv2d_depthwise;
     const fz_fft_kernels *fft;

@@ -101,7 +101,7 @@ typedef int16_t bits;
 #define FZ_DTYPE FZ_BFLOAT16
 #endif
 
-/* Matrices of the other dtypes are multiplied as these. */
+/* Matrices of the other dtypes are multiplied as these, and images are convolved. */
 #if defined(FZ_T_IS_FLOAT) || defined(FZ_T_int32) || defined(FZ_T_int64)
 #define FZ_T_IS_MULTIPLIED 1
 #else

@@ -87,6 +87,8 @@ static const dtypes convolved_dtypes[] = {
     {FZ_INT16, FZ_INT16, FZ_INT32},          {FZ_FLOAT16, FZ_FLOAT16, FZ_FLOAT16},
     {FZ_BFLOAT16, FZ_BFLOAT16, FZ_BFLOAT16}, {FZ_UINT8, FZ_FLOAT32, FZ_FLOAT32},
     {FZ_FLOAT32, FZ_INT16, FZ_FLOAT32},      {FZ_FLOAT16, FZ_BFLOAT16, FZ_FLOAT32},
+    {FZ_INT32, FZ_INT32, FZ_INT32},          {FZ_INT64, FZ_UINT8, FZ_INT64},
+    {FZ_UINT64, FZ_UINT64, FZ_UINT64},       {FZ_UINT8, FZ_UINT32, FZ_UINT32},
 };
 
 /* Of the elements of x and weight. */

@@ -131,6 +131,7 @@ static void test_several_blocks(fz_dtype dtype) {
     test_product(dtype, 11, 4200, 23, rows, AT_END);
     test_product(dtype, 301, 203, 401, columns, AT_BEGIN);
     test_product(dtype, 1, 500, 700, rows, AT_END);
+    test_product(dtype, 1, 20001, 30, rows, AT_END);
     test_product(dtype, 500, 1, 700, rows, AT_END);
     test_product(dtype, 1, 1, 5000, rows, AT_END);
     test_product(dtype, 1, 1, 50000, rows, AT_END);

@@ -507,13 +507,25 @@ def test_convolve2d_of_integers_is_filled_with_whole_numbers(dtype, fillvalue):
 
 @pytest.mark.parametrize("dtype", WIDE_INTEGERS)
 def test_convolve2d_of_wide_integers_is_filled_with_their_own(dtype):
-    x, most = np.arange(20, dtype=dtype).reshape(4, 5), 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
-    for fillvalue in (most, -2 * most, 0.5, math.nan, math.inf):
-        with pytest.raises(ValueError, match=r"fillvalue is .*; of integers a whole number"):
+    x, limits = np.arange(20, dtype=dtype).reshape(4, 5), np.iinfo(dtype)
+    for fillvalue in (float(limits.max) + 1, 1.5 * limits.min - 1, 0.5, math.nan, math.inf):
+        with pytest.raises(ValueError, match=rf"fillvalue is .*; of integers a whole number of {dtype}"):
             forzium.convolve2d(x, x, fillvalue=fillvalue)
-    for fillvalue in (most / 2, 70_000):
+    for fillvalue in (limits.max // 2 + 1, limits.min, 70_000):
         want = scipy.signal.convolve2d(x, x, fillvalue=np.array(int(fillvalue), dtype))
         assert_equal(forzium.convolve2d(x, x, fillvalue=fillvalue), want)
+
+
+def test_convolve2d_is_not_filled_with_what_float64_would_round():
+    x = np.ones((3, 3), int)
+    with pytest.raises(ValueError, match="fillvalue is 9007199254740993; a number that float64 holds"):
+        forzium.convolve2d(x, x, fillvalue=2**53 + 1)
+
+
+def test_convolutions_of_lists_are_numpys():
+    got = forzium.convolve2d([[1, 2], [3, 4]], [[1, -1]])
+    assert_equal(got, scipy.signal.convolve2d([[1, 2], [3, 4]], [[1, -1]]))
+    assert_equal(forzium.conv1d([1, 2, 4], [1, 1]), np.array([3, 6]))
 
 
 @pytest.mark.parametrize("fillvalue", [65535, -32768, 300, -1])

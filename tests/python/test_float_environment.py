@@ -201,6 +201,14 @@ def test_rounding_is_as_it_was_and_one_for_all_threads(mode):
     assert results[0] == results[1]
 
 
+@needs_modes
+def test_constants_of_expressions_stay_subnormal():
+    """Where a thread that takes subnormals for zeros met the text first."""
+    x = np.zeros(3)
+    around("flush", lambda: forzium.evaluate("x + 1e-300 * 1e-10", {"x": x}))
+    np.testing.assert_array_equal(forzium.evaluate("x + 1e-300 * 1e-10", {"x": x}), np.full(3, 1e-310))
+
+
 def test_there_are_no_floating_point_warnings():
     """NumPy, through which some results are converted, is not to be heard either."""
     with np.errstate(all="raise"):
