@@ -34,7 +34,7 @@ DTYPES = [
     ("int32", "uint32", "int64"),
     ("uint64", "uint64", "uint64"),
 ]
-"""Of x, of weight, and of the result: what NumPy and ml_dtypes promote them to, and int32 where both are narrow."""
+"""Of x, of weight, and of the result: what NumPy and ml_dtypes promote them to, or int32 of narrow ones."""
 INTEGERS = ["int32", "uint32", "int64", "uint64"]
 NARROW_INTEGERS = ["int8", "uint8", "int16", "uint16"]
 
