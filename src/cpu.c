@@ -42,6 +42,8 @@ static bool has_generic(void) { return true; }
 #endif
 
 #if defined(__x86_64__)
+/* AMD's take 5 cycles for 16 float32 and 8 for 8 float64 (Zen 5), Intel's 20 and 32. */
+static bool has_quick_roots(void) { return __builtin_cpu_is("amd"); }
 static bool has_avx512bf16(void) { return __builtin_cpu_supports("avx512bf16"); }
 static bool has_avx512vnni(void) { return __builtin_cpu_supports("avx512vnni"); }
 #endif
@@ -98,6 +100,7 @@ static _Atomic(const instruction_set *) chosen;
 static fz_status init_status;
 static char init_message[256];
 static fz__caches caches;
+bool fz__roots_are_quick;
 
 /* ---- choosing ------------------------------------------------------------------------------------------- */
 
@@ -187,6 +190,9 @@ static void init_once(void) {
     read_caches();
     init_status = choose_simd(&set);
     if (!init_status) find_extensions(set);
+#if defined(__x86_64__)
+    fz__roots_are_quick = has_quick_roots();
+#endif
     if (!init_status) init_status = fz__scheduler_init();
     if (!init_status) fz__memory_init();
     if (init_status)

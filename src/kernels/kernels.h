@@ -383,6 +383,9 @@ typedef void fz_transpose_tile(size_t rows, size_t columns, const void *src, ptr
    instruction set or dtype: logaddexp's lane expressions call it for the few lanes that need it. */
 double fz__logaddexp_less_1(double larger, double smaller, double *low);
 
+/* Does AVX-512's instruction for square roots take less time than steps towards them? cpu.c says; no bit depends on it. */
+extern bool fz__roots_are_quick;
+
 typedef struct fz_kernels {
     size_t vector_bytes;
     const fz_elementwise_kernels *elementwise;

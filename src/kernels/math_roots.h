@@ -6,7 +6,7 @@
 #include "vec_math.h"
 
 #if defined(FZ_SIMD_avx512)
-/* In 15 or 18 instructions of which two start in a cycle, where the one that there is for it takes 10 to 23 cycles.
+/* In 15 or 18 instructions, of which two start in a cycle, where Intel's one for it takes 20 to 32 cycles.
 
    g and h approach sqrt(x) and 1 / (2 sqrt(x)) (Markstein, "Computation of elementary functions on the IBM RISC
    System/6000 processor", 1990), g to an ULP, so that d = x - g^2 is exact or rounded once, and h to 2^-14 (float64: 2^-27): the root is
@@ -14,6 +14,7 @@
    root is rounded to. Else, in one of hundreds (millions) of vectors, the slow instruction decides; and where an error of
    g^2 may leave the normal numbers or there is no root: there the first is 0 and the second x. */
 FZ_INLINE vec vroot(vec x) {
+    if (fz__roots_are_quick) return vsqrt(x);
     const T margin = FZ_PER_T(0x1p-12, 0x1p-25);
     const vec half = vsplat(0.5), least = vsplat(FZ_PER_T(0x1p-70, 0x1p-900));
     const lane_set usual = FZ_X86_SET(cmp)((x86_vec)x, (x86_vec)least, _CMP_NLT_UQ);
