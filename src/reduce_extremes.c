@@ -8,8 +8,9 @@
 
 enum {
     SEGMENT = 65536, /* elements */
-    STRIP = 1024,    /* results side by side */
-    AT_ONCE = 64,    /* results by themselves */
+    STRIP = 1024,    /* results side by side, at most */
+    LEAST_STRIP = 128,
+    AT_ONCE = 64, /* results by themselves */
 };
 
 typedef struct find {
@@ -24,6 +25,7 @@ typedef struct job {
     fz_cast *copy;                      /* to the dtype compared in */
     bool in_place;                      /* it is x's */
     ptrdiff_t element, count, segments; /* bytes; elements and segments of a result */
+    ptrdiff_t strip;                    /* results of an item */
     int ndim;                           /* the axes that go, outermost first */
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
     fz__nest kept; /* out and x */
@@ -158,7 +160,14 @@ static void find_strip_range(void *context, ptrdiff_t begin, ptrdiff_t end, int 
     (void)participant;
     job *j = context;
     const ptrdiff_t size = j->kept.size;
-    fz__nest_walk(&j->kept, fz__min(begin * STRIP, size), fz__min(end * STRIP, size), find_strips, j);
+    fz__nest_walk(&j->kept, fz__min(begin * j->strip, size), fz__min(end * j->strip, size), find_strips, j);
+}
+
+/* Narrower strips where there would be too few for all threads. */
+static void find_side_by_side(job *j) {
+    const ptrdiff_t size = j->kept.size, threads = fz_get_num_threads();
+    j->strip = threads == 1 ? STRIP : fz__max(LEAST_STRIP, fz__min(STRIP, fz__ceil_div(size, 4 * threads)));
+    fz__reduce_items(fz__ceil_div(size, j->strip), j->strip * j->count, find_strip_range, j);
 }
 
 /* ---- the plan --------------------------------------------------------------------------------------------- */
@@ -237,7 +246,7 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
     if (j.kept.size == 0) return FZ_OK;
     j.segments = fz__ceil_div(j.count, SEGMENT);
     if (is_side_by_side(&j))
-        fz__reduce_items(fz__ceil_div(j.kept.size, STRIP), STRIP * j.count, find_strip_range, &j);
+        find_side_by_side(&j);
     else if (j.segments > 1)
         return find_in_segments(&j);
     else

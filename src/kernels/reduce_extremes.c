@@ -6,6 +6,7 @@ enum {
     BLOCK = 4096 / sizeof(T), /* elements that are looked through again if the extreme is among them */
     BLOCKS = 64,              /* at a time, of a row or of ... */
     ROWS = 8,                 /* ... so many rows: what is found of one does not hold up the next */
+    AHEAD = 512,              /* bytes of columns */
 };
 
 /* Does x go before y? */
@@ -139,7 +140,7 @@ FZ_INLINE void keep_column(T value, int64_t at, char *best, int64_t *index, orde
     *index = at;
 }
 
-/* `vectors` vectors side by side, rest of the last one's lanes at most. */
+/* What comes next is prefetched: of so many rows prefetchers lose track. `vectors` vectors side by side, rest of the last one's lanes at most. */
 FZ_INLINE void find_in_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                                int64_t first, char *best, int64_t *index, order *before) {
     vec extreme[UNROLL];
@@ -154,6 +155,8 @@ FZ_INLINE void find_in_columns(size_t rows, size_t vectors, size_t rest, const c
         const mask row = (bits)r - (mask){0};
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
+            if (u * sizeof(vec) % 64 == 0)
+                __builtin_prefetch((const void *)((uintptr_t)x + u * sizeof(vec) + AHEAD));
             const vec v = load_filled(x + u * sizeof(vec), rest);
             const mask found = before(v, extreme[u]);
             extreme[u] = vselect(found, v, extreme[u]);
