@@ -184,7 +184,8 @@ static void wait_for_news(int worker, unsigned seen) {
 }
 
 static void announce(int helpers_wanted) {
-    helpers_wanted -= pool.watchers; /* they need no waking */
+    if (pool.workers < pool.size) /* else a watcher may be one beyond the pool's size, who does not help */
+        helpers_wanted -= pool.watchers; /* they need no waking */
     pool.epoch++;
     if (helpers_wanted <= 0 || pool.sleepers == 0) return;
     pool.busy_cpu = fz__current_cpu();

@@ -119,6 +119,18 @@ static void test_tasks_run_at_one_time(void) {
     CHECK(atomic_load(&arrived) == 2);
 }
 
+/* Threads beyond a pool's size may still look for work when it is announced, and will not help. */
+static void test_smaller_pool_helps(void) {
+    check_case("two tasks that wait for each other, in a pool that was larger");
+    for (int i = 0; i < 300; i++) {
+        CHECK(fz_set_num_threads(8) == FZ_OK);
+        for (int k = 0; k < 3; k++) CHECK(run_job(64, 1, 8));
+        CHECK(fz_set_num_threads(2) == FZ_OK);
+        atomic_int arrived = 0;
+        fz__parallel_for(2, 2, 1, meet_task, &arrived);
+    }
+}
+
 static void note_thread(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)begin, (void)end;
     if (participant != 0 || !pthread_equal(pthread_self(), *(pthread_t *)context))
@@ -492,6 +504,7 @@ int main(void) {
     test_participants();
     test_every_item_once();
     test_tasks_run_at_one_time();
+    test_smaller_pool_helps();
     test_one_participant_is_the_caller();
     test_workers_take_the_signals_that_they_raise();
     test_metrics();
