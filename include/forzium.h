@@ -348,8 +348,8 @@ typedef struct fz_program {
     run it at once. */
 typedef struct fz_expression fz_expression;
 
-/** kinds: the inputs'. Constants are rounded to nearest, whatever the thread's modes. FZ_ERROR_VALUE (a program that makes no sense, or needs too much at once),
-    FZ_ERROR_DTYPE, FZ_ERROR_RANGE, FZ_ERROR_MEMORY. */
+/** kinds: the inputs'. Constants are rounded to nearest, whatever the thread's modes. FZ_ERROR_VALUE (a program that
+    makes no sense, or needs too much at once), FZ_ERROR_DTYPE, FZ_ERROR_RANGE, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_create(const fz_program *program, const fz_kind kinds[],
                                       fz_expression **expression);
 FZ_API void fz_expression_free(fz_expression *expression);

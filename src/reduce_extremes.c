@@ -7,10 +7,10 @@
 #include "internal.h"
 
 enum {
-    SEGMENT = 65536, /* elements */
-    STRIP = 1024,    /* results side by side, at most */
-    LEAST_STRIP = 128,
-    AT_ONCE = 64, /* results by themselves */
+    SEGMENT = 65536,   /* elements */
+    STRIP = 1024,      /* results side by side, at most */
+    LEAST_STRIP = 128, /* of what threads share: shorter parts of rows are read slower */
+    AT_ONCE = 64,      /* results by themselves */
 };
 
 typedef struct find {

@@ -49,8 +49,8 @@ FZ_INLINE vec vexp_sum_clamped(vec x, vec low) {
 }
 FZ_INLINE vec vexp_sum(vec x, vec low) { return vexp_sum_clamped(exp_clamp(x), low); }
 
-/* e^x: 0.84 ULP; 0.56 by steps where it is no subnormal number. Without them the last FMA, of 1 + r (1 + ...), leaves little but its own rounding. Of
-   what exp_clamp gives, or NaN. */
+/* e^x: 0.84 ULP; 0.56 by steps where it is no subnormal number. Without steps the last FMA, of 1 + r (1 + ...), leaves
+   little but its own rounding. Of what exp_clamp gives, or NaN. */
 #if EXP_STEPS > 1
 /* e^x is 2^floor(k) times the result. */
 FZ_INLINE vec exp_by_steps(vec x, vec *k) {

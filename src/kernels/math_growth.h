@@ -215,7 +215,7 @@ FZ_INLINE growth grow(vec a, vec low) {
     return g;
 }
 
-#if EXP_STEPS == 16
+#if EXP_STEPS > 1
 /* e^r - 1 for |r| <= ln(2) / 2 / EXP_STEPS, r as exactly as `linear` has it: minimax, within 2^-29.2 (float64: 2^-66.2)
    of e^r. */
 FZ_INLINE vec exp_less_1_by_step(vec r, vec linear) {

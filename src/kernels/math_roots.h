@@ -6,7 +6,7 @@
 #include "vec_math.h"
 
 #if defined(FZ_SIMD_avx512)
-/* In 15 or 18 instructions, of which two start in a cycle, where Intel's one for it takes 20 to 32 cycles.
+/* In 15 or 18 instructions of which two start in a cycle, where the one that Intel has for it takes 10 to 23 cycles.
 
    g and h approach sqrt(x) and 1 / (2 sqrt(x)) (Markstein, "Computation of elementary functions on the IBM RISC
    System/6000 processor", 1990), g to an ULP, so that d = x - g^2 is exact or rounded once, and h to 2^-14 (float64: 2^-27): the root is

@@ -140,7 +140,8 @@ FZ_INLINE void keep_column(T value, int64_t at, char *best, int64_t *index, orde
     *index = at;
 }
 
-/* What comes next is prefetched: of so many rows prefetchers lose track. `vectors` vectors side by side, rest of the last one's lanes at most. */
+/* `vectors` vectors side by side, rest of the last one's lanes at most. What comes next is prefetched: of so many rows
+   prefetchers lose track. */
 FZ_INLINE void find_in_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                                int64_t first, char *best, int64_t *index, order *before) {
     vec extreme[UNROLL];
