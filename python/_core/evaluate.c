@@ -20,7 +20,7 @@ static PyObject *look_up(PyObject *names, PyObject *name) {
 
 /* Where in the text the name stands is looked for when somebody wants to know it. */
 static void fail_missing(const fzpy_expression *self, PyObject *name) {
-    PyObject *module = PyImport_ImportModule("forzium.expressions");
+    PyObject *module = PyImport_ImportModule("forzium.expression_errors");
     PyObject *text = self->text ? self->text : Py_None;
     Py_XDECREF(module ? PyObject_CallMethod(module, "fail_missing", "OO", text, name) : NULL);
     Py_XDECREF(module);

@@ -1,8 +1,8 @@
 """From the text of an expression to the program that libforzium runs.
 
-Imported when the first expression is made. Text is parsed by Python's own parser, and its tree is walked
-against closed lists of operators and names, without recursion: whatever is not in them is an error that names
-the column.
+Imported when the first expression is made, whose caller waits for it: what only an error needs is in
+expression_errors. Text is parsed by Python's own parser, and its tree is walked against closed lists of
+operators and names, without recursion: whatever is not in them is an error that names the column.
 """
 
 from __future__ import annotations
@@ -57,39 +57,18 @@ ALIASES = {
     "abs": "absolute",
     "round": "rint",
     "copy": "positive",
-    "arctan2": "arctan2",
     "true_divide": "divide",
     "mod": "remainder",
     "pow": "power",
     "amax": "max",
     "amin": "min",
 }
-# Functions of floats whose value at constants is computed once; the others are computed with the rest.
-_FOLDED = {
-    name
-    for name in _OPS
-    if not name.startswith(("is", "logical_", "bitwise_"))
-    and name
-    not in {row for row, _ in _COMPARE.values()} | {"invert", "left_shift", "right_shift", "signbit", "where"}
-}
-
 _COMPLEX = {"real", "imag", "conj", "conjugate", "complex"}
 REDUCTIONS = set(_core.expression_reductions())
 PLACES = {"argmax", "argmin"}
 
 _MAX_INTEGER_BITS = 1024  # of a constant: what a float can hold, and no more work than that
 _HUGE = 2  # FZ_HUGE of forzium.h: an integer beyond 64 bits
-
-
-class MissingName(KeyError, ValueError):
-    """A name of an expression that nobody has given a value: KeyError, as numexpr's, and a bad value."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class BadSyntax(SyntaxError, ValueError):
-    """Text that is no expression: SyntaxError, as Python's, and a bad value."""
 
 
 # What an expression comes to, in the form that the extension takes: names, constants, instructions, outputs,
@@ -142,7 +121,7 @@ class Builder:
         are_constant = len(values) == len(operands)
         if are_constant and name in _PYTHON and all(weak for _, weak in values):
             return self.constant(calculate(name, [value for value, _ in values]))
-        if are_constant and name in _FOLDED:
+        if are_constant and _is_folded(name):
             return self.constant(getattr(forzium, name)(*(value for value, _ in values)).item(), weak=False)
         return self.add(op, *operands)
 
@@ -210,6 +189,13 @@ _ARITIES = {op: arity for op, arity in _OPS.values()} | {CONVERSION: 1}
 _ZEROS = [0, 0, 0]  # in place of operands that an operation has not
 
 
+def _is_folded(name: str) -> bool:
+    """Is its value at constants computed once? Of functions of floats; the others are left for each call."""
+    if name.startswith(("is", "logical_", "bitwise_")) or name in {row for row, _ in _COMPARE.values()}:
+        return False
+    return name not in {"invert", "left_shift", "right_shift", "signbit", "where"}
+
+
 def check_size(name: str, numbers: Sequence[Number]) -> None:
     """Refuses integer constants of more bits than a float holds, before they are computed."""
     if not all(isinstance(number, int) for number in numbers):
@@ -242,32 +228,11 @@ def calculate(name: str, numbers: Sequence[Number]) -> Number:
 # ---- text --------------------------------------------------------------------------------------------------
 
 
-class _Refusal(Exception):
-    """What is wrong with a node of the tree; parse says where that is."""
+class Refusal(Exception):
+    """What is wrong with a node of the tree; expression_errors finds where that is."""
 
     def __init__(self, node: Any, message: str, kind: type[Exception] = ValueError) -> None:
         self.node, self.message, self.kind = node, message, kind
-
-
-class _Searcher(Builder):
-    """Builds until it meets the name that has no value."""
-
-    def __init__(self, missing: str) -> None:
-        super().__init__()
-        self.missing = missing
-
-    def name(self, name: str) -> int:
-        if name == self.missing:
-            raise MissingName(f"the name {name} has no value")
-        return super().name(name)
-
-
-def fail_missing(text: str | None, name: str) -> None:
-    """Raises what a name deserves that has no value: with its place, where there is a text."""
-    if text is None:
-        raise MissingName(f"evaluate: the name {name} has no value")
-    parse(text, _Searcher(name))
-    raise AssertionError(f"{name} is not in the text")
 
 
 def parse(text: str, builder: Builder | None = None) -> Program:
@@ -277,21 +242,10 @@ def parse(text: str, builder: Builder | None = None) -> Program:
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # the lines that Python's parser counts
     try:
         return _build(builder or Builder(), _parse_tree(text).body)
-    except _Refusal as refusal:
-        node = refusal.node
-        line = text.strip().split("\n")[node.lineno - 1].encode()
-        column = len(line[: node.col_offset].decode(errors="replace")) + 1
-        place = _place(text, node.lineno, column)
-        raise refusal.kind(f"expression: {place}: {refusal.message}") from None
+    except Refusal as refusal:
+        from forzium.expression_errors import place_refusal
 
-
-def _place(text: str, line: int, column: int) -> str:
-    """A place in the text without the space around it, counted in characters, as one in the text."""
-    above = text[: len(text) - len(text.lstrip())]
-    if line == 1:
-        column += len(above) - (above.rfind("\n") + 1)
-    line += above.count("\n")
-    return f"column {column}" if line == 1 else f"line {line}, column {column}"
+        raise place_refusal(text, refusal) from None
 
 
 def _build(builder: Builder, body: _ast.expr) -> Program:
@@ -302,7 +256,7 @@ def _build(builder: Builder, body: _ast.expr) -> Program:
     is_tuple = isinstance(body, _ast.Tuple)
     parts = body.elts if isinstance(body, _ast.Tuple) else [body]
     if not parts:
-        raise _Refusal(body, "an empty tuple has nothing to compute")
+        raise Refusal(body, "an empty tuple has nothing to compute")
     walk = _Walk(builder)
     return builder.finish([walk.run(part) for part in parts], is_tuple)
 
@@ -310,14 +264,10 @@ def _build(builder: Builder, body: _ast.expr) -> Program:
 def _parse_tree(text: str) -> _ast.Expression:
     try:
         tree = compile(text.strip(), "<expression>", "eval", _ast.PyCF_ONLY_AST)
-    except SyntaxError as error:
-        place = _place(text, error.lineno or 1, max(error.offset or 0, 1))
-        raise BadSyntax(f"expression: {place}: {error.msg}", *error.args[1:2]) from None
-    except ValueError as error:  # a lone surrogate; in some versions a zero byte
-        place = _place(text, 1, getattr(error, "start", 0) + 1)
-        raise BadSyntax(f"expression: {place}: {error}") from None
-    except (RecursionError, MemoryError):
-        raise ValueError("expression: it is nested too deeply for Python's parser; split it") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        from forzium.expression_errors import place_syntax_error
+
+        raise place_syntax_error(text, error) from None
     assert isinstance(tree, _ast.Expression)
     return tree
 
@@ -330,7 +280,7 @@ def _closing_reduction(body: _ast.expr) -> tuple[str, Axis, _ast.expr] | None:
         return None
     given = [*body.args[1:], *(keyword.value for keyword in body.keywords)]
     if not body.args or len(given) > 1 or any(keyword.arg != "axis" for keyword in body.keywords):
-        raise _Refusal(body, f"{body.func.id} takes an argument and axis")
+        raise Refusal(body, f"{body.func.id} takes an argument and axis")
     if not given:
         return body.func.id, None, body.args[0]
     return body.func.id, _read_axis(given[0]), body.args[0]
@@ -350,7 +300,7 @@ def _read_index(node: Any) -> int:
     if isinstance(node, _ast.UnaryOp) and isinstance(node.op, _ast.USub):
         node, sign = node.operand, -1
     if not isinstance(node, _ast.Constant) or type(node.value) is not int:
-        raise _Refusal(node, "axis must be an integer, a tuple of them or None")
+        raise Refusal(node, "axis must be an integer, a tuple of them or None")
     return sign * node.value
 
 
@@ -380,7 +330,7 @@ class _Walk:
             try:
                 self.results.append(join())
             except (ValueError, TypeError, OverflowError) as error:
-                raise _Refusal(node, str(error), type(error)) from None
+                raise Refusal(node, str(error), type(error)) from None
         return self.results.pop()
 
     def visit(self, node: Any) -> tuple[Callable[[], int], Sequence[Any]]:
@@ -388,7 +338,7 @@ class _Walk:
         handler = _VISITS.get(type(node))
         if handler is None:
             kind, message = _REFUSED.get(type(node), (ValueError, "this is not arithmetic"))
-            raise _Refusal(node, message, kind)
+            raise Refusal(node, message, kind)
         joined: tuple[Callable[[], int], Sequence[Any]] = handler(self, node)
         return joined
 
@@ -399,22 +349,22 @@ class _Walk:
 
     def visit_name(self, node: _ast.Name) -> tuple[Callable[[], int], Sequence[Any]]:
         if node.id.startswith("__"):
-            raise _Refusal(node, f"the name {node.id} is not allowed")
+            raise Refusal(node, f"the name {node.id} is not allowed")
         return (lambda: self.builder.name(node.id)), ()
 
     def visit_constant(self, node: _ast.Constant) -> tuple[Callable[[], int], Sequence[Any]]:
         if isinstance(node.value, complex):
-            raise _Refusal(node, "complex numbers are not supported", TypeError)
+            raise Refusal(node, "complex numbers are not supported", TypeError)
         if isinstance(node.value, (str, bytes)):
-            raise _Refusal(node, "text is not supported", TypeError)
+            raise Refusal(node, "text is not supported", TypeError)
         if not isinstance(node.value, (bool, int, float)):
-            raise _Refusal(node, f"{node.value!r} is no number")
+            raise Refusal(node, f"{node.value!r} is no number")
         value = node.value
         return (lambda: self.builder.constant(value)), ()
 
     def visit_binary(self, node: _ast.BinOp) -> tuple[Callable[[], int], Sequence[Any]]:
         if type(node.op) not in _BINARY:
-            raise _Refusal(node, "@ is not arithmetic on elements")
+            raise Refusal(node, "@ is not arithmetic on elements")
         name = _BINARY[type(node.op)][0]
         build = self.builder.power if name == "power" else None
         join = (
@@ -424,45 +374,45 @@ class _Walk:
 
     def visit_unary(self, node: _ast.UnaryOp) -> tuple[Callable[[], int], Sequence[Any]]:
         if type(node.op) not in _UNARY:
-            raise _Refusal(node, "not is for single truth values; ~ would do", TypeError)
+            raise Refusal(node, "not is for single truth values; ~ would do", TypeError)
         name = _UNARY[type(node.op)][0]
         return (lambda: self.builder.operation(name, *self.take(1))), (node.operand,)
 
     def visit_compare(self, node: _ast.Compare) -> tuple[Callable[[], int], Sequence[Any]]:
         if len(node.ops) > 1:
-            raise _Refusal(node, "a chain of comparisons; (a < b) & (b < c) would do", TypeError)
+            raise Refusal(node, "a chain of comparisons; (a < b) & (b < c) would do", TypeError)
         if type(node.ops[0]) not in _COMPARE:
-            raise _Refusal(node, "is and in are not arithmetic")
+            raise Refusal(node, "is and in are not arithmetic")
         name = _COMPARE[type(node.ops[0])][0]
         return (lambda: self.builder.operation(name, *self.take(2))), (node.left, node.comparators[0])
 
     def visit_call(self, node: _ast.Call) -> tuple[Callable[[], int], Sequence[Any]]:
         if not isinstance(node.func, _ast.Name):
-            raise _Refusal(node, "only functions of the table can be called, by their names")
+            raise Refusal(node, "only functions of the table can be called, by their names")
         name = ALIASES.get(node.func.id, node.func.id)
         if name in _COMPLEX:
-            raise _Refusal(node, f"{name} is for complex numbers, which are not supported", TypeError)
+            raise Refusal(node, f"{name} is for complex numbers, which are not supported", TypeError)
         if name == "contains":
-            raise _Refusal(node, "contains is for text, which is not supported", TypeError)
+            raise Refusal(node, "contains is for text, which is not supported", TypeError)
         if name in REDUCTIONS:
-            raise _Refusal(node, f"{name} can only be the outermost function")
+            raise Refusal(node, f"{name} can only be the outermost function")
         if name in PLACES:
-            raise _Refusal(node, f"{name} is not for expressions; forzium.{name} of an array would do")
+            raise Refusal(node, f"{name} is not for expressions; forzium.{name} of an array would do")
         if node.keywords:
-            raise _Refusal(node, f"{name} takes no keywords here")
+            raise Refusal(node, f"{name} takes no keywords here")
         count = len(node.args)
         if name == "clip" and 1 <= count <= 3:
             return self.visit_clip(node.args)
         if name in DTYPES:
             if count != 1:
-                raise _Refusal(node, f"{name} converts one argument; {count} were given", TypeError)
+                raise Refusal(node, f"{name} converts one argument; {count} were given", TypeError)
             return (lambda: self.builder.add(CONVERSION, *self.take(1), DTYPES[name])), node.args
         if name == "ones_like" and count == 1:
             return (
                 lambda: self.builder.operation("power", *self.take(1), self.builder.constant(0))
             ), node.args
         if name not in _OPS:
-            raise _Refusal(node, f"there is no function {node.func.id}")
+            raise Refusal(node, f"there is no function {node.func.id}")
         return (lambda: self.builder.operation(name, *self.take(count))), node.args
 
     def visit_clip(self, args: Sequence[Any]) -> tuple[Callable[[], int], Sequence[Any]]:
