@@ -35,6 +35,7 @@ typedef enum fz_status {
     FZ_ERROR_VALUE,   /* any other bad argument or environment variable */
     FZ_ERROR_MEMORY,  /* memory is short, or a pool's capacity is spent */
     FZ_ERROR_RANGE,   /* a number does not fit the dtype of the arrays that it meets */
+    FZ_ERROR_AXIS,    /* an array has no such axis */
 } fz_status;
 
 /** The calling thread's last error, as one line of UTF-8: the operation, the argument, what was given
@@ -195,7 +196,7 @@ FZ_API const char *fz_op_doc(fz_op op);
    pairwise (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
    1979); of floats in double. min and max give NaN where a NaN is met, nanmin and nanmax only where nothing else is;
    all four, argmin and argmax FZ_ERROR_VALUE over no elements. Over none sum is 0, prod 1, mean and var NaN, any
-   false, all true. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+   false, all true. FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 typedef enum fz_reduction {
 #define FZ_REDUCTION(name, ...) FZ_REDUCTION_##name,
 #include "ops.def"
@@ -206,7 +207,7 @@ typedef enum fz_reduction {
     FZ_API fz_status fz_##name(const fz_array *x, int naxes, const int axes[], fz_array *out);
 #include "ops.def"
 
-/** The output's shape, with or without the reduced axes. FZ_ERROR_SHAPE. */
+/** The output's shape, with or without the reduced axes. FZ_ERROR_AXIS, FZ_ERROR_SHAPE. */
 FZ_API fz_status fz_reduce_shape(fz_reduction reduction, const fz_array *x, int naxes, const int axes[],
                                  int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
 /** The dtype that NumPy gives for x's: int64 for a sum of int8, float64 for its mean. */
@@ -237,8 +238,8 @@ FZ_API int fz_reduction_is_fused(fz_reduction reduction);
    axes == NULL names all. x is of any dtype and strides; rows are computed in float32 where x is float32 or narrower,
    else in float64, and converted to out's dtype. Where results have x's shape, out may be x itself; otherwise
    it must not share memory with an input. The order of a sum is fixed by shapes and strides, and its error is that of
-   at most 17 + log2(lanes) roundings, however long the row. FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP,
-   FZ_ERROR_MEMORY. */
+   at most 17 + log2(lanes) roundings, however long the row. FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE,
+   FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 
 /** for each row:  m = max(x[i]);  s = sum of e^(x[i] - m);  out[i] = e^(x[i] - m) / s
     NaN all along where a NaN or +infinity is met, or nothing but -infinity. */
@@ -280,7 +281,7 @@ FZ_API fz_status fz_norm_shape(const fz_array *x, int naxes, const int axes[], i
     (narrower floats in float32, integers in 64 bits, which wrap; a sum of bools is whether any is true, a product
     whether all are); out may be x. Floats' sums have at most 2 + log2(lanes) + FZ_BLOCK / lanes roundings along memory,
     where FZ_BLOCK is 512, and i across it; where the sum of some neighbours overflows, what follows is infinite or NaN.
-    FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_cumsum(const fz_array *x, const int *axis, fz_array *out);
 
 /** for each row along *axis:  out[i] = ((x[0] * x[1]) * ...) * x[i]     otherwise as fz_cumsum */
@@ -289,7 +290,7 @@ FZ_API fz_status fz_cumprod(const fz_array *x, const int *axis, fz_array *out);
 /** out[...] = sum over i of a[..., i] * b[..., i]
     i runs along an axis of both, of one length; the other axes broadcast. Computed in what the dtypes
     promote to; integers wrap. FMA where the CPU has it. out must not share memory with a or b.
-    FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_OVERLAP, FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_vecdot(const fz_array *a, const fz_array *b, int axis, fz_array *out);
 FZ_API fz_status fz_vecdot_shape(const fz_array *a, const fz_array *b, int axis, int *ndim,
                                  ptrdiff_t shape[FZ_MAX_NDIM]);
@@ -368,11 +369,11 @@ FZ_API fz_status fz_expression_run(const fz_expression *expression, const fz_arr
     A reduction of the only output over axes of the shape to which the inputs broadcast, as fz_reduce has them: any but
     argmin and argmax, with its dtypes. The elements are computed block by block; they are never all there. The bits
     are those of the reduction of the array without gaps that fz_expression_run would give. FZ_ERROR_VALUE,
-    FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out shares memory with an input), FZ_ERROR_MEMORY. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out shares memory with an input), FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_reduce(const fz_expression *expression, fz_reduction reduction,
                                       const fz_array *const inputs[], int naxes, const int axes[],
                                       fz_array *out);
-/** out's shape, with or without the reduced axes. FZ_ERROR_VALUE, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE. */
+/** out's shape, with or without the reduced axes. FZ_ERROR_VALUE, FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE. */
 FZ_API fz_status fz_expression_reduce_shape(const fz_expression *expression, fz_reduction reduction,
                                             const fz_array *const inputs[], int naxes, const int axes[],
                                             int keepdims, int *ndim, ptrdiff_t shape[FZ_MAX_NDIM]);
@@ -426,7 +427,7 @@ FZ_API fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_arra
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
     reverses them. A copy in tiles that fit the cache. x and out have one dtype, any, and share no memory.
-    FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE (named twice), FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
 FZ_API fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out);
 FZ_API fz_status fz_transpose_shape(const fz_array *x, const int axes[], ptrdiff_t shape[FZ_MAX_NDIM]);
 

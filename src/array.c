@@ -259,15 +259,22 @@ void fz_strides_like(fz_dtype dtype, int ndim, const ptrdiff_t *shape, int n, co
 
 /* ---- axes -------------------------------------------------------------------------------------------------- */
 
+fz_status fz__find_axis(const char *operation, const char *argument, const fz_array *x, int axis,
+                        int *found) {
+    *found = axis < 0 ? axis + x->ndim : axis;
+    if (*found >= 0 && *found < x->ndim) return FZ_OK;
+    return fz__fail(FZ_ERROR_AXIS, "%s: axis %d is out of bounds for %s with %d axes", operation, axis,
+                    argument, x->ndim);
+}
+
 fz_status fz__mark_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
                         bool reduced[]) {
     for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
     if (axes && x->ndim == 0 && naxes == 1 && (axes[0] == 0 || axes[0] == -1)) return FZ_OK;
     for (int i = 0; axes && i < naxes; i++) {
-        const int axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
-        if (axis < 0 || axis >= x->ndim)
-            return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", operation,
-                            axes[i], x->ndim);
+        int axis;
+        const fz_status status = fz__find_axis(operation, "x", x, axes[i], &axis);
+        if (status) return status;
         if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", operation, axes[i]);
         reduced[axis] = true;
     }

@@ -92,10 +92,9 @@ typedef struct parted {
 } parted;
 
 static fz_status part_axis(const char *name, const char *argument, const fz_array *x, int axis, parted *p) {
-    const int at = axis < 0 ? axis + x->ndim : axis;
-    if (at < 0 || at >= x->ndim)
-        return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for %s with %d axes", name, axis,
-                        argument, x->ndim);
+    int at;
+    const fz_status status = fz__find_axis(name, argument, x, axis, &at);
+    if (status) return status;
     p->length = x->shape[at];
     p->stride = x->strides[at];
     for (int d = 0; d < x->ndim - 1; d++) {

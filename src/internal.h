@@ -83,7 +83,10 @@ bool fz__same_view(const fz_array *a, const fz_array *b);
 ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most);
 /* Both gapless and of n elements: are they the same elements, or have they none in common? */
 bool fz__same_or_apart(const fz_array *x, const fz_array *out, ptrdiff_t n);
-/* reduced[d]: is axis d of x named? axes == NULL names all. A number has axis 0 as NumPy's has. FZ_ERROR_SHAPE. */
+/* The axis from the front, where a negative one counts from the end. FZ_ERROR_AXIS: x, the argument, has none such. */
+fz_status fz__find_axis(const char *operation, const char *argument, const fz_array *x, int axis, int *found);
+/* reduced[d]: is axis d of x named? axes == NULL names all. A number has axis 0 as NumPy's has. FZ_ERROR_AXIS,
+   FZ_ERROR_SHAPE (named twice). */
 fz_status fz__mark_axes(const char *operation, const fz_array *x, int naxes, const int axes[],
                         bool reduced[]);
 /* The axes that are left, or all, of which the reduced ones have length 1. */

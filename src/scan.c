@@ -343,11 +343,9 @@ static fz_status scan(const char *name, fz_op op, const fz_array *x, const int *
     if (!status) status = fz__check_array(name, "x", x);
     if (status) return status;
     if (!axis || (x->ndim == 0 && (*axis == 0 || *axis == -1))) return scan_flat(name, op, x, out);
-    const int at = *axis < 0 ? *axis + x->ndim : *axis;
-    if (at < 0 || at >= x->ndim)
-        return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is out of bounds for x with %d axes", name, *axis,
-                        x->ndim);
-    status = fz__check_row_output(name, x, out, x->ndim, x->shape);
+    int at;
+    status = fz__find_axis(name, "x", x, *axis, &at);
+    if (!status) status = fz__check_row_output(name, x, out, x->ndim, x->shape);
     return status ? status : scan_axis(name, op, x, at, out);
 }
 

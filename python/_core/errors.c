@@ -3,15 +3,27 @@
 
 #include <string.h>
 
-PyObject *fzpy_raise(fz_status status) {
-    PyObject *type = status == FZ_ERROR_DTYPE    ? PyExc_TypeError
+/* A new reference; NULL: NumPy's could not be imported. */
+static PyObject *type_of(fz_status status) {
+    if (status == FZ_ERROR_AXIS) {
+        PyObject *module = PyImport_ImportModule("numpy.exceptions");
+        PyObject *type = module ? PyObject_GetAttrString(module, "AxisError") : NULL;
+        Py_XDECREF(module);
+        return type;
+    }
+    return Py_NewRef(status == FZ_ERROR_DTYPE    ? PyExc_TypeError
                      : status == FZ_ERROR_MEMORY ? PyExc_MemoryError
                      : status == FZ_ERROR_RANGE  ? PyExc_OverflowError
-                                                 : PyExc_ValueError;
+                                                 : PyExc_ValueError);
+}
+
+PyObject *fzpy_raise(fz_status status) {
     const char *text =
         fz_error_message(); /* may quote bytes that are no UTF-8, or be cut within a character */
     PyObject *message = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-    if (message) PyErr_SetObject(type, message);
+    PyObject *type = message ? type_of(status) : NULL;
+    if (type) PyErr_SetObject(type, message);
+    Py_XDECREF(type);
     Py_XDECREF(message);
     return NULL;
 }

@@ -513,8 +513,8 @@ static void test_refusals(fz_reduction r) {
     fill_unit(&x.view, &state);
     const fz_dtype result = fz_reduce_dtype(r, FZ_FLOAT64);
     operand_line(&out, result, 3, AT_END, 0);
-    check_refused(r, 1, (int[]){2}, FZ_ERROR_SHAPE);
-    check_refused(r, 1, (int[]){-3}, FZ_ERROR_SHAPE);
+    check_refused(r, 1, (int[]){2}, FZ_ERROR_AXIS);
+    check_refused(r, 1, (int[]){-3}, FZ_ERROR_AXIS);
     check_refused(r, 2, (int[]){1, 1}, FZ_ERROR_SHAPE);
     check_refused(r, 2, (int[]){1, -1}, FZ_ERROR_SHAPE);
     check_refused(r, 1, (int[]){0}, FZ_ERROR_SHAPE); /* out would have to be (4,) */

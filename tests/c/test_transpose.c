@@ -152,8 +152,8 @@ static void test_refusals(void) {
     check_refused(&out.view, NULL, FZ_ERROR_SHAPE);
     operand_place(&out, FZ_FLOAT64, 2, (ptrdiff_t[]){3, 2}, NULL, AT_END, 0);
     check_refused(&out.view, (int[]){0, 0}, FZ_ERROR_SHAPE);
-    check_refused(&out.view, (int[]){1, 2}, FZ_ERROR_SHAPE);
-    check_refused(&out.view, (int[]){1, -3}, FZ_ERROR_SHAPE);
+    check_refused(&out.view, (int[]){1, 2}, FZ_ERROR_AXIS);
+    check_refused(&out.view, (int[]){1, -3}, FZ_ERROR_AXIS);
     operand_place(&out, FZ_FLOAT64, 2, (ptrdiff_t[]){3, 2}, (ptrdiff_t[]){0, 8}, AT_END, 0);
     check_refused(&out.view, NULL, FZ_ERROR_OVERLAP);
     operand_place(&out, FZ_FLOAT32, 2, (ptrdiff_t[]){3, 2}, NULL, AT_END, 0);

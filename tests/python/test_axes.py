@@ -1,0 +1,94 @@
+"""Axes that arrays have not, and axes named twice: NumPy's exceptions."""
+
+import forzium
+import numpy as np
+import pytest
+from numpy.exceptions import AxisError
+
+X = np.arange(12.0).reshape(3, 4)
+
+REDUCTIONS = [
+    "sum",
+    "prod",
+    "mean",
+    "var",
+    "std",
+    "min",
+    "max",
+    "any",
+    "all",
+    "count_nonzero",
+    "nansum",
+    "nanmax",
+]
+PLACES = ["argmin", "argmax"]
+ROWS = ["softmax", "log_softmax", "layer_norm", "rms_norm", "normalize", "norm", "logsumexp"]
+
+
+def refuse(operation, *arguments, **options):
+    with pytest.raises(ValueError, match="ax[ei]s") as caught:
+        operation(*arguments, **options)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", [*REDUCTIONS, *PLACES, *ROWS, "cumsum", "cumprod"])
+@pytest.mark.parametrize("axis", [2, -3, 1000])
+def test_an_axis_out_of_range_is_numpys_error(name, axis):
+    error = refuse(getattr(forzium, name), X, axis=axis)
+    assert type(error) is AxisError
+    assert str(error) == f"{name}: axis {axis} is out of bounds for x with 2 axes"
+
+
+@pytest.mark.parametrize("name", [*REDUCTIONS, *PLACES, "cumsum", "cumprod"])
+@pytest.mark.parametrize("axis", [2, -3])
+def test_numpy_raises_the_same(name, axis):
+    assert type(refuse(getattr(np, name), X, axis=axis)) is AxisError
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize(("axes", "kind"), [((0, 2), AxisError), ((0, 0), ValueError), ((1, -1), ValueError)])
+def test_one_axis_of_several(name, axes, kind):
+    assert type(refuse(getattr(forzium, name), X, axis=axes)) is kind
+    assert type(refuse(getattr(np, name), X, axis=axes)) is kind
+
+
+@pytest.mark.parametrize(("axes", "kind"), [((0, 2), AxisError), ((0, -3), AxisError), ((1, 1), ValueError)])
+def test_transpose(axes, kind):
+    error = refuse(forzium.transpose, X, axes)
+    assert type(error) is kind
+    assert f"axes[1] is {axes[1]}" in str(error)
+    assert type(refuse(np.transpose, X, axes)) is kind
+
+
+def test_products():
+    error = refuse(forzium.vecdot, X, X, axis=2)
+    assert type(error) is AxisError
+    assert type(refuse(np.vecdot, X, X, axis=2)) is AxisError
+
+
+@pytest.mark.parametrize("text", ["sum(x, axis=2)", "max(x + 1, axis=-3)"])
+def test_expressions(text):
+    assert type(refuse(forzium.evaluate, text, {"x": X})) is AxisError
+
+
+def test_fused_functions():
+    assert type(refuse(forzium.fuse(lambda x: forzium.mean(x * 2, axis=5)), X)) is AxisError
+
+
+def test_nothing_is_written():
+    out = np.full(4, 7.0)
+    refuse(forzium.sum, X, axis=2, out=out)
+    assert (out == 7).all()
+
+
+def test_an_axis_of_a_list_without_numpy(run_python):
+    """The exception is imported when it is raised."""
+    run_python(
+        "import forzium\n"
+        "try:\n"
+        "    forzium.sum([1.0, 2.0], axis=1)\n"
+        "except IndexError as error:\n"
+        "    assert 'axis 1 is out of bounds' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n"
+    )
