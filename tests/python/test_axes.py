@@ -26,7 +26,7 @@ ROWS = ["softmax", "log_softmax", "layer_norm", "rms_norm", "normalize", "norm",
 
 
 def refuse(operation, *arguments, **options):
-    with pytest.raises(ValueError, match="ax[ei]s") as caught:
+    with pytest.raises(ValueError, match=r"ax[ei]s") as caught:
         operation(*arguments, **options)
     return caught.value
 
