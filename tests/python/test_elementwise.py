@@ -509,7 +509,8 @@ def test_read_only_and_memory_mapped_inputs(tmp_path):
 
 
 def dividends(dtype):
-    """Quotients near whole numbers, of every size and sign; then any bits at all."""
+    """Quotients near whole numbers, of every size and sign; then any bits at all; then ordinary numbers by infinity,
+    and quotients too small for the dtype, more at once than any vector holds."""
     random = np.random.default_rng(3)
     divisor = random.standard_normal(4000).astype(dtype) * np.exp2(random.integers(-60, 60, 4000)).astype(
         dtype
@@ -522,7 +523,13 @@ def dividends(dtype):
     x, y = random.integers(0, np.iinfo(word).max, (2, 4000), word, endpoint=True).view(dtype)
     special = np.array([0.0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 1e-38, 0.3, 0.1, -0.1], dtype)
     a, b = (m.ravel() for m in np.meshgrid(special, special))
-    return np.concatenate([near, x, a]), np.concatenate([divisor, y, b])
+    usual = random.uniform(0.5, 2, 256).astype(dtype) * np.tile(np.array([1, 1, -1, -1], dtype), 64)
+    infinite = np.tile(np.array([np.inf, -np.inf], dtype), 128)
+    smallest, largest = np.finfo(dtype).smallest_normal * usual, np.finfo(dtype).max * np.sign(infinite)
+    return (
+        np.concatenate([near, x, a, usual, smallest]),
+        np.concatenate([divisor, y, b, infinite, largest]),
+    )
 
 
 @pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
