@@ -29,7 +29,7 @@ extern "C" {
 
 typedef enum fz_status {
     FZ_OK = 0,
-    FZ_ERROR_SHAPE,   /* shapes, axes or sizes do not fit together */
+    FZ_ERROR_SHAPE,   /* shapes or sizes do not fit together, or an axis is named twice */
     FZ_ERROR_DTYPE,   /* no loop for these dtypes, or no safe conversion */
     FZ_ERROR_OVERLAP, /* an output shares memory where it must not */
     FZ_ERROR_VALUE,   /* any other bad argument or environment variable */
@@ -369,7 +369,8 @@ FZ_API fz_status fz_expression_run(const fz_expression *expression, const fz_arr
     A reduction of the only output over axes of the shape to which the inputs broadcast, as fz_reduce has them: any but
     argmin and argmax, with its dtypes. The elements are computed block by block; they are never all there. The bits
     are those of the reduction of the array without gaps that fz_expression_run would give. FZ_ERROR_VALUE,
-    FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out shares memory with an input), FZ_ERROR_MEMORY. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE, FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP (out shares memory with an input),
+    FZ_ERROR_MEMORY. */
 FZ_API fz_status fz_expression_reduce(const fz_expression *expression, fz_reduction reduction,
                                       const fz_array *const inputs[], int naxes, const int axes[],
                                       fz_array *out);
@@ -427,7 +428,7 @@ FZ_API fz_status fz_copy_where(const fz_array *x, const fz_array *where, fz_arra
 
 /** out[i0][i1]... = x[...] with the axes permuted: axis d of out is axis axes[d] of x; axes == NULL
     reverses them. A copy in tiles that fit the cache. x and out have one dtype, any, and share no memory.
-    FZ_ERROR_AXIS, FZ_ERROR_SHAPE (named twice), FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
+    FZ_ERROR_AXIS, FZ_ERROR_SHAPE (also of axes named twice), FZ_ERROR_DTYPE, FZ_ERROR_OVERLAP. */
 FZ_API fz_status fz_transpose(const fz_array *x, const int axes[], fz_array *out);
 FZ_API fz_status fz_transpose_shape(const fz_array *x, const int axes[], ptrdiff_t shape[FZ_MAX_NDIM]);
 

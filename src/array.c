@@ -271,10 +271,13 @@ fz_status fz__mark_axes(const char *operation, const fz_array *x, int naxes, con
                         bool reduced[]) {
     for (int d = 0; d < x->ndim; d++) reduced[d] = axes == NULL;
     if (axes && x->ndim == 0 && naxes == 1 && (axes[0] == 0 || axes[0] == -1)) return FZ_OK;
+    int axis;
+    /* All of them before any is found to be named twice, as NumPy does. */
     for (int i = 0; axes && i < naxes; i++) {
-        int axis;
-        const fz_status status = fz__find_axis(operation, "x", x, axes[i], &axis);
-        if (status) return status;
+        if (fz__find_axis(operation, "x", x, axes[i], &axis)) return FZ_ERROR_AXIS;
+    }
+    for (int i = 0; axes && i < naxes; i++) {
+        axis = axes[i] < 0 ? axes[i] + x->ndim : axes[i];
         if (reduced[axis]) return fz__fail(FZ_ERROR_SHAPE, "%s: axis %d is named twice", operation, axes[i]);
         reduced[axis] = true;
     }

@@ -167,8 +167,9 @@ void fz__copy_alone(const fz_array *src, const fz_array *dst) { copy(src, dst, 1
 static fz_status permute_axes(const fz_array *x, const int axes[], ptrdiff_t *shape, ptrdiff_t *strides) {
     bool seen[FZ_MAX_NDIM] = {false};
     for (int d = 0; d < x->ndim; d++) {
-        int axis = x->ndim - 1 - d;
-        const bool is_there = !axes || fz__find_axis("transpose", "x", x, axes[d], &axis) == FZ_OK;
+        int axis = axes ? axes[d] : x->ndim - 1 - d;
+        if (axis < 0) axis += x->ndim;
+        const bool is_there = axis >= 0 && axis < x->ndim;
         if (!is_there || seen[axis])
             return fz__fail(is_there ? FZ_ERROR_SHAPE : FZ_ERROR_AXIS,
                             "transpose: axes[%d] is %d; each of the %d axes must be named once", d, axes[d],

@@ -93,6 +93,9 @@ typedef struct parted {
 
 static fz_status part_axis(const char *name, const char *argument, const fz_array *x, int axis, parted *p) {
     int at;
+    if (x->ndim == 0)
+        return fz__fail(FZ_ERROR_SHAPE, "%s: %s is a number; an array of an axis or more would do", name,
+                        argument);
     const fz_status status = fz__find_axis(name, argument, x, axis, &at);
     if (status) return status;
     p->length = x->shape[at];

@@ -23,8 +23,7 @@ static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
     for (int d = 0; result > 0 && d < ndim; d++) {
         Py_ssize_t axis = 0;
         result = fzpy_read_size("transpose", "axes", PyTuple_GET_ITEM(items, d), &axis) < 0 ? -1 : 1;
-        /* clipped, to be refused with its place */
-        axes[d] = axis > FZ_MAX_NDIM ? FZ_MAX_NDIM : axis < -FZ_MAX_NDIM ? -FZ_MAX_NDIM - 1 : (int)axis;
+        axes[d] = fzpy_clip_axis(axis);
     }
     Py_DECREF(items);
     return result;
@@ -70,7 +69,9 @@ static const char transpose_doc[] =
     "Raises\n"
     "------\n"
     "ValueError\n"
-    "    For shapes that do not fit, and a read-only out.\n"
+    "    For axes that x has not (NumPy's AxisError), are missing or named twice, an out of another shape, "
+    "and a\n"
+    "    read-only out.\n"
     "TypeError\n"
     "    For an out to which x's dtype cannot be cast.\n"
     "\n"

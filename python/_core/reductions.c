@@ -10,11 +10,14 @@
 /* What a reduction may be given. */
 typedef enum slot { X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, INITIAL, WHERE, CORRECTION, SLOTS } slot;
 
+int fzpy_clip_axis(Py_ssize_t axis) {
+    return axis > INT_MAX ? INT_MAX : axis < -INT_MAX ? -INT_MAX : (int)axis;
+}
+
 int fzpy_read_axis(const char *name, PyObject *object, int *axis) {
     Py_ssize_t value;
     if (fzpy_read_size(name, "axis", object, &value) < 0) return -1;
-    /* clipped, to be refused with the array's number of axes */
-    *axis = value > INT_MAX ? INT_MAX : value < -INT_MAX ? -INT_MAX : (int)value;
+    *axis = fzpy_clip_axis(value);
     return 0;
 }
 
@@ -237,22 +240,22 @@ static PyObject *compute(const fzpy_operation *row, PyObject *const *values) {
 #define DOC_CORRECTION               \
     "correction : float, optional\n" \
     "    Another name for ddof.\n"
-#define DOC_RESULT                                                                                   \
-    "\n"                                                                                             \
-    "Returns\n"                                                                                      \
-    "-------\n"                                                                                      \
-    "ndarray or scalar\n"                                                                            \
-    "\n"                                                                                             \
-    "Raises\n"                                                                                       \
-    "------\n"                                                                                       \
-    "ValueError\n"                                                                                   \
-    "    For an axis that is out of bounds or named twice, an out or a where of another shape, and " \
-    "extremes\n"                                                                                     \
-    "    of no elements.\n"                                                                          \
-    "TypeError\n"                                                                                    \
-    "    For dtypes that the operation does not have.\n"                                             \
-    "\n"                                                                                             \
-    "Notes\n"                                                                                        \
+#define DOC_RESULT                                                                                    \
+    "\n"                                                                                              \
+    "Returns\n"                                                                                       \
+    "-------\n"                                                                                       \
+    "ndarray or scalar\n"                                                                             \
+    "\n"                                                                                              \
+    "Raises\n"                                                                                        \
+    "------\n"                                                                                        \
+    "ValueError\n"                                                                                    \
+    "    For an axis that is out of bounds (NumPy's AxisError) or named twice, an out or a where of " \
+    "another\n"                                                                                       \
+    "    shape, and extremes of no elements.\n"                                                       \
+    "TypeError\n"                                                                                     \
+    "    For dtypes that the operation does not have.\n"                                              \
+    "\n"                                                                                              \
+    "Notes\n"                                                                                         \
     "-----\n"
 #define DOC_EXAMPLE                   \
     " Large calls release the GIL.\n" \

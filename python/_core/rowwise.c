@@ -287,20 +287,21 @@ static PyObject *compute_product(const fzpy_operation *row, PyObject *const *val
     "    Where to write; of x's shape. It may be x itself, or overlap an input in any way. Nothing is\n" \
     "    written on error.\n"
 
-#define RETURNS_AND_ERRORS                                                                \
-    "\n"                                                                                  \
-    "Returns\n"                                                                           \
-    "-------\n"                                                                           \
-    "ndarray or scalar\n"                                                                 \
-    "\n"                                                                                  \
-    "Raises\n"                                                                            \
-    "------\n"                                                                            \
-    "ValueError\n"                                                                        \
-    "    For an axis that is out of bounds or named twice, and shapes that do not fit.\n" \
-    "TypeError\n"                                                                         \
-    "    For other dtypes.\n"                                                             \
-    "\n"                                                                                  \
-    "Notes\n"                                                                             \
+#define RETURNS_AND_ERRORS                                                                              \
+    "\n"                                                                                                \
+    "Returns\n"                                                                                         \
+    "-------\n"                                                                                         \
+    "ndarray or scalar\n"                                                                               \
+    "\n"                                                                                                \
+    "Raises\n"                                                                                          \
+    "------\n"                                                                                          \
+    "ValueError\n"                                                                                      \
+    "    For an axis that is out of bounds (NumPy's AxisError) or named twice, and shapes that do not " \
+    "fit.\n"                                                                                            \
+    "TypeError\n"                                                                                       \
+    "    For other dtypes.\n"                                                                           \
+    "\n"                                                                                                \
+    "Notes\n"                                                                                           \
     "-----\n"
 
 #define GIL_AND_EXAMPLES                                                                    \

@@ -1,4 +1,4 @@
-"""What is wrong with the text of an expression, and where. Imported when the first one is refused."""
+"""What is wrong with the text of an expression, and where. Imported for the first error."""
 
 from __future__ import annotations
 

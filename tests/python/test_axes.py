@@ -19,8 +19,9 @@ REDUCTIONS = [
     "all",
     "count_nonzero",
     "nansum",
-    "nanmax",
+    "nanprod",
 ]
+REDUCTIONS += ["nanmean", "nanmax", "nanmin", "nanvar", "nanstd"]
 PLACES = ["argmin", "argmax"]
 ROWS = ["softmax", "log_softmax", "layer_norm", "rms_norm", "normalize", "norm", "logsumexp"]
 
@@ -46,7 +47,10 @@ def test_numpy_raises_the_same(name, axis):
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
-@pytest.mark.parametrize(("axes", "kind"), [((0, 2), AxisError), ((0, 0), ValueError), ((1, -1), ValueError)])
+@pytest.mark.parametrize(
+    ("axes", "kind"),
+    [((0, 2), AxisError), ((0, 0), ValueError), ((1, -1), ValueError), ((0, 0, 5), AxisError)],
+)
 def test_one_axis_of_several(name, axes, kind):
     assert type(refuse(getattr(forzium, name), X, axis=axes)) is kind
     assert type(refuse(getattr(np, name), X, axis=axes)) is kind
@@ -66,6 +70,23 @@ def test_products():
     assert type(refuse(np.vecdot, X, X, axis=2)) is AxisError
 
 
+def test_a_number_has_no_axis_to_sum_products_along():
+    for operation in (forzium.vecdot, np.vecdot):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - each has its own message
+            operation(1.0, X)
+        assert type(caught.value) is ValueError
+
+
+@pytest.mark.parametrize("axis", [2**31, -(2**31) - 1, 2**40])
+def test_an_axis_beyond_all_arrays_is_a_bad_value(axis):
+    refuse(forzium.sum, X, axis=axis)
+    refuse(forzium.transpose, X, (0, axis))
+
+
+def test_the_axis_is_quoted():
+    assert "axes[1] is 1000;" in str(refuse(forzium.transpose, X, (0, 1000)))
+
+
 @pytest.mark.parametrize("text", ["sum(x, axis=2)", "max(x + 1, axis=-3)"])
 def test_expressions(text):
     assert type(refuse(forzium.evaluate, text, {"x": X})) is AxisError
@@ -81,8 +102,8 @@ def test_nothing_is_written():
     assert (out == 7).all()
 
 
-def test_an_axis_of_a_list_without_numpy(run_python):
-    """The exception is imported when it is raised."""
+def test_an_axis_of_a_list(run_python):
+    """The program that catches it need not know NumPy."""
     run_python(
         "import forzium\n"
         "try:\n"

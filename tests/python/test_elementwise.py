@@ -509,8 +509,8 @@ def test_read_only_and_memory_mapped_inputs(tmp_path):
 
 
 def dividends(dtype):
-    """Quotients near whole numbers, of every size and sign; then any bits at all; then ordinary numbers by infinity,
-    and quotients too small for the dtype, more at once than any vector holds."""
+    """Quotients near whole numbers, of every size and sign; then any bits at all; then ordinary numbers by
+    infinity, and quotients too small for the dtype, more at once than any vector holds."""
     random = np.random.default_rng(3)
     divisor = random.standard_normal(4000).astype(dtype) * np.exp2(random.integers(-60, 60, 4000)).astype(
         dtype
