@@ -296,6 +296,12 @@ fz_status fz__check_exponents(const char *argument, const fz_array *y) {
                     argument);
 }
 
+/* Where x has no elements, no exponent is met. */
+static fz_status check_power(const fz_array *const inputs[]) {
+    const fz_status status = fz__check_array("power", "x", inputs[0]);
+    return status || fz__array_size(inputs[0]) == 0 ? status : fz__check_exponents("y", inputs[1]);
+}
+
 static fz_status fail_loop(fz_op op, fz_dtype dtype) {
     return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s", fz_op_name(op), fz_dtype_name(dtype));
 }
@@ -319,8 +325,7 @@ static fz_status compute(fz_op op, fz_dtype wanted, const fz_array *const inputs
     const fz_dtype dtype = narrowest(op, wanted, inputs, out);
     const fz_kernels *kernels = fz__kernels(dtype);
     if (!kernels->elementwise->loops[op]) return fail_loop(op, dtype);
-    fz_status status =
-        op == FZ_OP_power && !fz__is_full_float(dtype) ? fz__check_exponents("y", inputs[1]) : FZ_OK;
+    fz_status status = op == FZ_OP_power && !fz__is_full_float(dtype) ? check_power(inputs) : FZ_OK;
     if (status) return status;
     const bool is_mixed = dtype == FZ_FLOAT64 && is_mixed_comparison(op, inputs);
     if (!is_mixed && run_plain(op, dtype, arity, inputs, out)) return FZ_OK;
@@ -453,8 +458,8 @@ fz_status fz_elementwise_gapless(fz_op op, fz_dtype dtype, size_t rows, size_t n
         loop = fz__kernels(computed)->elementwise->loops[op];
         if (!loop || fz_op_result(op, dtype) == FZ_DTYPE_COUNT) return fail_loop(op, dtype);
     }
-    if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
     if (!rows || !n) return FZ_OK;
+    if (op == FZ_OP_power && !fz__is_float(dtype) && (status = check_gapless_exponents(&g))) return status;
     bool is_line = computed == dtype;
     for (int k = 0; k < g.arity; k++) is_line &= spreads[k] < FZ_SPREAD_ROW;
     const fz__float_environment environment = fz__save_float_environment();

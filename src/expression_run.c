@@ -249,10 +249,18 @@ fz_status fz__check_arrays(const fz_expression *e, const fz_array *const arrays[
     return FZ_OK;
 }
 
-/* A Python int must fit the integers that it meets; exponents of integers are not below 0. */
+static bool is_empty(const fz_expression *e, const fz_array *const arrays[]) {
+    for (int k = 0; k < e->inputs; k++) {
+        if (fz__array_size(arrays[k]) == 0) return true;
+    }
+    return false;
+}
+
+/* A Python int must fit the integers that it meets; exponents of integers, where they meet any, are not below 0. */
 fz_status fz__check_numbers(const fz_expression *e, const fz_array *const arrays[]) {
     for (int k = 0; k < e->inputs; k++) {
-        const fz_status status = e->exponents[k] ? fz__check_exponents(e->names[k], arrays[k]) : FZ_OK;
+        if (!e->exponents[k] || is_empty(e, arrays)) continue;
+        const fz_status status = fz__check_exponents(e->names[k], arrays[k]);
         if (status) return status;
     }
     for (int i = 0; i < e->sources; i++) {

@@ -1,4 +1,5 @@
-"""The least integer by -1, negated, without its sign, to a power: NumPy's wrapped result, and no signal."""
+"""The least integer by -1, negated, without its sign, to a power: NumPy's wrapped result, and no signal; powers of
+no numbers."""
 
 import itertools
 
@@ -178,3 +179,17 @@ def test_numbers_by_name_wrap(text):
     want = eval(text, {"fmod": np.fmod, "k": least, "m": minus_one})
     got = forzium.evaluate(f"({text}) + 0*a", {"k": -(2**63), "m": -1, "a": np.zeros(9, np.int64)})
     np.testing.assert_array_equal(got, np.full(9, want), strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64"])
+@pytest.mark.parametrize("exponent", [-1, np.int8(-33), np.array(-2), np.array([-1])])
+def test_exponents_that_meet_no_number_are_not_looked_at(dtype, exponent):
+    """As NumPy's: there is nothing that would be no integer."""
+    for shape in ((0,), (0, 1), (3, 0, 1)):
+        x = np.zeros(shape, dtype)
+        want = np.power(x, exponent)
+        for got in (forzium.power(x, exponent), forzium.evaluate("x ** y", {"x": x, "y": exponent})):
+            assert got.shape == want.shape
+            assert got.dtype == want.dtype
+    with pytest.raises(ValueError, match="integers below 0"):
+        forzium.power(np.ones((1, 1), dtype), exponent)
