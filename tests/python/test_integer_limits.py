@@ -1,5 +1,5 @@
-"""The least integer by -1, negated, without its sign, to a power: NumPy's wrapped result, and no signal; powers
-of no numbers."""
+"""The least integer by -1, negated, without its sign, to a power: NumPy's wrapped result, and no signal.
+Powers of no numbers."""
 
 import itertools
 
