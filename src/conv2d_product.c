@@ -11,13 +11,23 @@ static bool has_good_shape(const fz__conv *conv) {
            (conv->x.strides[3] == conv->element && fz__min(channels, outputs) > 1);
 }
 
+/* Vectors of a product hold pixels of one image: of 49 one takes a vector of 16 for itself. Tiles have groups of pixels and
+   vectors of channels; the weights that they pack serve several images. */
+static bool wastes_lanes(const fz__conv *conv) {
+    const fz_conv2d_tile *tile = conv->kernels->conv2d_tile;
+    const ptrdiff_t pixels = conv->out.shape[3];
+    return conv->x.strides[3] == conv->element && pixels > tile->lanes &&
+           fz__round_up(pixels, tile->group) * 8 < fz__round_up(pixels, tile->lanes) * 7;
+}
+
 bool fz__conv_prefers_product(const fz__conv *conv) {
     const fz__image *x = &conv->x, *w = &conv->weight, *out = &conv->out;
     const bool is_float = fz__is_full_float(out->dtype) && x->dtype == out->dtype && w->dtype == out->dtype;
     const bool sees_pixels = w->shape[2] * w->shape[3] == 1 && conv->stride[1] == 1 && conv->before[0] == 0 &&
                              conv->before[1] == 0;
     const bool are_rows = x->shape[2] == 1 && out->shape[2] == 1 && x->shape[3] == out->shape[3];
-    return is_float && sees_pixels && are_rows && conv->groups == 1 && has_good_shape(conv);
+    return is_float && sees_pixels && are_rows && conv->groups == 1 && has_good_shape(conv) &&
+           !wastes_lanes(conv);
 }
 
 /* (images, pixels, channels), of an image that is one row. */
