@@ -297,6 +297,22 @@ def test_depthwise(channels, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("channels", [32, 63, 64, 72, 80, 128])
+def test_depthwise_wherever_pixels_begin(channels, dtype):
+    """Behind the begin of a line of the cache by any number of elements."""
+    random, ones = np.random.default_rng(channels), (1, 1)
+    planes, weight = whole(random, (2, channels, 4, 9), dtype), whole(random, (channels, 1, 3, 3), dtype)
+    want = in_order(depthwise(planes, weight, None, ones, (ones, ones), ones), "NHWC")
+    memory = np.empty(planes.size + 64, dtype)
+    first = -memory.ctypes.data % 64 // memory.itemsize
+    for past in range(64 // memory.itemsize):
+        x = memory[first + past :][: planes.size].reshape(want.shape)
+        x[...] = in_order(planes, "NHWC")
+        got = forzium.conv2d(x, weight, padding=1, groups=channels, layout="NHWC")
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("channels", DEPTHS)
 def test_depthwise_options(channels, layout, dtype):
