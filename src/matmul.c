@@ -5,6 +5,7 @@
 
 enum {
     ASKED_BYTES = 64 << 10, /* of the next small matrix: a part of L2 */
+    FOLLOWED = 2048,        /* bytes from one matrix to the next that hardware follows by itself */
     ITEM_WORK = 50000,      /* multiply-adds that a task of a batch has at least */
     SPLIT_RESULTS = 16384,  /* a result of at most so many elements is made of parts of the inner axis, */
     SPLIT_FROM = 8192,      /* where that has so many steps, */
@@ -149,18 +150,25 @@ static void ask_for_next(const next_product *next, char *const data[3], fz_ahead
     list[next->listed].columns = 0;
 }
 
+static bool lie_apart(const ptrdiff_t strides[3]) {
+    bool apart = false;
+    for (int i = 0; i < 3; i++) apart |= strides[i] > FOLLOWED || strides[i] < -FOLLOWED;
+    return apart;
+}
+
 static void run_row(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
     const run *r = context;
     fz__product product = *r->product;
     fz_ahead list[4];
     const int left = product.transposed, right = !left;
-    const next_product next = n > 1 ? find_next(&product, r->participants) : (next_product){0};
+    const bool asks = n > 1 && lie_apart(strides);
+    const next_product next = asks ? find_next(&product, r->participants) : (next_product){0};
     product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
     for (; n; n--) {
         char *const after[3] = {product.a.data + strides[left], product.b.data + strides[right],
                                 product.c.data + strides[2]};
-        if (n > 1) ask_for_next(&next, after, list);
-        product.ahead = n > 1 && next.listed ? list : NULL;
+        if (asks) ask_for_next(&next, after, list);
+        product.ahead = asks && next.listed ? list : NULL;
         fz__product_run(&product, r->scratch, r->participants);
         product.a.data = after[0], product.b.data = after[1], product.c.data = after[2];
     }
