@@ -235,7 +235,7 @@ static void choose_items(job *j, int threads) {
     j->block = fz__max(1, fz__min(panels, MOST_PANELS_BYTES / (j->taps * j->panel * conv->element)));
     const ptrdiff_t chunks =
         conv->out.shape[0] * fz__ceil_div(conv->out.shape[2] * conv->out.shape[3], CHUNK);
-    if (chunks == 1) /* panels serve once, from L2: the next one takes the place of the last */
+    if (chunks == 1) /* panels serve few pixels, from L2: the next one takes the place of the last */
         j->block = 1;
     else if (threads > 1) /* where there are few pixels to hand out, panels are */
         j->block = fz__max(1, fz__min(j->block, panels * chunks / (threads * ITEMS_PER_PARTICIPANT)));

@@ -12,12 +12,14 @@ static bool has_good_shape(const fz__conv *conv) {
 }
 
 /* Vectors of a product hold pixels of one image: of 49 one takes a vector of 16 for itself. Tiles have groups of pixels and
-   vectors of channels; the weights that they pack serve several images. */
+   vectors of output channels, and leave fewer lanes empty where these are many. */
 static bool wastes_lanes(const fz__conv *conv) {
     const fz_conv2d_tile *tile = conv->kernels->conv2d_tile;
-    const ptrdiff_t pixels = conv->out.shape[3];
-    return conv->x.strides[3] == conv->element && pixels > tile->lanes &&
-           fz__round_up(pixels, tile->group) * 8 < fz__round_up(pixels, tile->lanes) * 7;
+    const ptrdiff_t pixels = conv->out.shape[3], outputs = conv->weight.shape[0];
+    const double by_tiles =
+        (double)fz__round_up(pixels, tile->group) * (double)fz__round_up(outputs, tile->lanes);
+    const double by_product = (double)fz__round_up(pixels, tile->lanes) * (double)outputs;
+    return conv->x.strides[3] == conv->element && pixels > tile->lanes && by_tiles < by_product * 7 / 8;
 }
 
 bool fz__conv_prefers_product(const fz__conv *conv) {

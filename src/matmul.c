@@ -161,12 +161,13 @@ static void run_row(void *context, ptrdiff_t n, char *const pointers[], const pt
     fz__product product = *r->product;
     fz_ahead list[4];
     const int left = product.transposed, right = !left;
-    const bool asks = n > 1 && lie_apart(strides);
-    const next_product next = asks ? find_next(&product, r->participants) : (next_product){0};
+    const bool apart = n > 1 && lie_apart(strides);
+    const next_product next = apart ? find_next(&product, r->participants) : (next_product){0};
     product.a.data = pointers[left], product.b.data = pointers[right], product.c.data = pointers[2];
     for (; n; n--) {
         char *const after[3] = {product.a.data + strides[left], product.b.data + strides[right],
                                 product.c.data + strides[2]};
+        const bool asks = apart && n > 1;
         if (asks) ask_for_next(&next, after, list);
         product.ahead = asks && next.listed ? list : NULL;
         fz__product_run(&product, r->scratch, r->participants);

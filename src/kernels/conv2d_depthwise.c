@@ -22,9 +22,9 @@ FZ_INLINE void convolve_pixels(const fz_depthwise *d, const char *x, size_t chan
     for (int i = 0; i < pixels; i++) vstore(out + i * d->out_pixel + channel * sizeof(T), acc[i]);
 }
 
-/* NumPy's large arrays begin 16 bytes behind a line of the cache. Where all pixels do, the second vector begins with the
-   next line, so that it and those behind it lie in one line each: one vector more, which pays where there are a few.
-   Vectors shorter than a line straddle fewer. */
+/* NumPy's large arrays begin 16 bytes behind a line of the cache. Where pixels lie whole lines apart, the second vector
+   begins with the next line, so that it and those behind it lie in one line each: one vector more, which pays where there
+   are a few. Vectors shorter than a line straddle fewer. */
 FZ_INLINE size_t count_before_line(const fz_depthwise *d, const char *x) {
     const size_t past = (uintptr_t)x % FZ_CACHE_LINE;
     const bool are_alike = sizeof(vec) == FZ_CACHE_LINE && d->x_pixel % FZ_CACHE_LINE == 0;
