@@ -11,7 +11,7 @@ fz_status fz__check_array(const char *operation, const char *argument, const fz_
     if (x->ndim < 0 || x->ndim > FZ_MAX_NDIM)
         return fz__fail(FZ_ERROR_SHAPE, "%s: %s has %d axes; 0 to %d would do", operation, argument, x->ndim,
                         FZ_MAX_NDIM);
-    ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(x->dtype);
+    ptrdiff_t bytes = fz__element_size(x->dtype);
     bool empty = false, too_large = false;
     for (int d = 0; d < x->ndim; d++) {
         if (x->shape[d] < 0)
@@ -48,7 +48,7 @@ void fz_contiguous_strides(fz_dtype dtype, int ndim, const ptrdiff_t *shape, ptr
 
 bool fz__is_contiguous(const fz_array *x) {
     if (fz__array_size(x) == 0) return true;
-    ptrdiff_t step = (ptrdiff_t)fz_dtype_size(x->dtype);
+    ptrdiff_t step = fz__element_size(x->dtype);
     for (int d = x->ndim - 1; d >= 0; d--) {
         if (x->shape[d] != 1 && x->strides[d] != step) return false;
         step *= x->shape[d];
@@ -64,7 +64,7 @@ static ptrdiff_t magnitude(ptrdiff_t stride) {
 
 /* The addresses [*begin, *end) that hold all elements; false where there are none. */
 static bool find_extent(const fz_array *x, uintptr_t *begin, uintptr_t *end) {
-    uintptr_t low = (uintptr_t)x->data, high = low + fz_dtype_size(x->dtype);
+    uintptr_t low = (uintptr_t)x->data, high = low + (uintptr_t)fz__element_size(x->dtype);
     for (int d = 0; d < x->ndim; d++) {
         const ptrdiff_t length = x->shape[d], stride = x->strides[d];
         if (length == 0) return false;
@@ -107,7 +107,7 @@ int fz_overlaps_itself(const fz_array *x) {
         steps[at] = step;
         lengths[at] = x->shape[d];
     }
-    ptrdiff_t reach = (ptrdiff_t)fz_dtype_size(x->dtype);
+    ptrdiff_t reach = fz__element_size(x->dtype);
     for (int i = 0; i < axes; i++) {
         ptrdiff_t length;
         if (steps[i] < reach || __builtin_mul_overflow(steps[i], lengths[i] - 1, &length) ||
@@ -160,7 +160,7 @@ fz_status fz__check_result(const char *operation, const fz_array *out, fz_dtype 
 /* ---- plain arrays ---------------------------------------------------------------------------------------- */
 
 ptrdiff_t fz__count_gapless(const fz_array *x, fz_dtype dtype, ptrdiff_t most) {
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
+    const ptrdiff_t size = fz__element_size(dtype);
     ptrdiff_t n = 1;
     if (!x || x->dtype != dtype || !x->data || x->ndim < 0 || x->ndim > FZ_MAX_NDIM) return 0;
     for (int d = x->ndim - 1; d >= 0; d--) {

@@ -148,7 +148,7 @@ void fz__conv_set_dtype(fz__conv *conv, fz_dtype result) {
         conv->dtype = conv->integral || result == FZ_FLOAT64 ? FZ_FLOAT64 : FZ_FLOAT32;
     else
         conv->dtype = fz_dtype_size(result) == 4 ? FZ_INT32 : FZ_INT64;
-    conv->element = (ptrdiff_t)fz_dtype_size(conv->dtype);
+    conv->element = fz__element_size(conv->dtype);
 }
 
 static fz_status check_integers(const request *r) {

@@ -34,7 +34,7 @@ fz__band fz__band_in_place(const fz__conv *conv) {
 /* Are elements of dtype, bit for bit, those computed in? */
 static bool is_computed_in(const fz__conv *conv, fz_dtype dtype) {
     const bool both_wrap = !fz__is_float(conv->dtype) && !fz__is_float(dtype);
-    return dtype == conv->dtype || (both_wrap && (ptrdiff_t)fz_dtype_size(dtype) == conv->element);
+    return dtype == conv->dtype || (both_wrap && fz__element_size(dtype) == conv->element);
 }
 
 /* ---- filled with one value beyond x ------------------------------------------------------------------------------ */

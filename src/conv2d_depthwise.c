@@ -107,7 +107,7 @@ bool fz__conv_prefers_depthwise(const fz__conv *conv) {
         return false;
     const double pixels = (double)fz__conv_span(conv, 0, conv->out.shape[2]) *
                           (double)fz__conv_span(conv, 1, conv->out.shape[3]);
-    const bool channels_last = conv->x.strides[1] == (ptrdiff_t)fz_dtype_size(conv->x.dtype);
+    const bool channels_last = conv->x.strides[1] == fz__element_size(conv->x.dtype);
     const double most = channels_last ? MOST_BYTES : (double)fz__cpu_caches()->l2 / 4;
     return 3 * pixels * (double)conv->kernels->vector_bytes <= most;
 }

@@ -33,13 +33,13 @@ static char *find_place(const fz__image *out, const fz__rectangle *at) {
 
 /* Do all pixels of a channel follow one another? */
 static bool is_gapless(const fz__image *out, const fz__rectangle *at) {
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(out->dtype);
+    const ptrdiff_t element = fz__element_size(out->dtype);
     return out->strides[3] == element && (at->rows == 1 || out->strides[2] == at->columns * element);
 }
 
 fz_ahead fz__conv_ahead(const fz__conv *conv, const fz__rectangle *at) {
     const fz__image *out = &conv->out;
-    const ptrdiff_t bytes = at->rows * at->columns * (ptrdiff_t)fz_dtype_size(out->dtype);
+    const ptrdiff_t bytes = at->rows * at->columns * fz__element_size(out->dtype);
     return is_gapless(out, at) ? fz__ahead(find_place(out, at), at->channels, bytes, out->strides[1])
                                : (fz_ahead){0};
 }

@@ -142,7 +142,7 @@ static void copy(const fz_array *src, const fz_array *dst, int threads) {
     const fz_kernels *kernels = fz__kernels(dst->dtype);
     job j; /* its nest is large, and most of it never there */
     j.copy_row = kernels->elementwise->cast_from[src->dtype];
-    j.element = (ptrdiff_t)fz_dtype_size(dst->dtype);
+    j.element = fz__element_size(dst->dtype);
     j.transpose = transpose_of(j.element);
     fz__nest_init(&j.nest, "copy", 2, (const fz_array *const[]){src, dst}); /* equal shapes always fit */
     const ptrdiff_t size = j.nest.size;

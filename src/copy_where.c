@@ -159,8 +159,8 @@ static bool copy_plain(const fz_array *x, const fz_array *out) {
     if (n == 0 || fz__count_gapless(x, x->dtype, GRAIN) != n || !fz__same_or_apart(x, out, n)) return false;
     const fz__float_environment environment = fz__save_float_environment();
     fz__kernels(out->dtype)
-        ->elementwise->cast_from[x->dtype]((size_t)n, x->data, (ptrdiff_t)fz_dtype_size(x->dtype), out->data,
-                                           (ptrdiff_t)fz_dtype_size(out->dtype));
+        ->elementwise->cast_from[x->dtype]((size_t)n, x->data, fz__element_size(x->dtype), out->data,
+                                           fz__element_size(out->dtype));
     fz__restore_float_environment(environment);
     return true;
 }

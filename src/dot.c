@@ -54,7 +54,7 @@ static fz_status run(const char *name, const fz_array *const arrays[3]) {
 
 /* Elements of one pass, gapless and of one float dtype: work that costs little more than its plan would. */
 static bool run_plain(const fz_array *a, const fz_array *b, const fz_array *out) {
-    const ptrdiff_t n = a->shape[0], size = (ptrdiff_t)fz_dtype_size(a->dtype);
+    const ptrdiff_t n = a->shape[0], size = fz__element_size(a->dtype);
     if (n == 0 || n > FZ_ROW_SEGMENT || a->strides[0] != size || b->strides[0] != size ||
         a->dtype != b->dtype || a->dtype != out->dtype || !fz__is_full_float(a->dtype))
         return false;

@@ -5,19 +5,24 @@ typedef enum kind { BOOLEAN, UNSIGNED, SIGNED, FLOATING } kind;
 
 static const struct {
     const char *name;
-    size_t size;
     kind kind;
 } dtypes[FZ_DTYPE_COUNT] = {
-    [FZ_FLOAT32] = {"float32", 4, FLOATING},   [FZ_FLOAT64] = {"float64", 8, FLOATING},
-    [FZ_BOOL] = {"bool", 1, BOOLEAN},          [FZ_INT8] = {"int8", 1, SIGNED},
-    [FZ_INT16] = {"int16", 2, SIGNED},         [FZ_INT32] = {"int32", 4, SIGNED},
-    [FZ_INT64] = {"int64", 8, SIGNED},         [FZ_UINT8] = {"uint8", 1, UNSIGNED},
-    [FZ_UINT16] = {"uint16", 2, UNSIGNED},     [FZ_UINT32] = {"uint32", 4, UNSIGNED},
-    [FZ_UINT64] = {"uint64", 8, UNSIGNED},     [FZ_FLOAT16] = {"float16", 2, FLOATING},
-    [FZ_BFLOAT16] = {"bfloat16", 2, FLOATING},
+    [FZ_FLOAT32] = {"float32", FLOATING},   [FZ_FLOAT64] = {"float64", FLOATING},
+    [FZ_BOOL] = {"bool", BOOLEAN},          [FZ_INT8] = {"int8", SIGNED},
+    [FZ_INT16] = {"int16", SIGNED},         [FZ_INT32] = {"int32", SIGNED},
+    [FZ_INT64] = {"int64", SIGNED},         [FZ_UINT8] = {"uint8", UNSIGNED},
+    [FZ_UINT16] = {"uint16", UNSIGNED},     [FZ_UINT32] = {"uint32", UNSIGNED},
+    [FZ_UINT64] = {"uint64", UNSIGNED},     [FZ_FLOAT16] = {"float16", FLOATING},
+    [FZ_BFLOAT16] = {"bfloat16", FLOATING},
 };
 
-size_t fz_dtype_size(fz_dtype dtype) { return dtypes[dtype].size; }
+const unsigned char fz__element_sizes[FZ_DTYPE_COUNT] = {
+    [FZ_FLOAT32] = 4, [FZ_FLOAT64] = 8, [FZ_BOOL] = 1,     [FZ_INT8] = 1,   [FZ_INT16] = 2,
+    [FZ_INT32] = 4,   [FZ_INT64] = 8,   [FZ_UINT8] = 1,    [FZ_UINT16] = 2, [FZ_UINT32] = 4,
+    [FZ_UINT64] = 8,  [FZ_FLOAT16] = 2, [FZ_BFLOAT16] = 2,
+};
+
+size_t fz_dtype_size(fz_dtype dtype) { return fz__element_sizes[dtype]; }
 const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
 
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {
@@ -39,17 +44,17 @@ static fz_dtype sized(kind wanted, size_t size) {
 }
 
 /* The float whose precision is enough for integers of a byte: half's 11 bits hold them, single's those of two. */
-static fz_dtype float_for_integer(fz_dtype integer) { return sized(FLOATING, 2 * dtypes[integer].size); }
+static fz_dtype float_for_integer(fz_dtype integer) { return sized(FLOATING, 2 * fz_dtype_size(integer)); }
 
 static fz_dtype promote_floats(fz_dtype a, fz_dtype b) {
     if (a == b) return a;
-    if (dtypes[a].size != dtypes[b].size) return dtypes[a].size > dtypes[b].size ? a : b;
+    if (fz_dtype_size(a) != fz_dtype_size(b)) return fz_dtype_size(a) > fz_dtype_size(b) ? a : b;
     return FZ_FLOAT32; /* float16 with bfloat16: the least that holds both */
 }
 
 fz_dtype fz_promote(fz_dtype a, fz_dtype b) {
     if (dtypes[a].kind > dtypes[b].kind) return fz_promote(b, a);
-    const size_t size_a = dtypes[a].size, size_b = dtypes[b].size;
+    const size_t size_a = fz_dtype_size(a), size_b = fz_dtype_size(b);
     if (a == b || dtypes[a].kind == BOOLEAN) return b;
     if (dtypes[a].kind == FLOATING) return promote_floats(a, b);
     if (dtypes[b].kind == FLOATING) {

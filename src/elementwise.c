@@ -203,7 +203,7 @@ static bool exceeds_caches(const job *j) {
 }
 
 static void plan_cast(job *j, int k, bool is_output, fz_dtype own, fz_dtype wanted) {
-    j->size[k] = (ptrdiff_t)fz_dtype_size(wanted);
+    j->size[k] = fz__element_size(wanted);
     j->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[wanted]
                            : fz__kernels(wanted)->elementwise->cast_from[own];
     j->converts[k] = own != wanted;
@@ -396,11 +396,11 @@ static void plan_gapless(job *j, const gapless *g, fz_dtype computed, double num
     nest->shape[1] = g->n;
     j->in_blocks = computed != g->dtype;
     j->streams = false;
-    j->widest = (ptrdiff_t)fz_dtype_size(computed);
+    j->widest = fz__element_size(computed);
     for (int k = 0; k <= g->arity; k++) {
         const fz_dtype own = loop_dtype(g->op, g->dtype, k), wanted = loop_dtype(g->op, computed, k);
         const fz_spread spread = k < g->arity ? g->spreads[k] : FZ_SPREAD_NONE;
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(own);
+        const ptrdiff_t size = fz__element_size(own);
         plan_cast(j, k, k == g->arity, own, wanted);
         nest->strides[k][0] = moves_down(spread) ? moves_along(spread) ? g->n * size : size : 0;
         nest->strides[k][1] = moves_along(spread) ? size : 0;

@@ -100,7 +100,7 @@ static void run_few(const fz_expression *e, fz__plain *p, char *out) {
             p->places[i].base = memory[i];
         else if (p->places[i].base == (char *)&p->scalars[i]) {
             fz__kernels(dtype)->elementwise->cast_from[dtype]((size_t)p->n, &p->scalars[i], 0, memory[i],
-                                                              (ptrdiff_t)fz_dtype_size(dtype));
+                                                              fz__element_size(dtype));
             p->places[i].base = memory[i];
         }
     }
@@ -114,7 +114,7 @@ static void run_few(const fz_expression *e, fz__plain *p, char *out) {
 /* How far it is from row to row of x in the rows of out: false unless x is as large, a row or a column, its rows are
    gapless, and it is out itself or apart from it. */
 static bool find_down(const fz_array *x, const fz_array *out, ptrdiff_t *down) {
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(x->dtype), rows = out->shape[0], n = out->shape[1];
+    const ptrdiff_t size = fz__element_size(x->dtype), rows = out->shape[0], n = out->shape[1];
     if (x->ndim != 2 || (x->shape[0] != rows && x->shape[0] != 1) || (x->shape[1] != n && x->shape[1] != 1) ||
         (x->shape[1] == n && x->strides[1] != size))
         return false;

@@ -190,13 +190,8 @@ static fz_status reduce(const fz_expression *e, fz_reduction reduction, const fz
     if (status) return status;
     elements.data = out->data;
     arrays[e->inputs] = &elements;
-    const fz__computed computed = {take_block,
-                                   give_block,
-                                   compute_rows,
-                                   join_rows,
-                                   &s,
-                                   elements.data,
-                                   (ptrdiff_t)fz_dtype_size(elements.dtype)};
+    const fz__computed computed = {
+        take_block, give_block, compute_rows, join_rows, &s, elements.data, fz__element_size(elements.dtype)};
     status = plan_source(&s, e, arrays);
     if (!status) status = fz__reduce_computed(reduction, &elements, &computed, naxes, axes, out);
     free_source(&s);
@@ -214,7 +209,7 @@ static bool is_apart(const fz_array *x, ptrdiff_t n, const fz_array *out) {
 /* n elements from places on, run by run as reduce_rows.c cuts and joins them. */
 static void join_runs(const joined_row *r, ptrdiff_t n, fz_place places[], void *result) {
     const fz_dtype dtype = r->e->output_dtypes[0];
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype), runs = fz__ceil_div(n, FZ_LONGEST_RUN);
+    const ptrdiff_t size = fz__element_size(dtype), runs = fz__ceil_div(n, FZ_LONGEST_RUN);
     double memory[MOST_RUNS];
     char *partials = (char *)memory;
     for (ptrdiff_t run = 0; run < runs; run++) {

@@ -27,7 +27,7 @@ static fz_cast *cast(fz_dtype from, fz_dtype to) { return fz__kernels(to)->eleme
 
 /* Results of a reduction stand side by side, without a gap. */
 static void hand_over(worker *w, ptrdiff_t n, const char *x) {
-    const ptrdiff_t bytes = n * (ptrdiff_t)fz_dtype_size(w->j->e->output_dtypes[0]);
+    const ptrdiff_t bytes = n * fz__element_size(w->j->e->output_dtypes[0]);
     if (x != w->next) memcpy(w->next, x, (size_t)bytes);
     w->next += bytes;
 }
@@ -36,7 +36,7 @@ static void hand_over(worker *w, ptrdiff_t n, const char *x) {
 
 /* Elements [n, end) become copies of the last one before them, so that they raise nothing that it does not. */
 static void pad(char *buffer, fz_dtype dtype, ptrdiff_t n, ptrdiff_t end) {
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(dtype);
+    const ptrdiff_t size = fz__element_size(dtype);
     if (end > n) cast(dtype, dtype)((size_t)(end - n), buffer + (n - 1) * size, 0, buffer + n * size, size);
 }
 
@@ -56,7 +56,7 @@ static void place_inputs(worker *w, ptrdiff_t n, ptrdiff_t padded, char *const a
         const fz__source *source = &e->source[i];
         const int k = source->value;
         if (k >= e->inputs || strides[k] == 0) continue;
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
+        const ptrdiff_t size = fz__element_size(source->dtype);
         const bool in_place = w->j->dtypes[k] == source->dtype && strides[k] == size && n == padded;
         w->places[i] = (fz_place){in_place ? at[k] : buffer_of(w, i), size};
         if (in_place) continue;
@@ -109,7 +109,7 @@ static void place_splats(worker *w, char *const row[], const ptrdiff_t strides[]
         const fz__source *source = &e->source[i];
         const int k = source->value;
         if (k >= e->inputs || strides[k] != 0) continue;
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(source->dtype);
+        const ptrdiff_t size = fz__element_size(source->dtype);
         w->places[i] = (fz_place){buffer_of(w, i), 0};
         const size_t n = w->j->unit == 1 ? 1 : (size_t)(FZ_BUNDLE_BYTES / size); /* code repeats it itself */
         cast(w->j->dtypes[k], source->dtype)(n, row[k], 0, w->places[i].base, size);
@@ -118,7 +118,7 @@ static void place_splats(worker *w, char *const row[], const ptrdiff_t strides[]
 
 /* Elements before the first output's first vector boundary, where the rows are long and it is written in place. */
 static ptrdiff_t find_head(const fz__job *j, ptrdiff_t n, char *const row[]) {
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(j->e->output_dtypes[0]);
+    const ptrdiff_t size = fz__element_size(j->e->output_dtypes[0]);
     const ptrdiff_t past = (ptrdiff_t)((uintptr_t)row[j->e->inputs] % FZ_MAX_VECTOR_BYTES);
     if (n < ALIGN_FROM || !j->output_in_place[0] || past % size) return 0;
     return (FZ_MAX_VECTOR_BYTES - past) % FZ_MAX_VECTOR_BYTES / size;
@@ -296,13 +296,12 @@ static void plan_operands(fz__job *j, const fz_array *const arrays[]) {
     for (int i = 0; i < e->sources; i++) {
         const int k = e->source[i].value;
         if (k >= e->inputs) continue;
-        const ptrdiff_t stride = inner_stride(&j->nest, k),
-                        size = (ptrdiff_t)fz_dtype_size(e->source[i].dtype);
+        const ptrdiff_t stride = inner_stride(&j->nest, k), size = fz__element_size(e->source[i].dtype);
         j->in_blocks |= stride != 0 && (stride != size || j->dtypes[k] != e->source[i].dtype);
     }
     for (int i = 0; i < e->outputs; i++) {
         const fz_array *out = arrays[e->inputs + i];
-        const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(out->dtype);
+        const ptrdiff_t size = fz__element_size(out->dtype);
         bool in_place = out->dtype == e->output_dtypes[i] && inner_stride(&j->nest, e->inputs + i) == size;
         for (int k = 0; e->outputs > 1 && k < e->inputs; k++) in_place &= !fz_may_overlap(arrays[k], out);
         j->output_in_place[i] = in_place;

@@ -36,6 +36,9 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 
 /* ---- dtypes.c: names, sizes, promotion, and what the operations make of dtypes ------------------------- */
 
+/* Bytes: fz_dtype_size where it has to be inlined, and signed. */
+extern const unsigned char fz__element_sizes[FZ_DTYPE_COUNT];
+static inline ptrdiff_t fz__element_size(fz_dtype dtype) { return fz__element_sizes[dtype]; }
 /* float32 or float64: the dtypes of linear algebra. */
 static inline bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
 static inline bool fz__is_narrow_float(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }

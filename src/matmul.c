@@ -69,7 +69,7 @@ static bool is_split(const fz__product *p) {
 }
 
 static fz_status run_split(const char *operation, const fz__product *whole) {
-    const ptrdiff_t k = whole->a.columns, element = (ptrdiff_t)fz_dtype_size(whole->compute);
+    const ptrdiff_t k = whole->a.columns, element = fz__element_size(whole->compute);
     split t = {.whole = whole};
     t.parts = fz__min(k / SPLIT_STEPS / 2 * 2, SPLIT_PARTS);
     t.steps = fz__ceil_div(fz__ceil_div(k, t.parts), 64) * 64;
@@ -104,7 +104,7 @@ typedef struct batch {
 
 /* A matrix of which all is asked for while the product before it is computed; no columns where it is large. */
 static fz_ahead ahead_of(const fz__matrix *x) {
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
+    const ptrdiff_t element = fz__element_size(x->dtype);
     if (x->rows * x->columns * element > ASKED_BYTES) return (fz_ahead){0};
     if (x->column_stride == element) return fz__ahead(x->data, x->rows, x->columns * element, x->row_stride);
     if (x->row_stride == element) return fz__ahead(x->data, x->columns, x->rows * element, x->column_stride);
@@ -261,7 +261,7 @@ static fz_array leading_axes(const fz_array *x, int last) {
 /* The bias as one row of the compute dtype, in scratch where it is not so already. */
 static fz_status prepare_bias(const fz__matmul_call *r, fz__product *p, void **memory) {
     const fz_array *bias = r->bias;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(p->compute);
+    const ptrdiff_t element = fz__element_size(p->compute);
     if (!bias) return FZ_OK;
     p->finish.bias = (fz__matrix){bias->data, p->compute, 1, p->c.columns, 0, element};
     if (bias->dtype == p->compute && (bias->strides[0] == element || p->c.columns == 1)) return FZ_OK;

@@ -6,7 +6,7 @@
 /* row[j] += bias at (i, j). A bias that goes down the columns is one value in a row. */
 static void add_bias(const fz__product *product, ptrdiff_t i, ptrdiff_t j, ptrdiff_t columns, char *row) {
     const fz__matrix *bias = &product->finish.bias;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute);
+    const ptrdiff_t element = fz__element_size(product->compute);
     const char *at = bias->data + i * bias->row_stride + j * bias->column_stride;
     _Alignas(FZ_MAX_VECTOR_BYTES) char splat[FZ_MAX_VECTOR_BYTES];
     const bool along = bias->column_stride != 0;
@@ -28,7 +28,7 @@ void fz__finish_rows(const fz__product *product, ptrdiff_t i, ptrdiff_t j, ptrdi
             finish->activation(
                 &(fz_plane){.n = (size_t)columns, .rows = 1, .in = {row}, .step = {1}, .out = row});
         if (product->through_scratch)
-            cast((size_t)columns, row, (ptrdiff_t)fz_dtype_size(product->compute),
+            cast((size_t)columns, row, fz__element_size(product->compute),
                  c->data + i * c->row_stride + j * c->column_stride, c->column_stride);
     }
 }

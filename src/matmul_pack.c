@@ -22,8 +22,8 @@ bool fz__is_direct(const fz__product *p, const fz__matrix *x) {
 static void convert_part(const fz__product *product, const lines *x, fz_pack *pack, char *panel) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char part[CONVERTED_BYTES];
     fz_cast *cast = product->kernels->elementwise->cast_from[x->dtype];
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute);
-    const bool along_steps = x->step == (ptrdiff_t)fz_dtype_size(x->dtype);
+    const ptrdiff_t element = fz__element_size(product->compute);
+    const bool along_steps = x->step == fz__element_size(x->dtype);
     const ptrdiff_t count = along_steps ? x->n : x->k, length = along_steps ? x->k : x->n;
     const ptrdiff_t outer = along_steps ? x->line : x->step, inner = along_steps ? x->step : x->line;
     for (ptrdiff_t i = 0; i < count; i++)
@@ -36,7 +36,7 @@ static void convert_part(const fz__product *product, const lines *x, fz_pack *pa
    is not full. */
 static void pack_groups(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
                         char *panel) {
-    const ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(product->compute), group = product->matmul->group;
+    const ptrdiff_t bytes = fz__element_size(product->compute), group = product->matmul->group;
     const ptrdiff_t full = x->step * group == bytes ? x->k / group : 0, rest = x->k - full * group;
     if (full) pack((size_t)x->n, (size_t)full, x->data, x->line, bytes, panel);
     if (rest)
@@ -46,7 +46,7 @@ static void pack_groups(const fz__product *product, const lines *x, fz_pack *pac
 
 static void convert_panel(const fz__product *product, const lines *x, fz_pack *pack, ptrdiff_t width,
                           char *panel) {
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(product->compute);
+    const ptrdiff_t element = fz__element_size(product->compute);
     const ptrdiff_t most = CONVERTED_BYTES / (width * element);
     for (ptrdiff_t p = 0; p < x->k; p += most) {
         lines part = *x;
@@ -68,7 +68,7 @@ static void pack_lines(const fz__product *product, const lines *x, fz_pack *pack
         panel.data += i * x->line;
         panel.n = fz__min(width, x->n - i);
         (product->matmul->gather ? pack_groups : convert_panel)(product, &panel, pack, width, panels);
-        panels += steps * width * (ptrdiff_t)fz_dtype_size(product->compute);
+        panels += steps * width * fz__element_size(product->compute);
     }
 }
 
@@ -112,7 +112,7 @@ static void pack_all(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
     const fz_packed *packed = t->packed;
     const ptrdiff_t nr = packed->matmul->nr, k = fz__count_steps(packed->matmul, packed->shape[0]),
                     n = packed->shape[1];
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(packed->compute), column = begin * nr,
+    const ptrdiff_t element = fz__element_size(packed->compute), column = begin * nr,
                     padded = fz__ceil_div(n, nr) * nr;
     for (ptrdiff_t p = 0; p < k; p += packed->kc) {
         const ptrdiff_t steps = fz__min(packed->kc, k - p);
@@ -123,7 +123,7 @@ static void pack_all(void *context, ptrdiff_t begin, ptrdiff_t end, int particip
 
 static fz_status allocate_panels(fz_packed *packed) {
     const ptrdiff_t nr = packed->matmul->nr;
-    ptrdiff_t bytes = (ptrdiff_t)fz_dtype_size(packed->compute);
+    ptrdiff_t bytes = fz__element_size(packed->compute);
     if (!__builtin_mul_overflow(bytes, fz__count_steps(packed->matmul, packed->shape[0]), &bytes) &&
         !__builtin_mul_overflow(bytes, fz__ceil_div(packed->shape[1], nr) * nr, &bytes) &&
         bytes <= PTRDIFF_MAX - FZ_MAX_VECTOR_BYTES) {

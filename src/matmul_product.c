@@ -28,7 +28,7 @@ typedef struct job {
     fz_ahead *ahead;            /* B's next block, or NULL */
 } job;
 
-static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
+static ptrdiff_t element_of(const fz__product *p) { return fz__element_size(p->compute); }
 
 ptrdiff_t fz__count_steps(const fz_matmul_kernels *matmul, ptrdiff_t k) {
     return fz__ceil_div(k, matmul->group);
@@ -95,7 +95,7 @@ static fz_ahead ahead_of_a(const job *t, ptrdiff_t i, ptrdiff_t m) {
 /* B where it lies, from step p and column j on. */
 static fz_ahead ahead_of_b(const job *t, ptrdiff_t p, ptrdiff_t k, ptrdiff_t j, ptrdiff_t n) {
     const fz__matrix *b = &t->product->b;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(b->dtype);
+    const ptrdiff_t element = fz__element_size(b->dtype);
     const char *data = b->data + p * b->row_stride + j * b->column_stride;
     if (b->column_stride == element) return fz__ahead(data, k, n * element, b->row_stride);
     if (b->row_stride == element) return fz__ahead(data, n, k * element, b->column_stride);
@@ -152,14 +152,14 @@ static ptrdiff_t even_part(ptrdiff_t n, ptrdiff_t most, ptrdiff_t multiple) {
 
 /* Three quarters of L1 for a panel of A. (More than for a B panel beside it, but C is read and written less often.) */
 static ptrdiff_t most_steps(fz_dtype compute) {
-    const ptrdiff_t panel = fz__kernels(compute)->matmul->mr * (ptrdiff_t)fz_dtype_size(compute);
+    const ptrdiff_t panel = fz__kernels(compute)->matmul->mr * fz__element_size(compute);
     return fz__max(LEAST_STEPS, fz__min((ptrdiff_t)fz__cpu_caches()->l1 * 3 / 4 / panel, MOST_STEPS));
 }
 
 /* Rows of A that a participant packs at a time: they take two fifths of L2. */
 static ptrdiff_t most_rows(fz_dtype compute, ptrdiff_t steps) {
     const ptrdiff_t mr = fz__kernels(compute)->matmul->mr, l2 = (ptrdiff_t)fz__cpu_caches()->l2;
-    return fz__max(LEAST_PANELS, l2 * 2 / 5 / (steps * (ptrdiff_t)fz_dtype_size(compute)) / mr) * mr;
+    return fz__max(LEAST_PANELS, l2 * 2 / 5 / (steps * fz__element_size(compute)) / mr) * mr;
 }
 
 static ptrdiff_t rows_of_tile(const fz__product *p) {

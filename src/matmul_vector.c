@@ -13,9 +13,9 @@ enum {
     CONVERTED = 1024,       /* and elements of each: L1 holds them */
 };
 
-static ptrdiff_t element_of(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->compute); }
+static ptrdiff_t element_of(const fz__product *p) { return fz__element_size(p->compute); }
 
-static ptrdiff_t element_of_b(const fz__product *p) { return (ptrdiff_t)fz_dtype_size(p->b.dtype); }
+static ptrdiff_t element_of_b(const fz__product *p) { return fz__element_size(p->b.dtype); }
 
 /* Columns of b without gaps first: of a single column rows are without gaps, too. */
 static bool has_columns(const fz__product *p) { return p->b.row_stride == element_of_b(p); }

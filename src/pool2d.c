@@ -222,7 +222,7 @@ static void set_dtypes(fz__pool2d *j, fz_dtype x, fz_dtype out) {
     const fz_pool_kernels *kernels = pool_kernels(j->compute);
     j->pool = !kernels ? NULL : j->pooling == FZ_POOLING_MAX ? kernels->max : kernels->mean;
     j->shortest = kernels ? kernels->shortest : 0;
-    j->element = (ptrdiff_t)fz_dtype_size(j->compute);
+    j->element = fz__element_size(j->compute);
     j->join = j->pooling == FZ_POOLING_MAX ? FZ_OP_maximum : FZ_OP_add;
     j->identity = j->pooling == FZ_POOLING_MAX ? least_of(j->compute) : -0.0;
 }

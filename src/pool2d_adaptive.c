@@ -121,7 +121,7 @@ static void find_planes_of_means(void *context, ptrdiff_t begin, ptrdiff_t end, 
 /* Are x's rows of floats without gaps, and short enough? */
 static bool has_rows(const fz_array *x, int row, planes *t) {
     const int last = x->ndim - 1;
-    const ptrdiff_t element = (ptrdiff_t)fz_dtype_size(x->dtype);
+    const ptrdiff_t element = fz__element_size(x->dtype);
     *t = (planes){.x = x, .row = row, .pixel = row + 1 == last ? 1 : x->shape[last]};
     t->pixel_bytes = t->pixel * element;
     const bool is_gapless = (x->strides[last] == element || x->shape[last] == 1) &&

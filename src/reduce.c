@@ -93,7 +93,7 @@ static fz_join choose_join(const fz__reduction *r, fz_join own) {
 static void choose_casts(fz__reduction *r, fz_dtype own) {
     const bool unsigned_total = r->family == FZ_TOTAL && r->result == FZ_UINT64 && r->dtype == FZ_INT64;
     r->kernels = fz__kernels(r->dtype);
-    r->element = (ptrdiff_t)fz_dtype_size(r->dtype);
+    r->element = fz__element_size(r->dtype);
     r->copy = fz__kernels(unsigned_total ? FZ_UINT64 : r->dtype)->elementwise->cast_from[own];
     r->in_place = own == r->dtype || (own == FZ_UINT64 && unsigned_total);
 }
@@ -114,7 +114,7 @@ static void choose_halves(fz__reduction *r, fz_dtype own) {
         return;
     r->half_sums = sums;
     r->reducer = &fz__half_joins;
-    r->element = (ptrdiff_t)fz_dtype_size(own);
+    r->element = fz__element_size(own);
     r->copy = fz__kernels(own)->elementwise->cast_from[own];
     r->in_place = true;
 }
@@ -143,7 +143,7 @@ static void choose_reducer(fz__reduction *r) {
     else if (!moments)
         choose_kernels(r);
     r->joiner = fz__kernels(given);
-    r->partial = moments ? FZ_MAX_PARTIAL : (ptrdiff_t)fz_dtype_size(given);
+    r->partial = moments ? FZ_MAX_PARTIAL : fz__element_size(given);
     r->store = fz__kernels(r->result)->elementwise->cast_from[averages_totals ? FZ_FLOAT64 : given];
 }
 
@@ -388,7 +388,7 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
         return false;
     fz_join_kernel *join =
         find_row_join(fz__kernels(x->dtype)->reduce, rows[reduction].skips_nan, rows[reduction].join);
-    const ptrdiff_t size = (ptrdiff_t)fz_dtype_size(x->dtype), runs = fz__array_size(x) / n;
+    const ptrdiff_t size = fz__element_size(x->dtype), runs = fz__array_size(x) / n;
     _Alignas(FZ_MAX_VECTOR_BYTES) char values[AT_ONCE * sizeof(double)];
     fz_array result = *out;
     for (ptrdiff_t i = 0; i < runs; i++, result.data = (char *)result.data + size) {
@@ -404,7 +404,7 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
 static __attribute__((noinline)) void reduce_run(fz__reduction *r, const fz_array *x, const fz_array *out) {
     _Alignas(FZ_MAX_VECTOR_BYTES) char partial[FZ_MAX_VECTOR_BYTES];
     r->count = r->run = fz__array_size(x);
-    r->run_step = (fz__step){(ptrdiff_t)fz_dtype_size(x->dtype), 0};
+    r->run_step = (fz__step){fz__element_size(x->dtype), 0};
     fz__reduce_runs(r, 1, r->run, (fz__elements){x->data, x->data}, (fz__step){0, 0}, partial);
     r->reducer->store(r, 1, partial, out->data, 0);
 }

@@ -236,7 +236,7 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
     j.join = join;
     j.copy = j.kernels->elementwise->cast_from[x->dtype];
     j.in_place = !is_narrow;
-    j.element = (ptrdiff_t)fz_dtype_size(dtype);
+    j.element = fz__element_size(dtype);
     plan_axes(&j, x, axis);
     fz_status status = plan_kept(&j, x, axis, out);
     if (status) return status;

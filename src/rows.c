@@ -427,7 +427,7 @@ fz_status fz__check_row_output(const char *operation, const fz_array *x, const f
 
 fz_status fz__rows_run(fz__rows *r, int inputs, const fz_array *const arrays[], const bool reduced[]) {
     r->inputs = inputs;
-    r->size = (ptrdiff_t)fz_dtype_size(r->dtype);
+    r->size = fz__element_size(r->dtype);
     const fz_status status = split_axes(r, arrays, reduced);
     r->n = r->reduced.size;
     if (status || r->kept.size == 0) return status;

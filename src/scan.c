@@ -258,7 +258,7 @@ static void plan_dtypes(plan *p, fz_op op, const fz_array *x, const fz_array *ou
     const bool adds = op == FZ_OP_add;
     p->dtype = compute_dtype(out->dtype);
     const fz_kernels *kernels = fz__kernels(p->dtype);
-    p->size = (ptrdiff_t)fz_dtype_size(p->dtype);
+    p->size = fz__element_size(p->dtype);
     p->sums_floats = adds && kernels->scan;
     p->neutral = p->sums_floats ? -0.0 : adds ? 0 : 1;
     if (kernels->scan)
@@ -313,7 +313,7 @@ static fz_status scan_out(const char *name, fz_op op, const fz_array *x, const f
 /* From a copy of x in C order, whose elements become what is computed in, as those of an x without gaps do. */
 static fz_status scan_copy(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
     const fz_dtype dtype = compute_dtype(out->dtype);
-    const ptrdiff_t size = fz__array_size(x), step = (ptrdiff_t)fz_dtype_size(dtype);
+    const ptrdiff_t size = fz__array_size(x), step = fz__element_size(dtype);
     ptrdiff_t strides[FZ_MAX_NDIM];
     void *copy = fz__workspace_acquire(name, (size_t)(size * step));
     if (!copy) return FZ_ERROR_MEMORY;
@@ -326,7 +326,7 @@ static fz_status scan_copy(const char *name, fz_op op, const fz_array *x, const 
 
 /* All elements in C order: x's own, if they stand so, else a copy of them. */
 static fz_status scan_flat(const char *name, fz_op op, const fz_array *x, const fz_array *out) {
-    const ptrdiff_t size = fz__array_size(x), gapless = (ptrdiff_t)fz_dtype_size(x->dtype);
+    const ptrdiff_t size = fz__array_size(x), gapless = fz__element_size(x->dtype);
     const fz_status status = fz__check_output(name, out, 1, &size, 0, NULL);
     if (status || size == 0) return status;
     fz_array flat = {x->data, x->dtype, 1, &size, &gapless};
