@@ -289,10 +289,11 @@ fz_status fz__reduce_computed(fz_reduction reduction, const fz_array *x, const f
 fz_status fz__reduce_whole(const char *name, fz__family family, const fz_array *x, int naxes,
                            const int axes[], const fz_reduce_options *options, const fz_array *out);
 
-/* How a sum, an average or an extreme of floats joins elements to a result without options, and the rest of the way
-   there: *value, what n < 2^24 of them came to, is of out's dtype. FZ_JOIN_COUNT: it is none of these. */
+/* How a sum, an average or an extreme of floats joins elements to a result without options; FZ_JOIN_COUNT: it is none
+   of these. The rest of the way there: `count` aligned values, what n < 2^24 of them each came to, to as many results. */
 fz_join fz__plain_join(fz_reduction reduction);
-void fz__store_plain(fz_reduction reduction, ptrdiff_t n, const void *value, const fz_array *out);
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, fz_dtype dtype, ptrdiff_t count, const void *values,
+                     void *results);
 
 /* task over items of so many elements each, on the threads that pay; computed elements are more work than others. */
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context);
@@ -308,6 +309,8 @@ static inline ptrdiff_t fz__reduction_work(const fz__reduction *r, ptrdiff_t ele
 ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block);
 /* Elements of a run that fz__reduce_runs gets at most. */
 #define FZ_LONGEST_RUN 32768
+/* So many of them in a row one thread may join without a plan. */
+#define FZ_PLAIN_RUNS 32
 /* partials[i] = that of the run of n elements at `at` + i rows, for i < count. */
 void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
                      char *partials);
@@ -325,8 +328,10 @@ fz_status fz__reduce_columns(const fz__reduction *reduction);
 
 /* ---- reduce_extremes.c: argmin and argmax --------------------------------------------------------------------- */
 
-/* Along one axis, or over all elements in C order (axis < 0). out is int64. */
-fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis, const fz_array *out);
+/* Along one axis, or over all elements in C order (axis < 0). out is int64. Where x is so many runs of `run` elements
+   (0: it is not), one after another as their results are in out, they need no plan. */
+fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis, ptrdiff_t run,
+                            const fz_array *out);
 
 /* ---- rows.c: passes over the rows of arrays, wherever their elements lie ------------------------------------ */
 

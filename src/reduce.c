@@ -221,8 +221,12 @@ static void split_axes(const fz_array *x, const fz_array *where, const bool *red
 
 /* ---- computing -------------------------------------------------------------------------------------------- */
 
+static fz__split split_items(ptrdiff_t items, ptrdiff_t elements) {
+    return fz__split_elements(items * elements / 2); /* nothing is written */
+}
+
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context) {
-    const fz__split cut = fz__split_elements(items * elements / 2); /* nothing is written */
+    const fz__split cut = split_items(items, elements);
     const ptrdiff_t grain = fz__max(1, 2 * cut.grain / elements);
     fz__parallel_for(cut.participants, items, grain, task, context);
 }
@@ -365,7 +369,7 @@ static ptrdiff_t run_of_few(const fz_array *x, int naxes, const int axes[], cons
                             const fz_array *out) {
     const bool all = !axes || naxes >= x->ndim; /* of a number, an axis that it has not may be named */
     if (options && options->where) return 0;
-    if (all) return fz__count_gapless(x, x->dtype, FZ_LONGEST_RUN);
+    if (all) return fz__count_gapless(x, x->dtype, FZ_PLAIN_RUNS * FZ_LONGEST_RUN);
     const int last = x->ndim - 1;
     if (naxes != 1 || axes[0] != (axes[0] < 0 ? -1 : last) || !fz__count_gapless(out, out->dtype, FEW) ||
         !fz__count_gapless(x, x->dtype, FEW))
@@ -379,7 +383,20 @@ static bool is_plain(fz_reduction reduction) {
     return family == FZ_TOTAL || family == FZ_EXTREME || (family == FZ_AVERAGE && !rows[reduction].skips_nan);
 }
 
-/* Runs of n elements, joined by one kernel; false where more is to be done. */
+/* A long run, piece by piece as reduce_rows.c cuts and joins them. */
+static __attribute__((noinline)) void reduce_pieces(fz_reduction reduction, fz_join_kernel *join,
+                                                    const fz_array *x, ptrdiff_t n, const fz_array *out) {
+    const char *at = x->data;
+    const ptrdiff_t size = fz__element_size(x->dtype);
+    double partials[FZ_PLAIN_RUNS], value[1];
+    ptrdiff_t pieces = 0;
+    for (ptrdiff_t i = 0; i < n; i += FZ_LONGEST_RUN, pieces++)
+        join(1, (size_t)fz__min(FZ_LONGEST_RUN, n - i), at + i * size, 0, (char *)partials + pieces * size);
+    fz__kernels(x->dtype)->reduce->join_rows[rows[reduction].join](1, (size_t)pieces, partials, 0, value);
+    fz__store_plain(reduction, n, x->dtype, 1, value, out->data);
+}
+
+/* Runs of n elements, joined by one kernel; false where more is to be done, or by more than one thread. */
 static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const fz_array *x, ptrdiff_t n,
                                                    const fz_reduce_options *options, const fz_array *out) {
     enum { AT_ONCE = 64 };
@@ -388,25 +405,35 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
         return false;
     fz_join_kernel *join =
         find_row_join(fz__kernels(x->dtype)->reduce, rows[reduction].skips_nan, rows[reduction].join);
+    if (n > FZ_LONGEST_RUN) {
+        const bool alone = split_items(1, n).participants == 1;
+        if (alone) reduce_pieces(reduction, join, x, n, out);
+        return alone;
+    }
     const ptrdiff_t size = fz__element_size(x->dtype), runs = fz__array_size(x) / n;
     _Alignas(FZ_MAX_VECTOR_BYTES) char values[AT_ONCE * sizeof(double)];
-    fz_array result = *out;
-    for (ptrdiff_t i = 0; i < runs; i++, result.data = (char *)result.data + size) {
-        const ptrdiff_t held = i % AT_ONCE;
-        if (held == 0)
-            join((size_t)fz__min(AT_ONCE, runs - i), (size_t)n, (char *)x->data + i * n * size, n * size,
-                 values);
-        fz__store_plain(reduction, n, values + held * size, &result);
+    for (ptrdiff_t i = 0; i < runs; i += AT_ONCE) {
+        const ptrdiff_t count = fz__min(AT_ONCE, runs - i);
+        join((size_t)count, (size_t)n, (char *)x->data + i * n * size, n * size, values);
+        fz__store_plain(reduction, n, x->dtype, count, values, (char *)out->data + i * size);
     }
     return true;
 }
 
-static __attribute__((noinline)) void reduce_run(fz__reduction *r, const fz_array *x, const fz_array *out) {
-    _Alignas(FZ_MAX_VECTOR_BYTES) char partial[FZ_MAX_VECTOR_BYTES];
-    r->count = r->run = fz__array_size(x);
-    r->run_step = (fz__step){fz__element_size(x->dtype), 0};
-    fz__reduce_runs(r, 1, r->run, (fz__elements){x->data, x->data}, (fz__step){0, 0}, partial);
-    r->reducer->store(r, 1, partial, out->data, 0);
+static __attribute__((noinline)) void reduce_few(fz__reduction *r, const fz_array *x, ptrdiff_t n,
+                                                 const fz_array *out) {
+    enum { AT_ONCE = 16 };
+    _Alignas(FZ_MAX_VECTOR_BYTES) char partials[AT_ONCE * FZ_MAX_PARTIAL];
+    const ptrdiff_t runs = fz__array_size(x) / n, size = fz__element_size(x->dtype),
+                    result = fz__element_size(out->dtype);
+    const fz__step row = {n * size, 0};
+    r->count = r->run = n;
+    r->run_step = (fz__step){size, 0};
+    for (ptrdiff_t i = 0; i < runs; i += AT_ONCE) {
+        const ptrdiff_t count = fz__min(AT_ONCE, runs - i);
+        fz__reduce_runs(r, count, n, (fz__elements){(char *)x->data + i * row.x, x->data}, row, partials);
+        r->reducer->store(r, count, partials, (char *)out->data + i * result, result);
+    }
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------ */
@@ -414,13 +441,13 @@ static __attribute__((noinline)) void reduce_run(fz__reduction *r, const fz_arra
 static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__computed *computed, int naxes,
                         const int axes[], const fz_reduce_options *options, fz_array *out) {
     const char *name = fz_reduction_name(reduction);
+    const ptrdiff_t run_length = computed ? 0 : run_of_few(x, naxes, axes, options, out);
     if (rows[reduction].family == FZ_PLACE) {
         const int axis = axes ? axes[0] + (axes[0] < 0 ? x->ndim : 0) : -1;
-        return fz__find_extremes(name, rows[reduction].join, x, x->ndim ? axis : -1, out);
+        return fz__find_extremes(name, rows[reduction].join, x, x->ndim ? axis : -1, run_length, out);
     }
     if (is_whole(reduction, x, out))
         return fz__reduce_whole(name, rows[reduction].family, x, naxes, axes, options, out);
-    const ptrdiff_t run_length = computed ? 0 : run_of_few(x, naxes, axes, options, out);
     if (run_length && reduce_plain(reduction, x, run_length, options, out)) return FZ_OK;
     fz__reduction r;
     r.name = name;
@@ -428,8 +455,8 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     r.result = out->dtype;
     r.computed = computed;
     choose(&r, reduction, x, options);
-    if (!run_length || run_length != fz__array_size(x)) return run(&r, x, naxes, axes, options, out);
-    reduce_run(&r, x, out);
+    if (!run_length || run_length > FZ_LONGEST_RUN) return run(&r, x, naxes, axes, options, out);
+    reduce_few(&r, x, run_length, out);
     return FZ_OK;
 }
 
@@ -457,17 +484,22 @@ fz_join fz__plain_join(fz_reduction reduction) {
     return is_plain(reduction) && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
 }
 
-/* A quotient of float32 that is rounded to double first is the same one. */
-void fz__store_plain(fz_reduction reduction, ptrdiff_t n, const void *value, const fz_array *out) {
-    const bool is_narrow = out->dtype == FZ_FLOAT32;
-    float narrow = 0;
-    double wide = 0;
-    memcpy(is_narrow ? (void *)&narrow : &wide, value, fz_dtype_size(out->dtype));
-    if (is_narrow) wide = narrow;
-    if (rows[reduction].join == FZ_JOIN_add) wide += 0; /* a sum of -0 is 0, as NumPy's */
-    if (rows[reduction].family == FZ_AVERAGE) wide /= (double)n;
-    if (is_narrow) narrow = (float)wide;
-    memcpy(out->data, is_narrow ? (void *)&narrow : &wide, fz_dtype_size(out->dtype));
+/* A quotient of float32 that is rounded to double first is the same one. A sum of -0 is 0, as NumPy's; -0 added to
+   other results changes none. */
+void fz__store_plain(fz_reduction reduction, ptrdiff_t n, fz_dtype dtype, ptrdiff_t count, const void *values,
+                     void *results) {
+    const double zero = rows[reduction].join == FZ_JOIN_add ? 0.0 : -0.0;
+    const double divisor = rows[reduction].family == FZ_AVERAGE ? (double)n : 1;
+    const float *narrow = values;
+    const double *wide = values;
+    for (ptrdiff_t i = 0; dtype == FZ_FLOAT32 && i < count; i++) {
+        const float result = (float)((narrow[i] + zero) / divisor);
+        memcpy((char *)results + i * (ptrdiff_t)sizeof result, &result, sizeof result);
+    }
+    for (ptrdiff_t i = 0; dtype == FZ_FLOAT64 && i < count; i++) {
+        const double result = (wide[i] + zero) / divisor;
+        memcpy((char *)results + i * (ptrdiff_t)sizeof result, &result, sizeof result);
+    }
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {

@@ -214,21 +214,27 @@ static bool is_side_by_side(const job *j) {
            j->strides[0] != j->element && j->kept.shape[inner] > 1;
 }
 
-/* One result of a few elements side by side. */
-static bool find_plain(fz_join join, const fz_array *x, int axis, const fz_array *out) {
-    const ptrdiff_t n = axis < 0 || x->ndim == 1 ? fz__count_gapless(x, x->dtype, SEGMENT) : 0;
-    if (n == 0) return false;
-    _Alignas(8) char best[8];
-    int64_t index = -1;
-    fz__kernels(x->dtype)->extreme->rows[join](1, (size_t)n, x->data, 0, 0, best, &index);
-    memcpy(out->data, &index, sizeof index);
-    return true;
+/* Runs of n elements, one after another in x as their results are in out: a plan would cost more than the work. */
+static void find_plain(fz_join join, const fz_array *x, ptrdiff_t n, const fz_array *out) {
+    const ptrdiff_t row = n * fz__element_size(x->dtype), runs = fz__array_size(x) / n;
+    for (ptrdiff_t i = 0; i < runs; i += AT_ONCE) {
+        _Alignas(8) char best[AT_ONCE * 8];
+        int64_t index[AT_ONCE];
+        const ptrdiff_t count = fz__min(AT_ONCE, runs - i);
+        for (ptrdiff_t k = 0; k < count; k++) index[k] = -1;
+        fz__kernels(x->dtype)->extreme->rows[join]((size_t)count, (size_t)n, (char *)x->data + i * row, row,
+                                                   0, best, index);
+        memcpy((char *)out->data + i * (ptrdiff_t)sizeof *index, index, (size_t)count * sizeof *index);
+    }
 }
 
-fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis,
+fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, int axis, ptrdiff_t run,
                             const fz_array *out) {
     const bool is_narrow = fz__is_narrow_float(x->dtype);
-    if (!is_narrow && find_plain(join, x, axis, out)) return FZ_OK;
+    if (!is_narrow && run && run <= SEGMENT) {
+        find_plain(join, x, run, out);
+        return FZ_OK;
+    }
     const fz_dtype dtype = is_narrow ? FZ_FLOAT32 : x->dtype;
     job j;
     j.name = name;

@@ -137,16 +137,19 @@ FZ_INLINE vec join_row(size_t n, const char *x, way w) {
     return join_long(n, (row){x, NULL}, w);
 }
 
+/* A few rows left over by themselves: a batch would join the lanes of too many vectors that are none. */
 FZ_INLINE void reduce_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, char *results,
                            way w) {
     vec v[BATCH];
     while (count) {
-        const size_t rows = count < BATCH ? 1 : BATCH;
+        const size_t rows = count >= BATCH ? BATCH : count > BATCH / 4 ? count : 1;
         for (size_t i = 0; i < rows; i++, x += row_stride) v[i] = join_row(n, x, w);
-        if (rows == BATCH && BATCH > 1)
-            vstore(results, join_lanes(v, BATCH, w.lane));
-        else
+        if (rows == 1) {
             store_one(results, join_lanes(v, 1, w.lane)[0]);
+        } else {
+            for (size_t i = rows; i < BATCH; i++) v[i] = v[0];
+            vstore_part(results, join_lanes(v, BATCH, w.lane), rows);
+        }
         results += rows * sizeof(T);
         count -= rows;
     }

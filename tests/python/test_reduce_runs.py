@@ -205,7 +205,7 @@ def bits(result):
 @pytest.mark.parametrize("dtype", ["u1", "i4", *FLOATS])
 def test_bits_depend_neither_on_threads_nor_on_the_way_of_asking(name, dtype):
     operation = getattr(forzium, name)
-    runs = [reals(n, dtype) for n in (1, 7, 64, 70, 32768, 32769, 65536, 65537, 150_001)]
+    runs = [reals(n, dtype) for n in (1, 7, 64, 70, 32768, 32769, 65536, 65537, 150_001, 1_048_577)]
 
     def ways(x):
         yield from (operation(x), operation(x, 0), operation(x, keepdims=True)[0], operation(x[None]))
