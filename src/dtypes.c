@@ -3,24 +3,32 @@
 
 typedef enum kind { BOOLEAN, UNSIGNED, SIGNED, FLOATING } kind;
 
+/* name, dtype, bytes, kind */
+#define DTYPES(ROW)                      \
+    ROW("float32", FLOAT32, 4, FLOATING) \
+    ROW("float64", FLOAT64, 8, FLOATING) \
+    ROW("bool", BOOL, 1, BOOLEAN)        \
+    ROW("int8", INT8, 1, SIGNED)         \
+    ROW("int16", INT16, 2, SIGNED)       \
+    ROW("int32", INT32, 4, SIGNED)       \
+    ROW("int64", INT64, 8, SIGNED)       \
+    ROW("uint8", UINT8, 1, UNSIGNED)     \
+    ROW("uint16", UINT16, 2, UNSIGNED)   \
+    ROW("uint32", UINT32, 4, UNSIGNED)   \
+    ROW("uint64", UINT64, 8, UNSIGNED)   \
+    ROW("float16", FLOAT16, 2, FLOATING) \
+    ROW("bfloat16", BFLOAT16, 2, FLOATING)
+
 static const struct {
     const char *name;
     kind kind;
 } dtypes[FZ_DTYPE_COUNT] = {
-    [FZ_FLOAT32] = {"float32", FLOATING},   [FZ_FLOAT64] = {"float64", FLOATING},
-    [FZ_BOOL] = {"bool", BOOLEAN},          [FZ_INT8] = {"int8", SIGNED},
-    [FZ_INT16] = {"int16", SIGNED},         [FZ_INT32] = {"int32", SIGNED},
-    [FZ_INT64] = {"int64", SIGNED},         [FZ_UINT8] = {"uint8", UNSIGNED},
-    [FZ_UINT16] = {"uint16", UNSIGNED},     [FZ_UINT32] = {"uint32", UNSIGNED},
-    [FZ_UINT64] = {"uint64", UNSIGNED},     [FZ_FLOAT16] = {"float16", FLOATING},
-    [FZ_BFLOAT16] = {"bfloat16", FLOATING},
-};
+#define NAME_AND_KIND(name, dtype, bytes, kind) [FZ_##dtype] = {name, kind},
+    DTYPES(NAME_AND_KIND)};
 
 const unsigned char fz__element_sizes[FZ_DTYPE_COUNT] = {
-    [FZ_FLOAT32] = 4, [FZ_FLOAT64] = 8, [FZ_BOOL] = 1,     [FZ_INT8] = 1,   [FZ_INT16] = 2,
-    [FZ_INT32] = 4,   [FZ_INT64] = 8,   [FZ_UINT8] = 1,    [FZ_UINT16] = 2, [FZ_UINT32] = 4,
-    [FZ_UINT64] = 8,  [FZ_FLOAT16] = 2, [FZ_BFLOAT16] = 2,
-};
+#define BYTES(name, dtype, bytes, kind) [FZ_##dtype] = bytes,
+    DTYPES(BYTES)};
 
 size_t fz_dtype_size(fz_dtype dtype) { return fz__element_sizes[dtype]; }
 const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }

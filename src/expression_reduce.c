@@ -207,7 +207,7 @@ static bool is_apart(const fz_array *x, ptrdiff_t n, const fz_array *out) {
 static void join_runs(const joined_row *r, ptrdiff_t n, fz_place places[], void *result) {
     const fz_dtype dtype = r->e->output_dtypes[0];
     const ptrdiff_t size = fz__element_size(dtype), runs = fz__ceil_div(n, FZ_LONGEST_RUN);
-    double memory[FZ_PLAIN_RUNS];
+    double memory[FZ_LONGEST_PLAIN / FZ_LONGEST_RUN];
     char *partials = (char *)memory;
     for (ptrdiff_t run = 0; run < runs; run++) {
         for (int i = 0; run && i < r->e->sources; i++) places[i].base += FZ_LONGEST_RUN * places[i].stride;
@@ -227,7 +227,7 @@ static bool reduce_plain(const fz_expression *e, fz_reduction reduction, const f
     if (join == FZ_JOIN_COUNT || !out || out->ndim || !out->data || out->dtype != e->output_dtypes[0] ||
         !fz__is_full_float(out->dtype))
         return false;
-    const ptrdiff_t most = fz__participants(2, 1) > 1 ? FZ_LONGEST_RUN : FZ_PLAIN_RUNS * FZ_LONGEST_RUN;
+    const ptrdiff_t most = fz__participants(2, 1) > 1 ? FZ_LONGEST_RUN : FZ_LONGEST_PLAIN;
     while (first < e->inputs && inputs[first] && inputs[first]->ndim == 0) first++;
     if (first == e->inputs || !inputs[first] || !fz__find_plain(e, inputs, inputs[first], most, &plain))
         return false;

@@ -290,7 +290,8 @@ fz_status fz__reduce_whole(const char *name, fz__family family, const fz_array *
                            const int axes[], const fz_reduce_options *options, const fz_array *out);
 
 /* How a sum, an average or an extreme of floats joins elements to a result without options; FZ_JOIN_COUNT: it is none
-   of these. The rest of the way there: `count` aligned values, what n < 2^24 of them each came to, to as many results. */
+   of these. The rest of the way there: `count` values, what n < 2^24 elements each came to, to as many results; neither
+   need be aligned. */
 fz_join fz__plain_join(fz_reduction reduction);
 void fz__store_plain(fz_reduction reduction, ptrdiff_t n, fz_dtype dtype, ptrdiff_t count, const void *values,
                      void *results);
@@ -309,8 +310,8 @@ static inline ptrdiff_t fz__reduction_work(const fz__reduction *r, ptrdiff_t ele
 ptrdiff_t fz__fetch(const fz__reduction *r, ptrdiff_t n, fz__elements at, fz__step step, char *block);
 /* Elements of a run that fz__reduce_runs gets at most. */
 #define FZ_LONGEST_RUN 32768
-/* So many of them in a row one thread may join without a plan. */
-#define FZ_PLAIN_RUNS 32
+/* Elements that one thread joins without a plan at most, one such run after the other. */
+#define FZ_LONGEST_PLAIN (32 * FZ_LONGEST_RUN)
 /* partials[i] = that of the run of n elements at `at` + i rows, for i < count. */
 void fz__reduce_runs(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, fz__elements at, fz__step row,
                      char *partials);

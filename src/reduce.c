@@ -144,7 +144,8 @@ static void choose_reducer(fz__reduction *r) {
         choose_kernels(r);
     r->joiner = fz__kernels(given);
     r->partial = moments ? FZ_MAX_PARTIAL : fz__element_size(given);
-    r->store = fz__kernels(r->result)->elementwise->cast_from[averages_totals ? FZ_FLOAT64 : given];
+    const fz_dtype stored = averages_totals ? FZ_FLOAT64 : given == FZ_BOOL ? FZ_UINT8 : given; /* any byte */
+    r->store = fz__kernels(r->result)->elementwise->cast_from[stored];
 }
 
 static void choose(fz__reduction *r, fz_reduction reduction, const fz_array *x,
@@ -221,12 +222,10 @@ static void split_axes(const fz_array *x, const fz_array *where, const bool *red
 
 /* ---- computing -------------------------------------------------------------------------------------------- */
 
-static fz__split split_items(ptrdiff_t items, ptrdiff_t elements) {
-    return fz__split_elements(items * elements / 2); /* nothing is written */
-}
+static ptrdiff_t work_of(ptrdiff_t elements) { return elements / 2; /* nothing is written */ }
 
 void fz__reduce_items(ptrdiff_t items, ptrdiff_t elements, fz__task *task, void *context) {
-    const fz__split cut = split_items(items, elements);
+    const fz__split cut = fz__split_elements(work_of(items * elements));
     const ptrdiff_t grain = fz__max(1, 2 * cut.grain / elements);
     fz__parallel_for(cut.participants, items, grain, task, context);
 }
@@ -358,18 +357,18 @@ static fz_status check_call(fz_reduction reduction, const fz_array *x, bool is_c
     return options ? check_options(reduction, x, options, out) : FZ_OK;
 }
 
-/* ---- few elements ------------------------------------------------------------------------------------------ */
+/* ---- without a plan ---------------------------------------------------------------------------------------- */
 
-/* A plan would cost more than the work. */
+/* One would cost as much as the work, or more. */
 enum { FEW = 4096 /* elements of several runs */ };
 
 /* Elements of each run that makes a result, where x lies in memory as such runs, one after another, and so do the
    results: all of x, or each row along its last axis. 0 where it is otherwise. */
-static ptrdiff_t run_of_few(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options,
-                            const fz_array *out) {
+static ptrdiff_t find_run(const fz_array *x, int naxes, const int axes[], const fz_reduce_options *options,
+                          const fz_array *out) {
     const bool all = !axes || naxes >= x->ndim; /* of a number, an axis that it has not may be named */
     if (options && options->where) return 0;
-    if (all) return fz__count_gapless(x, x->dtype, FZ_PLAIN_RUNS * FZ_LONGEST_RUN);
+    if (all) return fz__count_gapless(x, x->dtype, FZ_LONGEST_PLAIN);
     const int last = x->ndim - 1;
     if (naxes != 1 || axes[0] != (axes[0] < 0 ? -1 : last) || !fz__count_gapless(out, out->dtype, FEW) ||
         !fz__count_gapless(x, x->dtype, FEW))
@@ -383,12 +382,17 @@ static bool is_plain(fz_reduction reduction) {
     return family == FZ_TOTAL || family == FZ_EXTREME || (family == FZ_AVERAGE && !rows[reduction].skips_nan);
 }
 
+/* Does it take no other thread, nor does the scheduler want to see that it ends? */
+static bool is_one_task(ptrdiff_t elements) {
+    return fz__split_elements(work_of(elements)).grain >= work_of(elements);
+}
+
 /* A long run, piece by piece as reduce_rows.c cuts and joins them. */
 static __attribute__((noinline)) void reduce_pieces(fz_reduction reduction, fz_join_kernel *join,
                                                     const fz_array *x, ptrdiff_t n, const fz_array *out) {
     const char *at = x->data;
     const ptrdiff_t size = fz__element_size(x->dtype);
-    double partials[FZ_PLAIN_RUNS], value[1];
+    double partials[FZ_LONGEST_PLAIN / FZ_LONGEST_RUN], value[1];
     ptrdiff_t pieces = 0;
     for (ptrdiff_t i = 0; i < n; i += FZ_LONGEST_RUN, pieces++)
         join(1, (size_t)fz__min(FZ_LONGEST_RUN, n - i), at + i * size, 0, (char *)partials + pieces * size);
@@ -406,7 +410,7 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
     fz_join_kernel *join =
         find_row_join(fz__kernels(x->dtype)->reduce, rows[reduction].skips_nan, rows[reduction].join);
     if (n > FZ_LONGEST_RUN) {
-        const bool alone = split_items(1, n).participants == 1;
+        const bool alone = is_one_task(n);
         if (alone) reduce_pieces(reduction, join, x, n, out);
         return alone;
     }
@@ -420,8 +424,9 @@ static __attribute__((noinline)) bool reduce_plain(fz_reduction reduction, const
     return true;
 }
 
-static __attribute__((noinline)) void reduce_few(fz__reduction *r, const fz_array *x, ptrdiff_t n,
-                                                 const fz_array *out) {
+/* Runs of n elements, as reduce_rows.c reduces whole results. */
+static __attribute__((noinline)) void reduce_runs(fz__reduction *r, const fz_array *x, ptrdiff_t n,
+                                                  const fz_array *out) {
     enum { AT_ONCE = 16 };
     _Alignas(FZ_MAX_VECTOR_BYTES) char partials[AT_ONCE * FZ_MAX_PARTIAL];
     const ptrdiff_t runs = fz__array_size(x) / n, size = fz__element_size(x->dtype),
@@ -441,7 +446,7 @@ static __attribute__((noinline)) void reduce_few(fz__reduction *r, const fz_arra
 static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__computed *computed, int naxes,
                         const int axes[], const fz_reduce_options *options, fz_array *out) {
     const char *name = fz_reduction_name(reduction);
-    const ptrdiff_t run_length = computed ? 0 : run_of_few(x, naxes, axes, options, out);
+    const ptrdiff_t run_length = computed ? 0 : find_run(x, naxes, axes, options, out);
     if (rows[reduction].family == FZ_PLACE) {
         const int axis = axes ? axes[0] + (axes[0] < 0 ? x->ndim : 0) : -1;
         return fz__find_extremes(name, rows[reduction].join, x, x->ndim ? axis : -1, run_length, out);
@@ -456,7 +461,7 @@ static fz_status reduce(fz_reduction reduction, const fz_array *x, const fz__com
     r.computed = computed;
     choose(&r, reduction, x, options);
     if (!run_length || run_length > FZ_LONGEST_RUN) return run(&r, x, naxes, axes, options, out);
-    reduce_few(&r, x, run_length, out);
+    reduce_runs(&r, x, run_length, out);
     return FZ_OK;
 }
 
@@ -484,22 +489,32 @@ fz_join fz__plain_join(fz_reduction reduction) {
     return is_plain(reduction) && !rows[reduction].skips_nan ? rows[reduction].join : FZ_JOIN_COUNT;
 }
 
-/* A quotient of float32 that is rounded to double first is the same one. A sum of -0 is 0, as NumPy's; -0 added to
-   other results changes none. */
+/* A sum of -0 is 0, as NumPy's. A quotient of float32 that is rounded to double first is the same one. */
+static inline __attribute__((always_inline)) void store_sums(bool is_narrow, bool divides, ptrdiff_t n,
+                                                             ptrdiff_t count, const char *values,
+                                                             char *results) {
+    const ptrdiff_t size = is_narrow ? sizeof(float) : sizeof(double);
+    for (ptrdiff_t i = 0; i < count * size; i += size) {
+        float narrow = 0;
+        double wide = 0;
+        memcpy(is_narrow ? (void *)&narrow : &wide, values + i, (size_t)size);
+        if (is_narrow) wide = narrow;
+        wide += 0;
+        if (divides) wide /= (double)n;
+        narrow = (float)wide;
+        memcpy(results + i, is_narrow ? (void *)&narrow : &wide, (size_t)size);
+    }
+}
+
 void fz__store_plain(fz_reduction reduction, ptrdiff_t n, fz_dtype dtype, ptrdiff_t count, const void *values,
                      void *results) {
-    const double zero = rows[reduction].join == FZ_JOIN_add ? 0.0 : -0.0;
-    const double divisor = rows[reduction].family == FZ_AVERAGE ? (double)n : 1;
-    const float *narrow = values;
-    const double *wide = values;
-    for (ptrdiff_t i = 0; dtype == FZ_FLOAT32 && i < count; i++) {
-        const float result = (float)((narrow[i] + zero) / divisor);
-        memcpy((char *)results + i * (ptrdiff_t)sizeof result, &result, sizeof result);
-    }
-    for (ptrdiff_t i = 0; dtype == FZ_FLOAT64 && i < count; i++) {
-        const double result = (wide[i] + zero) / divisor;
-        memcpy((char *)results + i * (ptrdiff_t)sizeof result, &result, sizeof result);
-    }
+    const bool divides = rows[reduction].family == FZ_AVERAGE;
+    if (rows[reduction].join != FZ_JOIN_add)
+        memcpy(results, values, (size_t)(count * fz__element_size(dtype)));
+    else if (dtype == FZ_FLOAT32)
+        store_sums(true, divides, n, count, values, results);
+    else
+        store_sums(false, divides, n, count, values, results);
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {

@@ -65,11 +65,12 @@ static void find_in_segment(const job *j, const char *x, ptrdiff_t begin, ptrdif
     }
 }
 
-/* Of one run each, which lies in memory as the kernel reads it. */
-static void find_in_place(const job *j, ptrdiff_t n, const char *x, ptrdiff_t row_stride, int64_t index[]) {
+/* At most AT_ONCE of them, of one run of n elements each, which lies in memory as the kernel reads it. */
+static void find_in_place(const fz_kernels *kernels, fz_join join, ptrdiff_t count, ptrdiff_t n,
+                          const char *x, ptrdiff_t row_stride, int64_t index[]) {
     _Alignas(8) char best[AT_ONCE * sizeof(double)];
-    for (ptrdiff_t i = 0; i < n; i++) index[i] = -1;
-    j->kernels->extreme->rows[j->join]((size_t)n, (size_t)j->count, x, row_stride, 0, best, index);
+    for (ptrdiff_t i = 0; i < count; i++) index[i] = -1;
+    kernels->extreme->rows[join]((size_t)count, (size_t)n, x, row_stride, 0, best, index);
 }
 
 static void find_results(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
@@ -80,7 +81,7 @@ static void find_results(void *context, ptrdiff_t n, char *const pointers[], con
         int64_t index[AT_ONCE];
         const ptrdiff_t count = fz__min(AT_ONCE, n - i);
         const char *x = pointers[1] + i * strides[1];
-        if (in_place) find_in_place(j, count, x, strides[1], index);
+        if (in_place) find_in_place(j->kernels, j->join, count, j->count, x, strides[1], index);
         for (ptrdiff_t k = 0; k < count && !in_place; k++) {
             find f;
             find_in_segment(j, x + k * strides[1], 0, j->count, &f);
@@ -218,12 +219,9 @@ static bool is_side_by_side(const job *j) {
 static void find_plain(fz_join join, const fz_array *x, ptrdiff_t n, const fz_array *out) {
     const ptrdiff_t row = n * fz__element_size(x->dtype), runs = fz__array_size(x) / n;
     for (ptrdiff_t i = 0; i < runs; i += AT_ONCE) {
-        _Alignas(8) char best[AT_ONCE * 8];
         int64_t index[AT_ONCE];
         const ptrdiff_t count = fz__min(AT_ONCE, runs - i);
-        for (ptrdiff_t k = 0; k < count; k++) index[k] = -1;
-        fz__kernels(x->dtype)->extreme->rows[join]((size_t)count, (size_t)n, (char *)x->data + i * row, row,
-                                                   0, best, index);
+        find_in_place(fz__kernels(x->dtype), join, count, n, (char *)x->data + i * row, row, index);
         memcpy((char *)out->data + i * (ptrdiff_t)sizeof *index, index, (size_t)count * sizeof *index);
     }
 }

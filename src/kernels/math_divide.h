@@ -50,16 +50,16 @@ FZ_INLINE bool are_near(vec quotient, vec rest) {
     return vall_less(vabsolute(quotient), vsplat(FZ_FAR), rest);
 }
 
-/* The quotient, and whether it is rounded down. Then its floor is the exact quotient's; rounded to nearest, it may reach the
-   next whole number. */
+/* The quotient whose floor is wanted, and whether it is rounded down. Then its floor is the exact quotient's; rounded
+   to nearest, it may reach the next whole number. */
 #if defined(FZ_SIMD_avx512)
-enum { DIVIDES_DOWN = 1 };
-FZ_INLINE vec divide_down(vec x, vec y) {
+enum { ROUNDS_DOWN = 1 };
+FZ_INLINE vec divide_to_floor(vec x, vec y) {
     return (vec)FZ_X86(div_round)((x86_vec)x, (x86_vec)y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
 #else
-enum { DIVIDES_DOWN = 0 };
-FZ_INLINE vec divide_down(vec x, vec y) { return x / y; }
+enum { ROUNDS_DOWN = 0 };
+FZ_INLINE vec divide_to_floor(vec x, vec y) { return x / y; }
 #endif
 
 FZ_INLINE mask takes_one_more(vec rest, vec y) { return (((mask)rest ^ (mask)y) < 0) & (rest != 0); }
@@ -67,25 +67,25 @@ FZ_INLINE mask takes_one_more(vec rest, vec y) { return (((mask)rest ^ (mask)y) 
 /* A rest of near numbers is a multiple of the last bits of x and y below y, and so exact. Where the quotient reached the
    next whole number, the rest is below zero and one y too small. */
 FZ_INLINE vec vfmod(vec x, vec y) {
-    const vec a = vabsolute(x), b = vabsolute(y), quotient = divide_down(a, b);
+    const vec a = vabsolute(x), b = vabsolute(y), quotient = divide_to_floor(a, b);
     const vec rest = vfma_exact(-vtrunc(quotient), b, a);
     if (!are_near(quotient, rest)) return fmod_of_any(x, y);
-    return vcopysign(DIVIDES_DOWN ? rest : rest + (vec)((rest < 0) & (mask)b), x);
+    return vcopysign(ROUNDS_DOWN ? rest : rest + (vec)((rest < 0) & (mask)b), x);
 }
 
 /* Rounded down, not towards zero: a rest that is not 0 has y's sign, and is rounded once, as NumPy's sum is. */
 FZ_INLINE vec vremainder(vec x, vec y) {
-    const vec quotient = divide_down(x, y), rest = vfma_exact(-vfloor(quotient), y, x);
+    const vec quotient = divide_to_floor(x, y), rest = vfma_exact(-vfloor(quotient), y, x);
     if (!are_near(quotient, rest)) return remainder_of_any(x, y);
-    return vcopysign(DIVIDES_DOWN ? rest : rest + (vec)(takes_one_more(rest, y) & (mask)y), y);
+    return vcopysign(ROUNDS_DOWN ? rest : rest + (vec)(takes_one_more(rest, y) & (mask)y), y);
 }
 
 /* By an infinite y the quotient is 0, NumPy's -1 where the signs differ. */
 FZ_INLINE vec vfloor_divide(vec x, vec y) {
-    const vec quotient = divide_down(x, y), whole = vfloor(quotient);
-    const vec rest = DIVIDES_DOWN ? y - y : vfma_exact(-whole, y, x);
+    const vec quotient = divide_to_floor(x, y), whole = vfloor(quotient);
+    const vec rest = ROUNDS_DOWN ? y - y : vfma_exact(-whole, y, x);
     if (!are_near(quotient, rest)) return floor_divide_of_any(x, y);
-    return DIVIDES_DOWN ? whole : whole - (vec)(takes_one_more(rest, y) & (mask)vsplat(1));
+    return ROUNDS_DOWN ? whole : whole - (vec)(takes_one_more(rest, y) & (mask)vsplat(1));
 }
 
 #endif

@@ -295,7 +295,7 @@ def test_many_axes(name):
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [
-        ((1,), (None, (), 0)),
+        *(((n,), (None, (), 0)) for n in (1, 32769)),
         *(((m, n), (None, (), 0, 1, (0, 1))) for m, n in [(1, 1), (2, 1), (1, 2), (2, 0)]),
     ],
 )
@@ -308,6 +308,14 @@ def test_sums_of_negative_zeros(name, dtype, shape, axes):
 
 
 # ---- truths and places -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["any", "all", "max", "min"])
+def test_truths_of_any_bytes_are_ones(name):
+    x = np.array([[2, 4], [0, 8], [0, 0]], np.uint8).view(bool)
+    for axis in (None, 0, 1):
+        result = np.asarray(getattr(forzium, name)(x, axis=axis))
+        assert_same(result.view(np.uint8), np.asarray(getattr(np, name)(x != 0, axis=axis)).view(np.uint8))
 
 
 @pytest.mark.parametrize("place", [0, 1, 63, 64, 511, 512, 5000, 32767, 32768, 70_000, 199_999])

@@ -205,7 +205,8 @@ def bits(result):
 @pytest.mark.parametrize("dtype", ["u1", "i4", *FLOATS])
 def test_bits_depend_neither_on_threads_nor_on_the_way_of_asking(name, dtype):
     operation = getattr(forzium, name)
-    runs = [reals(n, dtype) for n in (1, 7, 64, 70, 32768, 32769, 65536, 65537, 150_001, 1_048_577)]
+    lengths = (1, 7, 64, 70, 32768, 32769, 65536, 65537, 150_001, 1 << 20, (1 << 20) + 1)
+    runs = [reals(n, dtype) for n in lengths]
 
     def ways(x):
         yield from (operation(x), operation(x, 0), operation(x, keepdims=True)[0], operation(x[None]))
@@ -237,4 +238,8 @@ def test_no_byte_beyond_the_run_is_read(run_python):
                 x = readable[size - n * step :].view(dtype)
                 for name in names:
                     getattr(forzium, name)(x)
+            for rows in range(1, 20):
+                x = readable[size - rows * 7 * step :].view(dtype).reshape(rows, 7)
+                for name in names:
+                    getattr(forzium, name)(x, axis=-1)
         """)

@@ -55,6 +55,23 @@ def test_rows_have_the_bits_of_rounding_to_nearest(name, columns, dtype, mode):
 
 
 @pytest.mark.parametrize("mode", ROUNDINGS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["max", "min", "nanmax", "nanmin", "prod"])
+def test_extremes_and_products_keep_the_sign_of_zero(name, dtype, mode):
+    call = getattr(forzium, name)
+    for zero in (0.0, -0.0):
+        x = np.ones((40, 3), dtype)
+        if name.endswith("max"):
+            x *= -1
+        x[:, 1] = zero
+        wanted = getattr(np, name)(x, axis=-1)
+        with rounding(mode):
+            rows, one = call(x, -1), call(x[0])
+        assert_bits(rows, wanted)
+        assert_bits(one, wanted[0])
+
+
+@pytest.mark.parametrize("mode", ROUNDINGS)
 @pytest.mark.parametrize("size", [5, 1000, 300_000])
 def test_in_an_expression_each_operation_rounds_as_it_does_alone(size, mode):
     x, y, z = np.random.default_rng(size).standard_normal((3, size))
