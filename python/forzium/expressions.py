@@ -8,6 +8,7 @@ operators and names, without recursion: whatever is not in them is an error that
 from __future__ import annotations
 
 import _ast
+import math
 import operator
 import struct
 from collections.abc import Callable, Sequence
@@ -99,17 +100,15 @@ class Builder:
                 float(value)
             except OverflowError:
                 raise ValueError("an integer constant is too large") from None
-        kind = type(value).__name__
-        return self.add(
-            "constant", kind, value if value == value else None, str(value), weak and kind != "bool"
-        )
+        kind, key = type(value).__name__, value if value == value else _nan(value)
+        return self.add("constant", kind, key, str(value), weak and kind != "bool")
 
     def value_of(self, node: int) -> tuple[Number, bool] | None:
         """The number that a node is, and whether it is weak; None where it is no constant."""
         if self.nodes[node][0] != "constant":
             return None
         _, kind, value, _, weak = self.nodes[node]
-        return (float("nan") if value is None else value), weak and kind != "bool"
+        return (float(value) if isinstance(value, str) else value), weak and kind != "bool"
 
     def operation(self, name: str, *operands: int) -> int:
         if name not in _OPS:
@@ -187,6 +186,11 @@ class Builder:
 
 _ARITIES = {op: arity for op, arity in _OPS.values()} | {CONVERSION: 1}
 _ZEROS = [0, 0, 0]  # in place of operands that an operation has not
+
+
+def _nan(value: Number) -> str:
+    """A key for NaN, which equals nothing: its sign is all that counts."""
+    return "-nan" if math.copysign(1, value) < 0 else "nan"
 
 
 def _is_folded(name: str) -> bool:

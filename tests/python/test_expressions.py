@@ -89,6 +89,13 @@ def test_gives_numpys_bits(text, values):
     assert_same(np.asarray(forzium.evaluate(text, values)), np.asarray(want))
 
 
+@pytest.mark.parametrize("number", ["sqrt(-1)", "-sqrt(-1)", "sqrt(-1) * 0", "abs(sqrt(-1))"])
+def test_signs_of_constants_that_are_nan_are_numpys(number):
+    values = {"a": np.ones(9)}
+    text = f"copysign(a, {number}) + copysign(2*a, -({number}))"
+    assert_same(forzium.evaluate(text, values), by_numpy(text, values))
+
+
 @given(values=operands())
 def test_comparisons_are_bool(values):
     for text in ("(a < b) | (b >= c)", "a != b + c", "isnan(a*b + c)", "~(a > b) ^ (c <= 1)"):
