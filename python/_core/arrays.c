@@ -21,9 +21,7 @@ static int read_permutation(PyObject *object, int ndim, int axes[FZ_MAX_NDIM]) {
         result = -1;
     }
     for (int d = 0; result > 0 && d < ndim; d++) {
-        Py_ssize_t axis = 0;
-        result = fzpy_read_size("transpose", "axes", PyTuple_GET_ITEM(items, d), &axis) < 0 ? -1 : 1;
-        axes[d] = fzpy_clip_axis(axis);
+        result = fzpy_read_axis("transpose", "axes", PyTuple_GET_ITEM(items, d), &axes[d]) < 0 ? -1 : 1;
     }
     Py_DECREF(items);
     return result;

@@ -195,9 +195,8 @@ typedef struct fzpy_axes {
     bool all;
 } fzpy_axes;
 
-/* As an int, which is refused with the array's number of axes where the axis was none. */
-int fzpy_clip_axis(Py_ssize_t axis);
-int fzpy_read_axis(const char *operation, PyObject *object, int *axis);
+/* An axis that no int holds becomes one that is refused with the array's number of axes. */
+int fzpy_read_axis(const char *operation, const char *argument, PyObject *object, int *axis);
 /* NULL (all), an int or a tuple of ints. -1 with an exception. */
 int fzpy_read_axes(const char *operation, PyObject *object, fzpy_axes *axes);
 

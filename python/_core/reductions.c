@@ -10,14 +10,15 @@
 /* What a reduction may be given. */
 typedef enum slot { X, AXIS, DTYPE, OUT, DDOF, KEEPDIMS, INITIAL, WHERE, CORRECTION, SLOTS } slot;
 
-int fzpy_clip_axis(Py_ssize_t axis) {
-    return axis > INT_MAX ? INT_MAX : axis < -INT_MAX ? -INT_MAX : (int)axis;
-}
-
-int fzpy_read_axis(const char *name, PyObject *object, int *axis) {
+/* As NumPy, no bool: it would be meant for keepdims. */
+int fzpy_read_axis(const char *name, const char *argument, PyObject *object, int *axis) {
     Py_ssize_t value;
-    if (fzpy_read_size(name, "axis", object, &value) < 0) return -1;
-    *axis = fzpy_clip_axis(value);
+    if (PyBool_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s: %s must be an integer, not bool", name, argument);
+        return -1;
+    }
+    if (fzpy_read_size(name, argument, object, &value) < 0) return -1;
+    *axis = value > INT_MAX ? INT_MAX : value < -INT_MAX ? -INT_MAX : (int)value;
     return 0;
 }
 
@@ -25,14 +26,14 @@ int fzpy_read_axes(const char *name, PyObject *object, fzpy_axes *a) {
     a->count = 1;
     a->all = !object;
     if (a->all) return 0;
-    if (!PyTuple_Check(object)) return fzpy_read_axis(name, object, a->list);
+    if (!PyTuple_Check(object)) return fzpy_read_axis(name, "axis", object, a->list);
     if (PyTuple_GET_SIZE(object) > FZ_MAX_NDIM) {
         PyErr_Format(PyExc_ValueError, "%s: axis names more than %d axes", name, FZ_MAX_NDIM);
         return -1;
     }
     a->count = (int)PyTuple_GET_SIZE(object);
     for (int i = 0; i < a->count; i++) {
-        if (fzpy_read_axis(name, PyTuple_GET_ITEM(object, i), &a->list[i]) < 0) return -1;
+        if (fzpy_read_axis(name, "axis", PyTuple_GET_ITEM(object, i), &a->list[i]) < 0) return -1;
     }
     return 0;
 }

@@ -221,7 +221,7 @@ static PyObject *compute_scan(const fzpy_operation *row, PyObject *const *values
     int axis = 0;
     fz_dtype dtype;
     fzpy_view x;
-    if (!flat && fzpy_read_axis(name, values[1], &axis) < 0) return NULL;
+    if (!flat && fzpy_read_axis(name, "axis", values[1], &axis) < 0) return NULL;
     if (chosen && fzpy_convert_dtype(name, values[2], &dtype, FZPY_ANY) < 0) return NULL;
     if (fzpy_view_input(&x, name, "x", values[0], FZPY_ANY) < 0) return NULL;
     if (!chosen) dtype = fzpy_widen_to_out(scanned(x.array.dtype), values[3]);
@@ -260,7 +260,7 @@ static PyObject *compute_product(const fzpy_operation *row, PyObject *const *val
     PyObject *result = NULL, *given = row->id == VECDOT ? NULL : values[2];
     int axis = -1;
     fzpy_view a, b;
-    if (row->id == VECDOT && values[2] && fzpy_read_axis(name, values[2], &axis) < 0) return NULL;
+    if (row->id == VECDOT && values[2] && fzpy_read_axis(name, "axis", values[2], &axis) < 0) return NULL;
     if (fzpy_view_input(&a, name, "a", values[0], FZPY_ANY) < 0) return NULL;
     if (fzpy_view_input(&b, name, "b", values[1], FZPY_ANY) == 0) {
         result = multiply_views(row, &a, &b, axis, given);

@@ -87,6 +87,19 @@ def test_the_axis_is_quoted():
     assert "axes[1] is 1000;" in str(refuse(forzium.transpose, X, (0, 1000)))
 
 
+@pytest.mark.parametrize("name", [*REDUCTIONS, *PLACES, "cumsum", "cumprod"])
+def test_a_bool_is_no_axis(name):
+    for operation in (getattr(forzium, name), getattr(np, name)):
+        with pytest.raises(TypeError, match="integer"):
+            operation(X, True)
+
+
+def test_bools_do_not_permute():
+    for operation in (forzium.transpose, np.transpose):
+        with pytest.raises(TypeError, match="integer"):
+            operation(X, (True, False))
+
+
 @pytest.mark.parametrize("text", ["sum(x, axis=2)", "max(x + 1, axis=-3)"])
 def test_expressions(text):
     assert type(refuse(forzium.evaluate, text, {"x": X})) is AxisError
