@@ -111,11 +111,20 @@ static int read_correction(call *c, PyObject *ddof, PyObject *correction) {
                             &c->options.correction);
 }
 
+/* argmin and argmax have one axis, which as NumPy's no tuple names. */
+static int read_axes(call *c, PyObject *object) {
+    if (!object || (c->reduction != FZ_REDUCTION_argmin && c->reduction != FZ_REDUCTION_argmax))
+        return fzpy_read_axes(c->name, object, &c->axes);
+    c->axes.count = 1;
+    c->axes.all = false;
+    return fzpy_read_axis(c->name, "axis", object, c->axes.list);
+}
+
 static int read_call(call *c, PyObject *const *given, bool takes_dtype) {
     const char *name = c->name;
     c->keepdims = given[KEEPDIMS] ? PyObject_IsTrue(given[KEEPDIMS]) : 0;
     if (c->keepdims < 0) return fzpy_name_argument(name, "keepdims");
-    if (fzpy_read_axes(name, given[AXIS], &c->axes) < 0) return -1;
+    if (read_axes(c, given[AXIS]) < 0) return -1;
     if (fzpy_view_input(&c->x, name, "x", given[X], FZPY_ANY) < 0) return -1;
     c->result = fz_reduce_dtype(c->reduction, c->x.array.dtype);
     if (given[DTYPE] && fzpy_convert_dtype(name, given[DTYPE], &c->result, FZPY_ANY) < 0) return -1;

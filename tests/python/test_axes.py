@@ -94,6 +94,15 @@ def test_a_bool_is_no_axis(name):
             operation(X, True)
 
 
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("axes", [(), (0,), (0, 1), (0, 5)])
+@pytest.mark.parametrize("x", [X, np.float64(3)], ids=["array", "number"])
+def test_places_have_one_axis(name, axes, x):
+    for operation in (getattr(forzium, name), getattr(np, name)):
+        with pytest.raises(TypeError, match="tuple"):
+            operation(x, axis=axes)
+
+
 def test_bools_do_not_permute():
     for operation in (forzium.transpose, np.transpose):
         with pytest.raises(TypeError, match="integer"):
