@@ -67,6 +67,8 @@ static inline PyObject *fzpy_dict_get(PyObject *dict, PyObject *key) {
 
 /* Raises what status stands for, with the library's message; returns NULL. */
 PyObject *fzpy_raise(fz_status status);
+/* NumPy's AxisError for an axis of a number, in the library's words; returns -1. */
+int fzpy_raise_axis(const char *operation, int axis);
 /* Puts operation and argument before the words of the exception that is set, and makes it one of
    ValueError, TypeError or MemoryError; leaves any other kind as it is. Returns -1. */
 int fzpy_name_argument(const char *operation, const char *argument);

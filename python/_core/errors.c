@@ -28,6 +28,13 @@ PyObject *fzpy_raise(fz_status status) {
     return NULL;
 }
 
+int fzpy_raise_axis(const char *operation, int axis) {
+    PyObject *type = type_of(FZ_ERROR_AXIS);
+    if (type) PyErr_Format(type, "%s: axis %d is out of bounds for x with 0 axes", operation, axis);
+    Py_XDECREF(type);
+    return -1;
+}
+
 /* What is raised anew for an exception of NumPy's or Python's, of the kinds that docs/arrays.rst names; NULL leaves it
    alone. */
 static PyObject *kind_of(PyObject *type) {

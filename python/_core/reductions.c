@@ -120,12 +120,21 @@ static int read_axes(call *c, PyObject *object) {
     return fzpy_read_axis(c->name, "axis", object, c->axes.list);
 }
 
+/* A number has one axis for NumPy's reductions, but not for its mean, var and std, nor in a tuple. */
+static int check_axis_of_number(const call *c, PyObject *axis) {
+    const fz_reduction r = c->reduction;
+    const bool is_moment = r == FZ_REDUCTION_mean || r == FZ_REDUCTION_var || r == FZ_REDUCTION_std;
+    if (c->x.array.ndim || c->axes.all || c->axes.count != 1) return 0;
+    return is_moment || PyTuple_Check(axis) ? fzpy_raise_axis(c->name, c->axes.list[0]) : 0;
+}
+
 static int read_call(call *c, PyObject *const *given, bool takes_dtype) {
     const char *name = c->name;
     c->keepdims = given[KEEPDIMS] ? PyObject_IsTrue(given[KEEPDIMS]) : 0;
     if (c->keepdims < 0) return fzpy_name_argument(name, "keepdims");
     if (read_axes(c, given[AXIS]) < 0) return -1;
     if (fzpy_view_input(&c->x, name, "x", given[X], FZPY_ANY) < 0) return -1;
+    if (check_axis_of_number(c, given[AXIS]) < 0) return -1;
     c->result = fz_reduce_dtype(c->reduction, c->x.array.dtype);
     if (given[DTYPE] && fzpy_convert_dtype(name, given[DTYPE], &c->result, FZPY_ANY) < 0) return -1;
     if (takes_dtype && !given[DTYPE]) c->result = fzpy_widen_to_out(c->result, given[OUT]);

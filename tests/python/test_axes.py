@@ -87,6 +87,19 @@ def test_the_axis_is_quoted():
     assert "axes[1] is 1000;" in str(refuse(forzium.transpose, X, (0, 1000)))
 
 
+@pytest.mark.parametrize(
+    ("name", "axis"),
+    [
+        *((name, axis) for name in ("mean", "var", "std") for axis in (0, -1)),
+        *((name, axes) for name in REDUCTIONS for axes in ((0,), (-1,))),
+    ],
+)
+@pytest.mark.parametrize("number", [np.float64(3), np.array(3)], ids=repr)
+def test_an_axis_of_a_number(name, axis, number):
+    for operation in (getattr(forzium, name), getattr(np, name)):
+        assert type(refuse(operation, number, axis=axis)) is AxisError
+
+
 @pytest.mark.parametrize("name", [*REDUCTIONS, *PLACES, "cumsum", "cumprod"])
 def test_a_bool_is_no_axis(name):
     for operation in (getattr(forzium, name), getattr(np, name)):
