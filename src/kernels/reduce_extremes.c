@@ -24,9 +24,54 @@ FZ_INLINE mask smaller(vec x, vec y) { return (mask)(x < y); }
 
 /* ---- rows ------------------------------------------------------------------------------------------------- */
 
+/* As elements are compared: of bools any byte but 0 is true. */
+#if defined(FZ_T_boolean)
+FZ_INLINE vec compared(vec x) { return vminimum(x, vsplat(true)); }
+#else
+FZ_INLINE vec compared(vec x) { return x; }
+#endif
+
+FZ_INLINE vec load(const char *x) { return compared(vload(x)); }
 FZ_INLINE vec load_filled(const char *x, size_t n) {
-    return n >= W ? vload(x) : vload_part(x, n, load_one(x));
+    return n >= W ? load(x) : compared(vload_part(x, n, load_one(x)));
 }
+
+/* Any NaN is NaN: where that is looked for, its bits do not matter. */
+FZ_INLINE mask is_value(vec v, vec wanted, bool is_nan) { return is_nan ? visnan(v) : (mask)(v == wanted); }
+
+/* The place of the first of n elements that is wanted; 0 where none is. */
+FZ_INLINE size_t find_value(size_t n, const char *x, vec wanted, bool is_nan) {
+    size_t i = 0;
+    for (; !is_nan && i + UNROLL * W <= n; i += UNROLL * W) {
+        mask any = is_value(load(x + i * sizeof(T)), wanted, is_nan);
+#pragma GCC unroll 4
+        for (size_t u = 1; u < UNROLL; u++)
+            any |= is_value(load(x + i * sizeof(T) + u * sizeof(vec)), wanted, is_nan);
+        if (vany(any)) break;
+    }
+    for (; i < n; i += W) {
+        const mask same = is_value(load_filled(x + i * sizeof(T), n - i), wanted, is_nan);
+        if (vany(same)) return i + vfirst(same);
+    }
+    return 0;
+}
+
+#if defined(FZ_T_boolean)
+
+/* One of both truths goes before the other: its first, or the first of all where it is not there. */
+FZ_INLINE void find_rows(size_t count, size_t n, const char *x, ptrdiff_t row_stride, int64_t first,
+                         char *best, int64_t *index, order *before, choice *choose) {
+    const vec wanted = choose(vsplat(false), vsplat(true));
+    for (; count; count--, x += row_stride, best += sizeof(T), index++) {
+        const size_t place = find_value(n, x, wanted, false);
+        const vec value = compared(vsplat(load_one(x + place)));
+        if (*index >= 0 && !before(value, vsplat(load_one(best)))[0]) continue;
+        store_one(best, value[0]);
+        *index = first + (int64_t)place;
+    }
+}
+
+#else
 
 /* n elements lane by lane: each lane's first of all, in vectors that begin at x. The newcomer is the operand that a
    choice compares with itself: so the accumulators wait for one instruction only. */
@@ -55,26 +100,6 @@ FZ_INLINE vec find_extremes(size_t n, const char *x, choice *choose) {
         best[0] = choose(v, best[0]);
     }
     return best[0];
-}
-
-/* Any NaN is NaN: where that is looked for, its bits do not matter. */
-FZ_INLINE mask is_value(vec v, vec wanted, bool is_nan) { return is_nan ? visnan(v) : (mask)(v == wanted); }
-
-/* The place of the first of n elements that is wanted, which is there. */
-FZ_INLINE size_t find_value(size_t n, const char *x, vec wanted, bool is_nan) {
-    size_t i = 0;
-    for (; !is_nan && i + UNROLL * W <= n; i += UNROLL * W) {
-        mask any = is_value(vload(x + i * sizeof(T)), wanted, is_nan);
-#pragma GCC unroll 4
-        for (size_t u = 1; u < UNROLL; u++)
-            any |= is_value(vload(x + i * sizeof(T) + u * sizeof(vec)), wanted, is_nan);
-        if (vany(any)) break;
-    }
-    for (; i < n; i += W) {
-        const mask same = is_value(load_filled(x + i * sizeof(T), n - i), wanted, is_nan);
-        if (vany(same)) return i + vfirst(same);
-    }
-    return 0;
 }
 
 FZ_INLINE size_t find_in_its_block(size_t n, const char *x, const vec blocks[], vec wanted, bool is_nan) {
@@ -131,6 +156,8 @@ FZ_INLINE void find_rows(size_t count, size_t n, const char *x, ptrdiff_t row_st
         find_in_rows(count, n - i < PIECE ? n - i : PIECE, x + i * sizeof(T), row_stride, first + (int64_t)i,
                      best, index, before, choose);
 }
+
+#endif
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
 

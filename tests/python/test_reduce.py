@@ -403,6 +403,19 @@ def test_bools_of_other_bytes_count_once():
     assert forzium.count_nonzero(x) == forzium.sum(x) == 700
 
 
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("length", [1, 2, 7, 64, 1000, 70_001, 300_000])
+def test_true_bytes_are_equal_extremes(name, length):
+    rng = np.random.default_rng(length)
+    for least in (0, 1):
+        x = rng.integers(least, 256, (length, 6), np.uint8)
+        x[: length // 2] = np.maximum(x[: length // 2], 1) if name == "argmin" else 0
+        bools = x.view(bool)
+        for layout in (bools, bools[::-1, ::2], np.ascontiguousarray(x.T).view(bool).T):
+            for axis in (None, 0, 1):
+                assert_same(getattr(forzium, name)(layout, axis), getattr(np, name)(layout, axis))
+
+
 @pytest.mark.parametrize("place", [0, 511, 512, 1500, 5000, 40_000, 199_999])
 def test_a_true_byte_decides_whatever_it_is(place):
     x = np.zeros(200_000, np.uint8)
