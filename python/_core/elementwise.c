@@ -122,10 +122,10 @@ static int apply_wanted(const fzpy_operation *row, int inputs, const fzpy_view *
     }
     for (int k = fz_op_is_condition(op, 0); k < inputs; k++) {
         const fz_dtype own = views[k].array.dtype;
-        if (!views[k].weak && !fzpy_is_same_kind(own, wanted))
-            return fail_cast(row, row->signature.names[k], own, wanted);
-        if (views[k].weak == FZPY_WEAK_FLOAT && !fzpy_is_float(wanted))
-            return fail_cast(row, row->signature.names[k], own, wanted);
+        const fz_dtype least = views[k].weak == FZPY_WEAK_INT     ? FZ_UINT8
+                               : views[k].weak == FZPY_WEAK_FLOAT ? FZ_FLOAT16
+                                                                  : own;
+        if (!fzpy_is_same_kind(least, wanted)) return fail_cast(row, row->signature.names[k], own, wanted);
     }
     *p = (plan){wanted, compute, wanted};
     return 0;

@@ -197,6 +197,17 @@ def test_dtype_argument(name, wanted):
         )
 
 
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("number", [0, 1, -1, 300, True, 1.5])
+def test_numbers_beside_a_bool_that_is_asked_for(name, number):
+    x = sample("?")
+    for first, second in ((x, number), (number, x), (True, number)):
+        assert_as_numpy(
+            lambda x=first, y=second: getattr(forzium, name)(x, y, dtype=bool),
+            lambda x=first, y=second: ROWS[name](x, y, dtype=bool),
+        )
+
+
 @pytest.mark.parametrize("dtype", ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
 def test_integer_powers(dtype):
     for other in ("?", "u1", "u4" if dtype == "u8" else "i8"):  # uint64 with int64 is float64
