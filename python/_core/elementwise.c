@@ -323,8 +323,8 @@ static bool is_beyond(PyObject *bound, fz_dtype dtype, bool below) {
     return beyond;
 }
 
-/* clip(x, min, max), where either bound may be absent; as NumPy's, bounds beyond x's dtype are none. */
-static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
+/* As NumPy's, bounds beyond x's dtype are none. */
+static PyObject *clip_within(const fzpy_operation *row, PyObject *const *values) {
     PyObject *low = values[1] == Py_None ? NULL : values[1], *high = values[2] == Py_None ? NULL : values[2];
     PyObject *result = clip_to(row, values, low, high);
     if (result || !PyErr_ExceptionMatches(PyExc_OverflowError)) return result;
@@ -335,6 +335,20 @@ static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values
     if (is_beyond(high, x.array.dtype, false)) high = NULL;
     fzpy_view_clear(&x);
     return clip_to(row, values, low, high);
+}
+
+/* clip(x, min, max), where either bound may be absent. NumPy makes an array of x, so that a Python number has a dtype of
+   its own beside the bounds'. */
+static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
+    fzpy_view number;
+    if (!PyLong_CheckExact(values[0]) && !PyFloat_CheckExact(values[0])) return clip_within(row, values);
+    if (fzpy_view_input(&number, "clip", "x", values[0], FZPY_ANY) < 0) return NULL;
+    if (fzpy_is_huge(&number)) return clip_within(row, values);
+    PyObject *x = fzpy_view_result(&number, false);
+    PyObject *result =
+        x ? clip_within(row, (PyObject *const[]){x, values[1], values[2], values[3], values[4]}) : NULL;
+    Py_XDECREF(x);
+    return result;
 }
 
 static PyObject *compute_with_alpha(const fzpy_operation *row, PyObject *const *values, double alpha) {

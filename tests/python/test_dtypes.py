@@ -264,6 +264,13 @@ def test_three_dtypes_meet_as_numpys(dtype):
             assert forzium.evaluate("clip(x, low, high)").dtype == np.clip(x, low, high).dtype
 
 
+@pytest.mark.parametrize("number", [0, 300, -7, 0.5, True])
+@pytest.mark.parametrize("bound", [1, 0.25, np.uint8(3), np.int32(2), np.float32(0.25), sample("i2")])
+def test_a_clipped_number_has_its_own_dtype(number, bound):
+    for bounds in ((bound, bound), (bound, None), (None, bound), (0, bound)):
+        assert_as_numpy(lambda b=bounds: forzium.clip(number, *b), lambda b=bounds: np.clip(number, *b))
+
+
 def test_clip_without_bounds_is_a_copy():
     x = np.arange(5.0)
     copy = forzium.clip(x)
