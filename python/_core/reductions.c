@@ -111,10 +111,13 @@ static int read_correction(call *c, PyObject *ddof, PyObject *correction) {
                             &c->options.correction);
 }
 
+static bool is_place(const call *c) {
+    return c->reduction == FZ_REDUCTION_argmin || c->reduction == FZ_REDUCTION_argmax;
+}
+
 /* argmin and argmax have one axis, which as NumPy's no tuple names. */
 static int read_axes(call *c, PyObject *object) {
-    if (!object || (c->reduction != FZ_REDUCTION_argmin && c->reduction != FZ_REDUCTION_argmax))
-        return fzpy_read_axes(c->name, object, &c->axes);
+    if (!object || !is_place(c)) return fzpy_read_axes(c->name, object, &c->axes);
     c->axes.count = 1;
     c->axes.all = false;
     return fzpy_read_axis(c->name, "axis", object, c->axes.list);
@@ -153,6 +156,9 @@ static PyObject *run(call *c, PyObject *given_out) {
     fz_status status =
         fz_reduce_shape(c->reduction, &c->x.array, c->axes.count, list, c->keepdims, &ndim, shape);
     if (status) return fzpy_raise(status);
+    if (is_place(c) && fzpy_is_float(fzpy_widen_to_out(c->result, given_out)))
+        return PyErr_Format(PyExc_TypeError, "%s: out is of floats, which are no places; int64 would do",
+                            c->name);
     if (fzpy_output_open(&out, c->name, given_out, c->result, ndim, shape, c->options.where ? 2 : 1, inputs) <
         0)
         return NULL;

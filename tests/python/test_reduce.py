@@ -404,6 +404,20 @@ def test_bools_of_other_bytes_count_once():
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i2", "i4", "i8"])
+def test_places_go_to_integers(name, dtype):
+    x, got, want = np.random.default_rng(7).random((20, 100)), np.zeros(20, dtype), np.zeros(20, dtype)
+    if np.issubdtype(dtype, np.integer):
+        assert getattr(forzium, name)(x, axis=1, out=got) is got
+        assert_same(got, getattr(np, name)(x, axis=1, out=want))
+        return
+    for operation in (getattr(forzium, name), getattr(np, name)):
+        with pytest.raises(TypeError, match="int64"):
+            operation(x, axis=1, out=got)
+    assert not got.any()
+
+
+@pytest.mark.parametrize("name", ["argmax", "argmin"])
 @pytest.mark.parametrize("length", [1, 2, 7, 64, 1000, 70_001, 300_000])
 def test_true_bytes_are_equal_extremes(name, length):
     rng = np.random.default_rng(length)
