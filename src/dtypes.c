@@ -1,58 +1,41 @@
 /* Dtypes: names, sizes, promotion, and what the operations make of them. */
 #include "internal.h"
 
-typedef enum kind { BOOLEAN, UNSIGNED, SIGNED, FLOATING } kind;
+const fz__dtype_row fz__dtypes[FZ_DTYPE_COUNT] = {
+    [FZ_FLOAT32] = {"float32", 4, FZ__FLOATING},   [FZ_FLOAT64] = {"float64", 8, FZ__FLOATING},
+    [FZ_BOOL] = {"bool", 1, FZ__BOOLEAN},          [FZ_INT8] = {"int8", 1, FZ__SIGNED},
+    [FZ_INT16] = {"int16", 2, FZ__SIGNED},         [FZ_INT32] = {"int32", 4, FZ__SIGNED},
+    [FZ_INT64] = {"int64", 8, FZ__SIGNED},         [FZ_UINT8] = {"uint8", 1, FZ__UNSIGNED},
+    [FZ_UINT16] = {"uint16", 2, FZ__UNSIGNED},     [FZ_UINT32] = {"uint32", 4, FZ__UNSIGNED},
+    [FZ_UINT64] = {"uint64", 8, FZ__UNSIGNED},     [FZ_FLOAT16] = {"float16", 2, FZ__FLOATING},
+    [FZ_BFLOAT16] = {"bfloat16", 2, FZ__FLOATING},
+};
 
-/* name, dtype, bytes, kind */
-#define DTYPES(ROW)                      \
-    ROW("float32", FLOAT32, 4, FLOATING) \
-    ROW("float64", FLOAT64, 8, FLOATING) \
-    ROW("bool", BOOL, 1, BOOLEAN)        \
-    ROW("int8", INT8, 1, SIGNED)         \
-    ROW("int16", INT16, 2, SIGNED)       \
-    ROW("int32", INT32, 4, SIGNED)       \
-    ROW("int64", INT64, 8, SIGNED)       \
-    ROW("uint8", UINT8, 1, UNSIGNED)     \
-    ROW("uint16", UINT16, 2, UNSIGNED)   \
-    ROW("uint32", UINT32, 4, UNSIGNED)   \
-    ROW("uint64", UINT64, 8, UNSIGNED)   \
-    ROW("float16", FLOAT16, 2, FLOATING) \
-    ROW("bfloat16", BFLOAT16, 2, FLOATING)
-
-static const struct {
-    const char *name;
-    kind kind;
-} dtypes[FZ_DTYPE_COUNT] = {
-#define NAME_AND_KIND(name, dtype, bytes, kind) [FZ_##dtype] = {name, kind},
-    DTYPES(NAME_AND_KIND)};
-
-const unsigned char fz__element_sizes[FZ_DTYPE_COUNT] = {
-#define BYTES(name, dtype, bytes, kind) [FZ_##dtype] = bytes,
-    DTYPES(BYTES)};
-
-size_t fz_dtype_size(fz_dtype dtype) { return fz__element_sizes[dtype]; }
-const char *fz_dtype_name(fz_dtype dtype) { return dtypes[dtype].name; }
+size_t fz_dtype_size(fz_dtype dtype) { return fz__dtypes[dtype].size; }
+const char *fz_dtype_name(fz_dtype dtype) { return fz__dtypes[dtype].name; }
 
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x) {
     if (fz__is_full_float(x->dtype)) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: %s is %s; float32 and float64 would do", operation, argument,
-                    dtypes[x->dtype].name);
+                    fz__dtypes[x->dtype].name);
 }
 
 /* ---- promotion -------------------------------------------------------------------------------------------- */
 
 /* Of the kind that was asked for, the dtype of this size; of floats the least of at least this size. */
-static fz_dtype sized(kind wanted, size_t size) {
+static fz_dtype sized(fz__dtype_kind wanted, size_t size) {
     static const fz_dtype integers[][9] = {
-        [UNSIGNED] = {[1] = FZ_UINT8, [2] = FZ_UINT16, [4] = FZ_UINT32, [8] = FZ_UINT64},
-        [SIGNED] = {[1] = FZ_INT8, [2] = FZ_INT16, [4] = FZ_INT32, [8] = FZ_INT64},
+        [FZ__UNSIGNED] = {[1] = FZ_UINT8, [2] = FZ_UINT16, [4] = FZ_UINT32, [8] = FZ_UINT64},
+        [FZ__SIGNED] = {[1] = FZ_INT8, [2] = FZ_INT16, [4] = FZ_INT32, [8] = FZ_INT64},
     };
-    if (wanted == FLOATING) return size <= 2 ? FZ_FLOAT16 : size == 4 ? FZ_FLOAT32 : FZ_FLOAT64;
+    if (wanted == FZ__FLOATING) return size <= 2 ? FZ_FLOAT16 : size == 4 ? FZ_FLOAT32 : FZ_FLOAT64;
     return size > 8 ? FZ_FLOAT64 : integers[wanted][size];
 }
 
 /* The float whose precision is enough for integers of a byte: half's 11 bits hold them, single's those of two. */
-static fz_dtype float_for_integer(fz_dtype integer) { return sized(FLOATING, 2 * fz_dtype_size(integer)); }
+static fz_dtype float_for_integer(fz_dtype integer) {
+    return sized(FZ__FLOATING, 2 * fz_dtype_size(integer));
+}
 
 static fz_dtype promote_floats(fz_dtype a, fz_dtype b) {
     if (a == b) return a;
@@ -61,16 +44,16 @@ static fz_dtype promote_floats(fz_dtype a, fz_dtype b) {
 }
 
 fz_dtype fz_promote(fz_dtype a, fz_dtype b) {
-    if (dtypes[a].kind > dtypes[b].kind) return fz_promote(b, a);
+    if (fz__dtypes[a].kind > fz__dtypes[b].kind) return fz_promote(b, a);
     const size_t size_a = fz_dtype_size(a), size_b = fz_dtype_size(b);
-    if (a == b || dtypes[a].kind == BOOLEAN) return b;
-    if (dtypes[a].kind == FLOATING) return promote_floats(a, b);
-    if (dtypes[b].kind == FLOATING) {
+    if (a == b || fz__dtypes[a].kind == FZ__BOOLEAN) return b;
+    if (fz__dtypes[a].kind == FZ__FLOATING) return promote_floats(a, b);
+    if (fz__dtypes[b].kind == FZ__FLOATING) {
         if (b == FZ_BFLOAT16 && size_a == 1) return b; /* ml_dtypes' rule, though 8 bits do not hold all */
         return promote_floats(b, b == FZ_BFLOAT16 ? fz_promote(a, FZ_FLOAT32) : float_for_integer(a));
     }
-    if (dtypes[a].kind == dtypes[b].kind) return size_a > size_b ? a : b;
-    return size_b > size_a ? b : sized(SIGNED, 2 * size_a); /* unsigned with signed */
+    if (fz__dtypes[a].kind == fz__dtypes[b].kind) return size_a > size_b ? a : b;
+    return size_b > size_a ? b : sized(FZ__SIGNED, 2 * size_a); /* unsigned with signed */
 }
 
 /* Floats first: two integers may fit a float that the integer which holds both does not. */
@@ -148,7 +131,7 @@ fz_dtype fz_op_result(fz_op op, fz_dtype dtype) {
 
 /* A dtype without loops becomes the one that NumPy's rules name; itself where there is none. */
 static fz_dtype converted(unsigned mask, fz_dtype dtype) {
-    const bool integral = dtypes[dtype].kind != FLOATING;
+    const bool integral = fz__dtypes[dtype].kind != FZ__FLOATING;
     if (mask >> dtype & 1) return dtype;
     if (dtype == FZ_BOOL && mask & BOOL_AS_INT8) return FZ_INT8;
     if (integral && mask & INTEGERS_AS_FLOAT64) return FZ_FLOAT64;
@@ -174,5 +157,5 @@ fz_status fz_op_dtype(fz_op op, const fz_dtype inputs[], fz_dtype *compute, fz_d
     *result = fz__op_result(op, wanted);
     if (has_loop(op, wanted)) return FZ_OK;
     return fz__fail(FZ_ERROR_DTYPE, "%s: there is no loop for %s; %s would do", ops[op].name,
-                    dtypes[common].name, mask & FLOATS ? "float64" : "int64");
+                    fz__dtypes[common].name, mask & FLOATS ? "float64" : "int64");
 }

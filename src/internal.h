@@ -36,9 +36,16 @@ const char *fz__format_shape(fz__shape_text *buffer, int ndim, const ptrdiff_t *
 
 /* ---- dtypes.c: names, sizes, promotion, and what the operations make of dtypes ------------------------- */
 
-/* Bytes: fz_dtype_size where it has to be inlined, and signed. */
-extern const unsigned char fz__element_sizes[FZ_DTYPE_COUNT];
-static inline ptrdiff_t fz__element_size(fz_dtype dtype) { return fz__element_sizes[dtype]; }
+typedef enum fz__dtype_kind { FZ__BOOLEAN, FZ__UNSIGNED, FZ__SIGNED, FZ__FLOATING } fz__dtype_kind;
+typedef struct fz__dtype_row {
+    const char *name;
+    int size; /* bytes */
+    fz__dtype_kind kind;
+} fz__dtype_row;
+extern const fz__dtype_row fz__dtypes[FZ_DTYPE_COUNT];
+
+/* fz_dtype_size where it has to be inlined, and signed. */
+static inline ptrdiff_t fz__element_size(fz_dtype dtype) { return fz__dtypes[dtype].size; }
 /* float32 or float64: the dtypes of linear algebra. */
 static inline bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT32 || dtype == FZ_FLOAT64; }
 static inline bool fz__is_narrow_float(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
