@@ -353,18 +353,26 @@ static fz_status split_axes(fz__rows *r, const fz_array *const arrays[], const b
     return status ? status : fz__nest_init(&r->reduced, r->operation, r->inputs + r->full, list[1]);
 }
 
+static fz_cast *cast_of_results(const fz__rows *r, fz_dtype own) {
+    const fz_dtype result = r->full || !fz__is_full_float(r->dtype) ? r->dtype : FZ_FLOAT64;
+    return fz__kernels(own)->elementwise->cast_from[result];
+}
+
 static void plan_operands(fz__rows *r, const fz_array *const arrays[]) {
     for (int k = 0; k <= r->inputs; k++) {
         const bool is_output = k == r->inputs, has_row = !is_output || r->full;
         const fz_dtype own = arrays[k]->dtype;
-        const fz_dtype result = r->full || !fz__is_full_float(r->dtype) ? r->dtype : FZ_FLOAT64;
-        r->cast[k] = is_output ? fz__kernels(own)->elementwise->cast_from[result]
-                               : fz__kernels(r->dtype)->elementwise->cast_from[own];
+        r->cast[k] = is_output ? cast_of_results(r, own) : fz__kernels(r->dtype)->elementwise->cast_from[own];
         r->offset[k] = has_row ? r->reduced.data[k] - (char *)arrays[k]->data : 0;
         r->direct[k] =
             !has_row || (own == r->dtype && (r->reduced.ndim == 0 ||
                                              (r->reduced.ndim == 1 && r->reduced.strides[k][0] == r->size)));
     }
+}
+
+static ptrdiff_t rows_of_a_pass(const fz__rows *r) {
+    if (r->once) return FZ_ROW_GROUP;
+    return fz__max(1, fz__min(FZ_ROW_GROUP, (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (r->n * r->size)));
 }
 
 /* As many rows as fill their share of the L2 cache, where that lets neighbours be copied together. */
@@ -379,10 +387,7 @@ static void plan_tiles(fz__rows *r) {
     const ptrdiff_t bytes = copied * r->n * r->size, room = (ptrdiff_t)fz__cpu_caches()->l2 / 2;
     r->in_tiles = bytes <= room;
     r->tile = copied == 0 ? MOST_TILED : 1;
-    r->group = FZ_ROW_GROUP;
-    if (!r->once)
-        r->group = fz__max(1, fz__min(r->group, (ptrdiff_t)fz__cpu_caches()->l1 / 3 / (r->n * r->size)));
-    if (!r->in_tiles || r->n > SEGMENT) r->group = 1;
+    r->group = r->in_tiles && r->n <= SEGMENT ? rows_of_a_pass(r) : 1;
     if (r->in_tiles && together) r->tile = fz__min(MOST_TILED, fz__max(1, room / bytes));
 }
 
@@ -408,6 +413,44 @@ static fz_status run_job(const fz__rows *r) {
     return FZ_OK;
 }
 
+/* ---- without a plan --------------------------------------------------------------------------------------- */
+
+/* Elements of a row, where there are few and all operands are such rows in place, one behind another: a plan would
+   cost as much as the work. Else 0. */
+static ptrdiff_t find_plain_row(const fz__rows *r, const fz_array *const arrays[], const bool reduced[]) {
+    enum { FEW = 4096 };
+    const fz_array *x = arrays[0], *out = arrays[r->inputs];
+    for (int k = 0; k <= r->inputs; k++) {
+        const bool is_number = k == r->inputs && !r->full;
+        if (!fz__count_gapless(arrays[k], is_number ? out->dtype : r->dtype, FEW)) return 0;
+    }
+    ptrdiff_t n = 1;
+    int kept = x->ndim;
+    while (kept > 0 && reduced[kept - 1]) n *= x->shape[--kept];
+    for (int d = 0; d < kept; d++)
+        if (reduced[d]) return 0;
+    return n;
+}
+
+static void run_plain(fz__rows *r, const fz_array *const arrays[]) {
+    const fz_array *out = arrays[r->inputs];
+    const ptrdiff_t rows = fz__array_size(arrays[0]) / r->n, row = r->n * r->size;
+    const ptrdiff_t out_stride = r->full ? row : fz__element_size(out->dtype);
+    const ptrdiff_t strides[FZ_ROW_INPUTS + 1] = {row, row, row, row};
+    char *at[FZ_ROW_INPUTS + 1];
+    for (int k = 0; k <= r->inputs; k++) at[k] = arrays[k]->data;
+    const fz_row_operands all = as_operands(r->inputs, at, strides);
+    r->in_tiles = true;
+    r->group = rows_of_a_pass(r);
+    r->cast[r->inputs] = cast_of_results(r, out->dtype);
+    for (ptrdiff_t i = 0; i < rows; i += MOST_TILED) {
+        const fz_row_operands tile = fz__skip_rows(&all, i);
+        compute_groups(r, fz__min(MOST_TILED, rows - i), &tile, at[r->inputs] + i * out_stride, out_stride);
+    }
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------ */
+
 /* Rows of no elements. */
 static void fill_nothing(const fz__rows *r, const fz_array *out) {
     const ptrdiff_t strides[FZ_MAX_NDIM] = {0};
@@ -428,6 +471,11 @@ fz_status fz__check_row_output(const char *operation, const fz_array *x, const f
 fz_status fz__rows_run(fz__rows *r, int inputs, const fz_array *const arrays[], const bool reduced[]) {
     r->inputs = inputs;
     r->size = fz__element_size(r->dtype);
+    r->n = find_plain_row(r, arrays, reduced);
+    if (r->n) {
+        run_plain(r, arrays);
+        return FZ_OK;
+    }
     const fz_status status = split_axes(r, arrays, reduced);
     r->n = r->reduced.size;
     if (status || r->kept.size == 0) return status;

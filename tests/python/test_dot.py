@@ -48,6 +48,18 @@ def test_vecdot_broadcasts(data, dtype):
     assert_equal(forzium.vecdot(*parts), np.vecdot(*parts))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "int64", "uint64"])
+@pytest.mark.parametrize(
+    "shape", [(2, 4), (63, 65), (64, 64), (65, 63), (130, 5), (1, 4097), (3, 4, 5), (5, 1)]
+)
+def test_vecdot_of_stacks(shape, dtype):
+    """Whole numbers: no order of summation changes a bit."""
+    random = np.random.default_rng(6)
+    a, b = (random.integers(0, 3, shape).astype(dtype) for _ in range(2))
+    assert_equal(forzium.vecdot(a, b), np.vecdot(a, b))
+    assert_equal(forzium.vecdot(np.asfortranarray(a), b), np.vecdot(a, b))
+
+
 @pytest.mark.parametrize("axis", [0, 1, -1, -2])
 def test_vecdot_along_any_axis(axis):
     random = np.random.default_rng(1)
@@ -197,6 +209,21 @@ def test_norm_is_accurate(data, dtype, keepdims):
     assert np.isinf(got[large & (exact > 1.001 * limits.max)]).all()
     kept = np.where(large, 0, exact)
     assert_within(np.where(large, 0, got), kept, 8 * limits.eps * kept + limits.smallest_subnormal)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 4), (63, 65), (65, 63), (130, 5), (1, 4097), (3, 4, 5)])
+def test_norm_of_stacks(shape, dtype):
+    """Also rows whose squares overflow or vanish, beside others."""
+    x = np.random.default_rng(7).standard_normal(shape).astype(dtype)
+    limits = np.finfo(dtype)
+    x[..., :1, :] *= limits.max / 64
+    x[..., -1:, :] *= limits.tiny
+    for axis in (-1, 0, (-2, -1), None):
+        exact = np.sqrt((x.astype(np.longdouble) ** 2).sum(axis=axis))
+        within = np.where(exact < limits.max, exact, 0)
+        got = np.where(exact < limits.max, forzium.norm(x, axis), 0)
+        assert_within(got, within, 8 * limits.eps * within + limits.smallest_subnormal)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -107,6 +107,24 @@ def test_every_length(name, dtype):
 
 
 @names
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(2, 4), (63, 65), (64, 64), (65, 63), (130, 5), (1, 4097), (3, 4, 5), (5, 1)]
+)
+def test_stacks_of_rows(name, shape, dtype):
+    x = np.random.default_rng(3).standard_normal(shape).astype(dtype)
+    for axis in (-1, 0, (-2, -1), None):
+        for out in (
+            np.empty_like(x),
+            np.asfortranarray(np.empty_like(x)),
+            np.repeat(x, 2, axis=-1)[..., ::2],
+        ):
+            assert_right(name, x, axis, getattr(forzium, name)(x, axis, out=out))
+    before = x.copy()
+    assert_right(name, before, -1, getattr(forzium, name)(x, -1, out=x))
+
+
+@names
 def test_integers_are_computed_in_float64(name):
     x = np.arange(-7, 8, dtype=np.int16).reshape(3, 5)
     assert_right(name, x.astype(np.float64), -1, getattr(forzium, name)(x))
