@@ -66,10 +66,7 @@ static fz_fft_columns spectrum_columns(const job *j, ptrdiff_t strip) {
 /* ---- the spectrum of the weights ------------------------------------------------------------------------------------- */
 
 static void store_number(const job *j, double value, char *to, ptrdiff_t at) {
-    if (j->conv->element == 4)
-        ((float *)to)[at] = (float)value;
-    else
-        ((double *)to)[at] = value;
+    fz__store_float(j->conv->dtype, value, to + at * j->conv->element);
 }
 
 static void fill_roots(const job *j) {

@@ -52,13 +52,6 @@ static fz_status run(const char *name, const fz_array *const arrays[3]) {
     return status;
 }
 
-/* One result; a kernel of conversions would take as long as the product of a few elements. */
-static void store_sum(double sum, const fz_array *out) {
-    const float narrow = (float)sum;
-    const bool is_narrow = out->dtype == FZ_FLOAT32;
-    memcpy(out->data, is_narrow ? (const void *)&narrow : &sum, is_narrow ? sizeof narrow : sizeof sum);
-}
-
 /* Elements of one pass, gapless and of one float dtype: work that costs little more than its plan would. */
 static bool run_plain(const fz_array *a, const fz_array *b, const fz_array *out) {
     const ptrdiff_t n = a->shape[0], size = fz__element_size(a->dtype);
@@ -69,7 +62,7 @@ static bool run_plain(const fz_array *a, const fz_array *b, const fz_array *out)
     fz_row_result result;
     const fz__float_environment environment = fz__save_float_environment();
     fz__kernels(a->dtype)->rowwise->passes[FZ_ROW_DOT](1, (size_t)n, &operands, NULL, &result);
-    store_sum(result.sum, out);
+    fz__store_float(out->dtype, result.sum, out->data);
     fz__restore_float_environment(environment);
     return true;
 }

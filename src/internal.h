@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "forzium.h"
 #include "kernels/kernels.h"
@@ -51,6 +52,20 @@ static inline bool fz__is_full_float(fz_dtype dtype) { return dtype == FZ_FLOAT3
 static inline bool fz__is_narrow_float(fz_dtype dtype) { return dtype == FZ_FLOAT16 || dtype == FZ_BFLOAT16; }
 static inline bool fz__is_float(fz_dtype dtype) {
     return fz__is_full_float(dtype) || fz__is_narrow_float(dtype);
+}
+/* One of them, in memory that need not be aligned; where there are many, kernels convert them. */
+static inline double fz__load_float(fz_dtype dtype, const void *from) {
+    float narrow;
+    double wide;
+    if (dtype == FZ_FLOAT32) return memcpy(&narrow, from, sizeof narrow), (double)narrow;
+    return memcpy(&wide, from, sizeof wide), wide;
+}
+static inline void fz__store_float(fz_dtype dtype, double value, void *to) {
+    const float narrow = (float)value;
+    if (dtype == FZ_FLOAT32)
+        memcpy(to, &narrow, sizeof narrow);
+    else
+        memcpy(to, &value, sizeof value);
 }
 /* FZ_ERROR_DTYPE for any other. */
 fz_status fz__check_full_float(const char *operation, const char *argument, const fz_array *x);

@@ -50,46 +50,39 @@ typedef struct planes {
     ptrdiff_t sums_bytes;
 } planes;
 
-static inline double load(ptrdiff_t element, const char *from) {
-    float narrow;
-    double wide;
-    memcpy(element == 4 ? (void *)&narrow : &wide, from, (size_t)element);
-    return element == 4 ? narrow : wide;
-}
-
 /* The mean of what adds up to -0 is 0, as NumPy's. A quotient of floats that is rounded to double first is the same. */
-static inline void store_mean(ptrdiff_t element, double sum, ptrdiff_t count, char *to) {
-    const double mean = (sum + 0) / (double)count;
-    const float narrow = (float)mean;
-    memcpy(to, element == 4 ? (const void *)&narrow : &mean, (size_t)element);
+static inline void store_mean(fz_dtype dtype, double sum, ptrdiff_t count, char *to) {
+    fz__store_float(dtype, (sum + 0) / (double)count, to);
 }
 
-static double add_numbers(const fz_reduce_kernels *kernels, ptrdiff_t element, ptrdiff_t n, const char *x) {
+static double add_numbers(fz_dtype dtype, ptrdiff_t n, const char *x) {
     enum { FEW = 16 }; /* a kernel's call costs more */
-    double sum = 0;
-    for (ptrdiff_t i = 0; n <= FEW && i < n; i++) sum += load(element, x + i * element);
+    double sum = 0;    /* or a float */
+    for (ptrdiff_t i = 0; n <= FEW && i < n; i++)
+        sum += fz__load_float(dtype, x + i * fz__element_size(dtype));
     if (n <= FEW) return sum;
-    kernels->join_rows[FZ_JOIN_add](1, (size_t)n, x, 0, &sum);
-    return load(element, (const char *)&sum);
+    fz__kernels(dtype)->reduce->join_rows[FZ_JOIN_add](1, (size_t)n, x, 0, &sum);
+    return fz__load_float(dtype, &sum);
 }
 
 /* Of `height` added rows. */
 static void find_row_of_means(const planes *t, ptrdiff_t height, char *sums, char *to) {
-    const fz_reduce_kernels *kernels = fz__kernels(t->x->dtype)->reduce;
+    const fz_dtype dtype = t->x->dtype;
     const ptrdiff_t columns = t->x->shape[t->row + 1], windows = t->out->shape[t->row + 1],
-                    element = t->pixel_bytes / t->pixel;
+                    element = fz__element_size(dtype);
     char *sum = sums + columns * t->pixel_bytes;
     for (ptrdiff_t j = 0; j < windows; j++, to += t->out->strides[t->row + 1]) {
         const ptrdiff_t left = window_begin(j, windows, columns),
                         width = window_end(j, windows, columns) - left;
         const char *pixels = sums + left * t->pixel_bytes;
         if (t->pixel == 1) {
-            store_mean(element, add_numbers(kernels, element, width, pixels), height * width, to);
+            store_mean(dtype, add_numbers(dtype, width, pixels), height * width, to);
             continue;
         }
-        kernels->join_columns[FZ_JOIN_add]((size_t)width, (size_t)t->pixel, pixels, t->pixel_bytes, sum);
+        fz__kernels(dtype)->reduce->join_columns[FZ_JOIN_add]((size_t)width, (size_t)t->pixel, pixels,
+                                                              t->pixel_bytes, sum);
         for (ptrdiff_t c = 0; c < t->pixel; c++)
-            store_mean(element, load(element, sum + c * element), height * width,
+            store_mean(dtype, fz__load_float(dtype, sum + c * element), height * width,
                        to + c * t->out->strides[t->row + 2]);
     }
 }

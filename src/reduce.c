@@ -490,19 +490,13 @@ fz_join fz__plain_join(fz_reduction reduction) {
 }
 
 /* A sum of -0 is 0, as NumPy's. A quotient of float32 that is rounded to double first is the same one. */
-static inline __attribute__((always_inline)) void store_sums(bool is_narrow, bool divides, ptrdiff_t n,
+static inline __attribute__((always_inline)) void store_sums(fz_dtype dtype, bool divides, ptrdiff_t n,
                                                              ptrdiff_t count, const char *values,
                                                              char *results) {
-    const ptrdiff_t size = is_narrow ? sizeof(float) : sizeof(double);
+    const ptrdiff_t size = fz__element_size(dtype);
     for (ptrdiff_t i = 0; i < count * size; i += size) {
-        float narrow = 0;
-        double wide = 0;
-        memcpy(is_narrow ? (void *)&narrow : &wide, values + i, (size_t)size);
-        if (is_narrow) wide = narrow;
-        wide += 0;
-        if (divides) wide /= (double)n;
-        narrow = (float)wide;
-        memcpy(results + i, is_narrow ? (void *)&narrow : &wide, (size_t)size);
+        const double sum = fz__load_float(dtype, values + i) + 0;
+        fz__store_float(dtype, divides ? sum / (double)n : sum, results + i);
     }
 }
 
@@ -512,9 +506,9 @@ void fz__store_plain(fz_reduction reduction, ptrdiff_t n, fz_dtype dtype, ptrdif
     if (rows[reduction].join != FZ_JOIN_add)
         memcpy(results, values, (size_t)(count * fz__element_size(dtype)));
     else if (dtype == FZ_FLOAT32)
-        store_sums(true, divides, n, count, values, results);
+        store_sums(FZ_FLOAT32, divides, n, count, values, results);
     else
-        store_sums(false, divides, n, count, values, results);
+        store_sums(FZ_FLOAT64, divides, n, count, values, results);
 }
 
 fz_status fz_reduce(fz_reduction reduction, const fz_array *x, int naxes, const int axes[], fz_array *out) {

@@ -91,14 +91,10 @@ fz_row_operands fz__skip_rows(const fz_row_operands *o, ptrdiff_t count) {
 double fz__row_first(const fz__row_group *group, int row) {
     const fz__rows *r = group->rows;
     const char *first = (const char *)group->operands.x + row * group->operands.x_stride;
-    double wide;
-    float narrow;
-    void *value = r->dtype == FZ_FLOAT64 ? (void *)&wide : &narrow;
-    if (group->whole)
-        memcpy(value, first, (size_t)r->size);
-    else
-        r->cast[0](1, first, 0, value, 0);
-    return r->dtype == FZ_FLOAT64 ? wide : (double)narrow;
+    double value; /* or a float */
+    if (group->whole) return fz__load_float(r->dtype, first);
+    r->cast[0](1, first, 0, &value, 0);
+    return fz__load_float(r->dtype, &value);
 }
 
 /* ---- a pass over rows ------------------------------------------------------------------------------------- */

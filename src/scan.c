@@ -37,13 +37,6 @@ typedef struct carried {
     double high, low;                            /* of floats' sums */
 } carried;
 
-static double read_float(const plan *p, const char *value) {
-    float narrow;
-    double wide;
-    if (p->dtype == FZ_FLOAT32) return memcpy(&narrow, value, sizeof narrow), (double)narrow;
-    return memcpy(&wide, value, sizeof wide), wide;
-}
-
 static void write_number(const plan *p, double number, char *value) {
     fz__kernels(p->dtype)->elementwise->cast_from[FZ_FLOAT64](1, &number, 0, value, 0);
 }
@@ -59,7 +52,7 @@ static void advance(const plan *p, carried *c, const char *total) {
         memcpy(c->value, total, sizeof c->value);
         return;
     }
-    const double part = read_float(p, total), sum = c->high + part, taken = sum - c->high;
+    const double part = fz__load_float(p->dtype, total), sum = c->high + part, taken = sum - c->high;
     c->low += (c->high - (sum - taken)) + (part - taken);
     c->high = sum;
     write_number(p, isfinite(sum) && c->low != 0 ? sum + c->low : sum, c->value);
