@@ -433,7 +433,7 @@ static void run_plain(fz__rows *r, const fz_array *const arrays[]) {
     const ptrdiff_t rows = fz__array_size(arrays[0]) / r->n, row = r->n * r->size;
     const ptrdiff_t out_stride = r->full ? row : fz__element_size(out->dtype);
     const ptrdiff_t strides[FZ_ROW_INPUTS + 1] = {row, row, row, row};
-    char *at[FZ_ROW_INPUTS + 1];
+    char *at[FZ_ROW_INPUTS + 1] = {NULL};
     for (int k = 0; k <= r->inputs; k++) at[k] = arrays[k]->data;
     const fz_row_operands all = as_operands(r->inputs, at, strides);
     r->in_tiles = true;
