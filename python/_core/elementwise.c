@@ -341,7 +341,8 @@ static PyObject *clip_within(const fzpy_operation *row, PyObject *const *values)
    its own beside the bounds'. */
 static PyObject *compute_clip(const fzpy_operation *row, PyObject *const *values) {
     fzpy_view number;
-    if (!PyLong_CheckExact(values[0]) && !PyFloat_CheckExact(values[0])) return clip_within(row, values);
+    const bool is_number = PyLong_Check(values[0]) || PyFloat_Check(values[0]);
+    if (!is_number || PyBool_Check(values[0])) return clip_within(row, values);
     if (fzpy_view_input(&number, "clip", "x", values[0], FZPY_ANY) < 0) return NULL;
     if (fzpy_is_huge(&number)) return clip_within(row, values);
     PyObject *x = fzpy_view_result(&number, false);

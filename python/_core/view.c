@@ -364,6 +364,7 @@ int fzpy_view_cast(fzpy_view *view, const char *operation, fz_dtype dtype) {
 }
 
 static PyObject *make_scalar(const fz_array *array) {
+    if (fzpy_load_numpy() < 0) return NULL; /* a Python number may be all that has been seen of arrays */
     PyArray_Descr *descr = PyArray_DescrFromType(fzpy_npy_type_of(array->dtype));
     PyObject *scalar = PyArray_Scalar(array->data, descr, NULL);
     Py_DECREF(descr);

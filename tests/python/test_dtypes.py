@@ -1,5 +1,6 @@
 """Every dtype gives what NumPy gives: values, result dtypes, refusals."""
 
+import enum
 import itertools
 import operator
 from fractions import Fraction
@@ -264,7 +265,11 @@ def test_three_dtypes_meet_as_numpys(dtype):
             assert forzium.evaluate("clip(x, low, high)").dtype == np.clip(x, low, high).dtype
 
 
-@pytest.mark.parametrize("number", [0, 300, -7, 0.5, True])
+class Level(enum.IntEnum):
+    HIGH = 300
+
+
+@pytest.mark.parametrize("number", [0, 300, -7, 0.5, True, Level.HIGH])
 @pytest.mark.parametrize("bound", [1, 0.25, np.uint8(3), np.int32(2), np.float32(0.25), sample("i2")])
 def test_a_clipped_number_has_its_own_dtype(number, bound):
     for bounds in ((bound, bound), (bound, None), (None, bound), (0, bound)):

@@ -284,3 +284,25 @@ def test_info_from_the_command_line(run_python):
         assert wrong.returncode == 2 and "usage" in wrong.stderr
         """
     )
+
+
+def test_numbers_may_be_a_process_first_arguments(run_python):
+    """Whatever is called first, before an array has been seen: results or exceptions, no fault."""
+    run_python(
+        """
+        import os, sys
+        import forzium
+        for name in forzium.__all__:
+            for numbers in ([3], [3, 4], [3.5, 0, 1], [3, None, 1.5]):
+                if not callable(getattr(forzium, name)):
+                    continue
+                child = os.fork()
+                if child == 0:
+                    try:
+                        getattr(forzium, name)(*numbers)
+                    except Exception:
+                        pass
+                    os._exit(0)
+                assert os.waitpid(child, 0)[1] == 0, (name, numbers)
+        """
+    )
