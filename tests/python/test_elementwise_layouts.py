@@ -67,7 +67,7 @@ def by_numpy(name, inputs, dtype):
 def exact_fma(x, y, z):
     """Rounded to float64, which is all that float64 holds and more than narrower floats do."""
     if not np.isfinite([x, y, z]).all():
-        return x * y + z
+        return z if np.isfinite([x, y]).all() else x * y + z  # a product that would overflow alone does not
     total = Fraction(float(x)) * Fraction(float(y)) + Fraction(float(z))
     try:
         return np.float64(float(total))
@@ -127,3 +127,12 @@ def test_bits_are_those_of_contiguous_operands(name, data):
         np.testing.assert_array_equal(want, numpys, strict=want.ndim > 0)
     else:
         assert_same_values(want, numpys)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 37])
+def test_a_product_that_overflows_alone_does_not_in_fma(dtype, n):
+    most = np.finfo(dtype).max
+    x, y = np.full(n, most, dtype), np.full(n, 2, dtype)
+    for z, right in ((-most, most), (-np.inf, -np.inf), (most, np.inf)):
+        np.testing.assert_array_equal(forzium.fma(x, y, np.full(n, z, dtype)), np.full(n, right, dtype))
