@@ -1,5 +1,6 @@
 """import forzium costs next to nothing: no NumPy, no thread, little memory; and it can be done twice."""
 
+import os
 import sys
 
 import pytest
@@ -286,6 +287,7 @@ def test_info_from_the_command_line(run_python):
     )
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_numbers_may_be_a_process_first_arguments(run_python):
     """Whatever is called first, before an array has been seen: results or exceptions, no fault."""
     run_python(
