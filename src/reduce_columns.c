@@ -11,10 +11,9 @@
 enum {
     STRIP_BYTES = 8192,    /* of results side by side that are read in place: long enough for prefetchers */
     COLLECTED_STRIP = 256, /* results side by side whose rows are collected first */
-    COLLECTED = 16,        /* rows at a time */
+    COLLECTED = 16,        /* rows at a time, more of narrower ones */
     GROUP = 128,           /* rows that one kernel call joins */
-    FOLDED = 64,           /* narrower rows without gaps are joined side by side ... */
-    FOLD = 256,            /* ... so many elements at least */
+    FEWEST_FOLDED = 32,    /* where partial results are more than elements: joining them takes as long */
     SEGMENT = 131072,      /* elements */
     JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
     ROW_BYTES = JOINED_BYTES / 4, /* of a row of them at most */
@@ -33,6 +32,7 @@ typedef struct segment {
     ptrdiff_t width; /* of the strip, in elements */
     fz__step step;   /* between them */
     ptrdiff_t fold;  /* rows that are taken for one; 1: none */
+    ptrdiff_t room;  /* for collected rows */
     ptrdiff_t collected, joined;
     _Alignas(FZ_MAX_VECTOR_BYTES) char collection[COLLECTED * COLLECTED_STRIP * sizeof(double)];
     _Alignas(FZ_MAX_VECTOR_BYTES) char groups[JOINED_BYTES];
@@ -66,25 +66,31 @@ static void flush_collected(segment *s) {
     s->collected = 0;
 }
 
-/* `fold` rows without a gap between them are one row, whose halves join until one of them is left. Their elements are
-   partial results. */
-static void add_folded(segment *s, ptrdiff_t rows, const char *x) {
+/* `fold` rows without a gap between them are one row, whose halves join until one of them is left. Not inlined: it has
+   a large frame of its own. */
+static __attribute__((noinline)) void add_folded(segment *s, ptrdiff_t rows, const char *x) {
     const fz__reduction *r = s->reduction;
-    _Alignas(FZ_MAX_VECTOR_BYTES) char sums[16 * FOLDED * sizeof(double)];
+    _Alignas(FZ_MAX_VECTOR_BYTES) char sums[FZ_MOST_FOLDED * FZ_MAX_PARTIAL];
     ptrdiff_t n = s->fold * s->width;
     fz__reduce_stack(r, rows, n, x, n * r->element, sums);
     while ((n /= 2) > s->width) r->reducer->join_columns(r, 2, n, sums, sums);
     r->reducer->join_columns(r, 2, n, sums, next_group(s));
 }
 
-static void collect_row(segment *s, fz__elements at) {
+/* The next row, or as many of n without gaps as one block holds; returns how many. */
+static ptrdiff_t collect_rows(segment *s, ptrdiff_t n, fz__elements at, fz__step step) {
     const fz__reduction *r = s->reduction;
     if (r->run > 1) {
         fz__reduce_runs(r, s->width, r->run, at, s->step, next_group(s));
-        return;
+        return 1;
     }
-    fz__fetch(r, s->width, at, s->step, s->collection + s->collected * s->width * r->element);
-    if (++s->collected == COLLECTED) flush_collected(s);
+    const bool gapless = step.x == s->width * s->step.x && step.where == s->width * s->step.where;
+    const ptrdiff_t most = fz__min(s->room - s->collected, FZ_BLOCK / s->width),
+                    rows = gapless ? fz__min(n, most) : 1;
+    fz__fetch(r, rows * s->width, at, s->step, s->collection + s->collected * s->width * r->element);
+    s->collected += rows;
+    if (s->collected == s->room) flush_collected(s);
+    return rows;
 }
 
 static bool reads_in_place(const fz__reduction *r) {
@@ -98,15 +104,16 @@ static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const p
     fz__elements at = {pointers[1], pointers[0]};
     const bool in_place = reads_in_place(r);
     const bool folds = in_place && s->fold > 1 && step.x == s->width * r->element;
-    for (ptrdiff_t rows = 1; n; n -= rows, at = fz__advance(at, step, rows)) {
-        if (folds && n >= 2 * s->fold) {
+    const ptrdiff_t fewest = r->partial == r->element ? 2 : FEWEST_FOLDED;
+    for (ptrdiff_t rows; n; n -= rows, at = fz__advance(at, step, rows)) {
+        if (folds && n >= fewest * s->fold) {
             rows = fz__min(GROUP, n / s->fold) * s->fold;
             add_folded(s, rows / s->fold, at.x);
         } else if (in_place) {
             rows = fz__min(GROUP, n);
             fz__reduce_stack(r, rows, s->width, at.x, step.x, next_group(s));
         } else {
-            collect_row(s, at);
+            rows = collect_rows(s, n, at, step);
         }
     }
 }
@@ -124,12 +131,10 @@ static void store_strip(const fz__reduction *r, ptrdiff_t width, char *values, c
     r->reducer->store(r, width, values, out, r->kept.strides[FZ_NEST_OUT][r->kept.ndim - 1]);
 }
 
-/* The power of two of rows that are whole vectors of any length, and long enough; where elements are partial
-   results. */
-static ptrdiff_t choose_fold(const fz__reduction *r, ptrdiff_t width) {
+ptrdiff_t fz__fold_rows(ptrdiff_t width) {
+    enum { NARROW = FZ_MOST_FOLDED / 16, LEAST = 256 };
     ptrdiff_t fold = 1;
-    while (r->partial == r->element && width < FOLDED && (fold * width % 16 || fold * width < FOLD))
-        fold *= 2;
+    while (width < NARROW && (fold * width % 16 || fold * width < LEAST)) fold *= 2;
     return fold;
 }
 
@@ -149,7 +154,8 @@ static void reduce_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int p
         _Alignas(FZ_MAX_VECTOR_BYTES) char values[ROW_BYTES];
         const ptrdiff_t first = item % j->segments * j->segment_rows;
         s.width = seek_strip(j, item / j->segments, pointers);
-        s.fold = choose_fold(r, s.width);
+        s.fold = fz__fold_rows(s.width);
+        s.room = fz__min(GROUP, COLLECTED * COLLECTED_STRIP / s.width);
         s.collected = s.joined = 0;
         nest.data[0] = pointers[FZ_NEST_WHERE];
         nest.data[1] = pointers[FZ_NEST_X];
