@@ -7,7 +7,8 @@
 #include "internal.h"
 
 enum {
-    SEGMENT = 65536,   /* elements */
+    SEGMENT = 65536,   /* elements of a result */
+    BLOCK = 131072,    /* elements of rows side by side, at least, where threads share them */
     STRIP = 1024,      /* results side by side, at most */
     LEAST_STRIP = 128, /* of what threads share: shorter parts of rows are read slower */
     AT_ONCE = 64,      /* results by themselves */
@@ -22,11 +23,12 @@ typedef struct job {
     const char *name;
     const fz_kernels *kernels;
     fz_join join;
-    fz_cast *copy;                      /* to the dtype compared in */
-    bool in_place;                      /* it is x's */
-    ptrdiff_t element, count, segments; /* bytes; elements and segments of a result */
-    ptrdiff_t strip;                    /* results of an item */
-    int ndim;                           /* the axes that go, outermost first */
+    fz_cast *copy;               /* to the dtype compared in */
+    bool in_place;               /* it is x's */
+    ptrdiff_t element, count;    /* bytes; elements of a result */
+    ptrdiff_t segments, segment; /* of a result; elements of each */
+    ptrdiff_t strip;             /* results of an item */
+    int ndim;                    /* the axes that go, outermost first */
     ptrdiff_t shape[FZ_MAX_NDIM], strides[FZ_MAX_NDIM];
     fz__nest kept; /* out and x */
     find *finds;   /* [result][segment] */
@@ -105,9 +107,9 @@ static void find_segments(void *context, ptrdiff_t begin, ptrdiff_t end, int par
     for (ptrdiff_t item = begin; item < end; item++) {
         char *pointers[FZ_MAX_OPERANDS];
         ptrdiff_t coordinates[FZ_MAX_NDIM];
-        const ptrdiff_t first = item % j->segments * SEGMENT;
+        const ptrdiff_t first = item % j->segments * j->segment;
         fz__nest_seek(&j->kept, item / j->segments, coordinates, pointers);
-        find_in_segment(j, pointers[1], first, fz__min(first + SEGMENT, j->count), &j->finds[item]);
+        find_in_segment(j, pointers[1], first, fz__min(first + j->segment, j->count), &j->finds[item]);
     }
 }
 
@@ -115,20 +117,18 @@ static void join_finds(void *context, ptrdiff_t n, char *const pointers[], const
     job *j = context;
     fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
     for (ptrdiff_t i = 0; i < n; i++, j->finds += j->segments) {
-        find *best = j->finds;
+        find *f = j->finds;
         for (ptrdiff_t s = 1; s < j->segments; s++)
-            j->kernels->extreme->rows[j->join](1, 1, best[s].best, 0, best[s].index, best->best,
-                                               &best->index);
-        store(1, &best->index, 0, pointers[0] + i * strides[0], 0);
+            j->kernels->extreme->join(j->join, 1, 1, f[s].best, &f[s].index, f->best, &f->index);
+        store(1, &f->index, 0, pointers[0] + i * strides[0], 0);
     }
 }
 
-static fz_status find_in_segments(job *j) {
-    const ptrdiff_t items = j->kept.size * j->segments;
-    find *const finds = fz__workspace_acquire(j->name, (size_t)items * sizeof *finds);
+static fz_status find_in_segments(job *j, ptrdiff_t items, ptrdiff_t elements, fz__task *task) {
+    find *const finds = fz__workspace_acquire(j->name, (size_t)(j->kept.size * j->segments) * sizeof *finds);
     if (!finds) return FZ_ERROR_MEMORY;
     j->finds = finds;
-    fz__reduce_items(items, SEGMENT, find_segments, j);
+    fz__reduce_items(items, elements, task, j);
     fz__nest_walk(&j->kept, 0, j->kept.size, join_finds, j);
     fz__workspace_release(finds);
     return FZ_OK;
@@ -136,39 +136,110 @@ static fz_status find_in_segments(job *j) {
 
 /* ---- results side by side --------------------------------------------------------------------------------- */
 
-/* A strip of them, whose rows lie row_stride apart. */
-static void find_strip(const job *j, ptrdiff_t n, const char *x, int64_t *index) {
+typedef struct strip {
     _Alignas(FZ_MAX_VECTOR_BYTES) char best[STRIP * sizeof(double)];
-    for (ptrdiff_t i = 0; i < n; i++) index[i] = -1;
-    for (ptrdiff_t row = 0; row < j->count; row += FZ_EXTREME_ROWS)
-        j->kernels->extreme->columns[j->join]((size_t)fz__min(FZ_EXTREME_ROWS, j->count - row), (size_t)n,
-                                              x + row * j->strides[0], j->strides[0], row, best, index);
+    int64_t index[STRIP]; /* of a row, that of the first to begin with */
+} strip;
+
+/* So many of the rows at x, the first of which has the number `first`. */
+static void find_in_rows(const job *j, ptrdiff_t rows, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
+                         int64_t first, strip *s) {
+    for (ptrdiff_t i = 0; i < rows; i += FZ_EXTREME_ROWS)
+        j->kernels->extreme->columns[j->join]((size_t)fz__min(FZ_EXTREME_ROWS, rows - i), (size_t)n,
+                                              x + i * row_stride, row_stride, first + i, s->best, s->index);
 }
 
-static void find_strips(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
-    const job *j = context;
-    fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
-    for (ptrdiff_t i = 0; i < n; i += STRIP) {
-        int64_t index[STRIP];
-        const ptrdiff_t width = fz__min(STRIP, n - i);
-        find_strip(j, width, pointers[1] + i * strides[1], index);
-        store((size_t)width, index, sizeof *index, pointers[0] + i * strides[0], strides[0]);
+/* Rows without gaps: `fold` of them are read as one, whose parts join. */
+static void find_in_folded_rows(const job *j, ptrdiff_t rows, ptrdiff_t fold, ptrdiff_t n, const char *x,
+                                int64_t first, strip *s) {
+    const ptrdiff_t width = fold * n;
+    find_in_rows(j, rows, width, x, width * j->element, 0, s);
+    for (ptrdiff_t i = 0; i < width; i++) s->index[i] = first + s->index[i] * fold + i / n;
+    j->kernels->extreme->join(j->join, (size_t)fold - 1, (size_t)n, s->best + n * j->element, s->index + n,
+                              s->best, s->index);
+}
+
+/* How many rows are read as one: so many only that joining their parts, which takes as long as a few times n of them, is
+   worth it. */
+static ptrdiff_t choose_fold(const job *j, ptrdiff_t rows, ptrdiff_t n) {
+    const ptrdiff_t fold = j->strides[0] == n * j->element ? fz__fold_rows(n) : 1;
+    return rows / fold < n ? 1 : fold;
+}
+
+/* n results at x: rows [begin, end) of them. */
+static void find_strip(const job *j, ptrdiff_t n, const char *x, ptrdiff_t begin, ptrdiff_t end, strip *s) {
+    const ptrdiff_t stride = j->strides[0], fold = choose_fold(j, end - begin, n);
+    for (ptrdiff_t i = 0; i < fold * n; i++) s->index[i] = -1;
+    if (fold > 1) {
+        const ptrdiff_t rows = (end - begin) / fold;
+        find_in_folded_rows(j, rows, fold, n, x + begin * stride, begin, s);
+        begin += rows * fold;
+    }
+    find_in_rows(j, end - begin, n, x + begin * stride, stride, begin, s);
+}
+
+/* Rows [begin, end) of some results; where these are not all, what is found goes to the finds of their segment. */
+typedef struct span {
+    const job *job;
+    ptrdiff_t begin, end;
+    find *finds; /* or NULL */
+} span;
+
+static void keep_strip(span *s, ptrdiff_t n, const strip *found) {
+    const ptrdiff_t element = s->job->element;
+    for (ptrdiff_t i = 0; i < n; i++, s->finds += s->job->segments) {
+        memcpy(s->finds->best, found->best + i * element, (size_t)element);
+        s->finds->index = found->index[i];
     }
 }
 
-/* Items are strips of results, so that a task reads some of each row. */
-static void find_strip_range(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
-    (void)participant;
-    job *j = context;
-    const ptrdiff_t size = j->kept.size;
-    fz__nest_walk(&j->kept, fz__min(begin * j->strip, size), fz__min(end * j->strip, size), find_strips, j);
+static void find_strips(void *context, ptrdiff_t n, char *const pointers[], const ptrdiff_t strides[]) {
+    span *s = context;
+    fz_cast *store = fz__kernels(FZ_INT64)->elementwise->cast_from[FZ_INT64];
+    for (ptrdiff_t i = 0; i < n; i += STRIP) {
+        strip found;
+        const ptrdiff_t width = fz__min(STRIP, n - i);
+        find_strip(s->job, width, pointers[1] + i * strides[1], s->begin, s->end, &found);
+        if (s->finds)
+            keep_strip(s, width, &found);
+        else
+            store((size_t)width, found.index, sizeof *found.index, pointers[0] + i * strides[0], strides[0]);
+    }
 }
 
-/* Narrower strips where there would be too few for all threads. */
-static void find_side_by_side(job *j) {
-    const ptrdiff_t size = j->kept.size, threads = fz_get_num_threads();
-    j->strip = threads == 1 ? STRIP : fz__max(LEAST_STRIP, fz__min(STRIP, fz__ceil_div(size, 4 * threads)));
-    fz__reduce_items(fz__ceil_div(size, j->strip), j->strip * j->count, find_strip_range, j);
+/* Items are segments of strips of results. */
+static void find_strip_items(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
+    (void)participant;
+    job *j = context;
+    for (ptrdiff_t item = begin; item < end; item++) {
+        const ptrdiff_t first = item / j->segments * j->strip, part = item % j->segments;
+        span s = {j, part * j->segment, fz__min((part + 1) * j->segment, j->count),
+                  j->finds ? j->finds + first * j->segments + part : NULL};
+        fz__nest_walk(&j->kept, first, fz__min(first + j->strip, j->kept.size), find_strips, &s);
+    }
+}
+
+/* Where there would be too few strips for all threads they are narrower, and their rows are cut. */
+static void cut_strips(job *j, ptrdiff_t threads) {
+    const ptrdiff_t size = j->kept.size, wanted = 4 * threads;
+    j->strip = fz__max(LEAST_STRIP, fz__min(STRIP, fz__ceil_div(size, wanted)));
+    const ptrdiff_t strips = fz__ceil_div(size, j->strip), rows = BLOCK / fz__min(size, j->strip);
+    const ptrdiff_t most = fz__max(1, fz__min(wanted / strips, j->count / rows));
+    j->segment = fz__ceil_div(j->count, most);
+    j->segments = fz__ceil_div(j->count, j->segment);
+}
+
+static fz_status find_side_by_side(job *j) {
+    const ptrdiff_t threads = fz_get_num_threads();
+    j->strip = STRIP;
+    j->segment = j->count;
+    j->segments = 1;
+    if (threads > 1 && j->count * j->kept.size >= BLOCK) cut_strips(j, threads);
+    const ptrdiff_t items = fz__ceil_div(j->kept.size, j->strip) * j->segments;
+    const ptrdiff_t elements = fz__min(j->kept.size, j->strip) * j->segment;
+    if (j->segments > 1) return find_in_segments(j, items, elements, find_strip_items);
+    fz__reduce_items(items, elements, find_strip_items, j);
+    return FZ_OK;
 }
 
 /* ---- the plan --------------------------------------------------------------------------------------------- */
@@ -248,12 +319,11 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
         return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
                         name);
     if (j.kept.size == 0) return FZ_OK;
+    j.finds = NULL;
+    if (is_side_by_side(&j)) return find_side_by_side(&j);
+    j.segment = SEGMENT;
     j.segments = fz__ceil_div(j.count, SEGMENT);
-    if (is_side_by_side(&j))
-        find_side_by_side(&j);
-    else if (j.segments > 1)
-        return find_in_segments(&j);
-    else
-        fz__reduce_items(j.kept.size, j.count, find_range, &j);
+    if (j.segments > 1) return find_in_segments(&j, j.kept.size * j.segments, SEGMENT, find_segments);
+    fz__reduce_items(j.kept.size, j.count, find_range, &j);
     return FZ_OK;
 }
