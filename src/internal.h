@@ -348,9 +348,9 @@ void fz__reduce_stack(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, const
 fz_status fz__reduce_rows(const fz__reduction *reduction);
 /* Elsewhere: a strip of neighbouring results at a time. */
 fz_status fz__reduce_columns(const fz__reduction *reduction);
-/* How many rows of `width` elements, without gaps, are read as one: a power of two, so that they are whole vectors of any
-   length, and long enough. 1: these are. */
-#define FZ_MOST_FOLDED 1024 /* elements of such rows */
+#define FZ_MOST_FOLDED 1024 /* elements */
+/* How many rows of `width` elements, without gaps, are read as one of at most FZ_MOST_FOLDED: a power of two, so that these
+   are long enough and whole vectors of 4 or 8 bytes an element. 1: the rows are wide enough. */
 ptrdiff_t fz__fold_rows(ptrdiff_t width);
 
 /* ---- reduce_extremes.c: argmin and argmax --------------------------------------------------------------------- */

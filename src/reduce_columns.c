@@ -107,8 +107,9 @@ static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const p
     const ptrdiff_t fewest = r->partial == r->element ? 2 : FEWEST_FOLDED;
     for (ptrdiff_t rows; n; n -= rows, at = fz__advance(at, step, rows)) {
         if (folds && n >= fewest * s->fold) {
-            rows = fz__min(GROUP, n / s->fold) * s->fold;
-            add_folded(s, rows / s->fold, at.x);
+            const ptrdiff_t left = n / s->fold, taken = fz__ceil_div(left, fz__ceil_div(left, GROUP));
+            add_folded(s, taken, at.x); /* groups are even, so that no last one is too small */
+            rows = taken * s->fold;
         } else if (in_place) {
             rows = fz__min(GROUP, n);
             fz__reduce_stack(r, rows, s->width, at.x, step.x, next_group(s));

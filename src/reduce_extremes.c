@@ -154,7 +154,10 @@ static void find_in_folded_rows(const job *j, ptrdiff_t rows, ptrdiff_t fold, pt
                                 int64_t first, strip *s) {
     const ptrdiff_t width = fold * n;
     find_in_rows(j, rows, width, x, width * j->element, 0, s);
-    for (ptrdiff_t i = 0; i < width; i++) s->index[i] = first + s->index[i] * fold + i / n;
+    int64_t *index = s->index;
+    for (ptrdiff_t part = 0; part < fold; part++) {
+        for (ptrdiff_t i = 0; i < n; i++, index++) *index = first + *index * fold + part;
+    }
     j->kernels->extreme->join(j->join, (size_t)fold - 1, (size_t)n, s->best + n * j->element, s->index + n,
                               s->best, s->index);
 }
@@ -207,22 +210,33 @@ static void find_strips(void *context, ptrdiff_t n, char *const pointers[], cons
     }
 }
 
-/* Items are segments of strips of results. */
+/* Items are segments of strips of results. Whole strips are one after another, so that a task reads as much of each row
+   as there is. */
 static void find_strip_items(void *context, ptrdiff_t begin, ptrdiff_t end, int participant) {
     (void)participant;
     job *j = context;
+    const ptrdiff_t size = j->kept.size;
+    if (j->segments == 1) {
+        span s = {j, 0, j->count, NULL};
+        fz__nest_walk(&j->kept, fz__min(begin * j->strip, size), fz__min(end * j->strip, size), find_strips,
+                      &s);
+        return;
+    }
     for (ptrdiff_t item = begin; item < end; item++) {
         const ptrdiff_t first = item / j->segments * j->strip, part = item % j->segments;
         span s = {j, part * j->segment, fz__min((part + 1) * j->segment, j->count),
-                  j->finds ? j->finds + first * j->segments + part : NULL};
-        fz__nest_walk(&j->kept, first, fz__min(first + j->strip, j->kept.size), find_strips, &s);
+                  j->finds + first * j->segments + part};
+        fz__nest_walk(&j->kept, first, fz__min(first + j->strip, size), find_strips, &s);
     }
 }
 
-/* Where there would be too few strips for all threads they are narrower, and their rows are cut. */
-static void cut_strips(job *j, ptrdiff_t threads) {
-    const ptrdiff_t size = j->kept.size, wanted = 4 * threads;
-    j->strip = fz__max(LEAST_STRIP, fz__min(STRIP, fz__ceil_div(size, wanted)));
+/* Where there would be too few strips for all threads they are narrower, and their rows are cut. No strip ends within a
+   row of results that it could hold: its parts would not be folded. */
+static void cut_strips(job *j) {
+    const ptrdiff_t size = j->kept.size, inner = j->kept.shape[j->kept.ndim - 1],
+                    threads = fz_get_num_threads(), wanted = threads == 1 ? 1 : 4 * threads;
+    j->strip = threads == 1 ? STRIP : fz__max(LEAST_STRIP, fz__min(STRIP, fz__ceil_div(size, wanted)));
+    if (inner < j->strip) j->strip -= j->strip % inner;
     const ptrdiff_t strips = fz__ceil_div(size, j->strip), rows = BLOCK / fz__min(size, j->strip);
     const ptrdiff_t most = fz__max(1, fz__min(wanted / strips, j->count / rows));
     j->segment = fz__ceil_div(j->count, most);
@@ -230,13 +244,9 @@ static void cut_strips(job *j, ptrdiff_t threads) {
 }
 
 static fz_status find_side_by_side(job *j) {
-    const ptrdiff_t threads = fz_get_num_threads();
-    j->strip = STRIP;
-    j->segment = j->count;
-    j->segments = 1;
-    if (threads > 1 && j->count * j->kept.size >= BLOCK) cut_strips(j, threads);
-    const ptrdiff_t items = fz__ceil_div(j->kept.size, j->strip) * j->segments;
-    const ptrdiff_t elements = fz__min(j->kept.size, j->strip) * j->segment;
+    cut_strips(j);
+    const ptrdiff_t items = fz__ceil_div(j->kept.size, j->strip) * j->segments,
+                    elements = fz__min(j->kept.size, j->strip) * j->segment;
     if (j->segments > 1) return find_in_segments(j, items, elements, find_strip_items);
     fz__reduce_items(items, elements, find_strip_items, j);
     return FZ_OK;
@@ -319,7 +329,6 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
         return fz__fail(FZ_ERROR_VALUE, "%s: x has no elements along the reduced axes; at least one would do",
                         name);
     if (j.kept.size == 0) return FZ_OK;
-    j.finds = NULL;
     if (is_side_by_side(&j)) return find_side_by_side(&j);
     j.segment = SEGMENT;
     j.segments = fz__ceil_div(j.count, SEGMENT);

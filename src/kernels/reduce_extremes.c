@@ -214,10 +214,13 @@ FZ_INLINE void find_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_
 
 /* ---- finds ------------------------------------------------------------------------------------------------ */
 
-/* The later of two moves the earlier if it goes before it. */
-FZ_INLINE bool moves(T later, T earlier, bool is_smallest) {
-    const bool goes = is_smallest ? !(later >= earlier) : !(later <= earlier);
-    return goes && earlier == earlier;
+/* Does one number go before another? As larger and smaller have it. */
+FZ_INLINE bool goes_before(T x, T y, bool is_smallest) {
+#if defined(FZ_T_IS_FLOAT)
+    return (is_smallest ? !(x >= y) : !(x <= y)) && y == y;
+#else
+    return is_smallest ? x < y : x > y;
+#endif
 }
 
 static void join(fz_join join, size_t rows, size_t n, const void *others, const int64_t *other_index,
@@ -229,7 +232,8 @@ static void join(fz_join join, size_t rows, size_t n, const void *others, const 
         for (size_t i = 0; i < n; i++, x += sizeof(T), to += sizeof(T), other_index++) {
             const T other = load_one(x), own = load_one(to);
             const bool is_earlier = *other_index < index[i];
-            if (is_earlier ? moves(own, other, is_smallest) : !moves(other, own, is_smallest)) continue;
+            if (is_earlier ? goes_before(own, other, is_smallest) : !goes_before(other, own, is_smallest))
+                continue;
             store_one(to, other);
             index[i] = *other_index;
         }
