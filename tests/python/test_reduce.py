@@ -365,6 +365,46 @@ def test_variances_of_columns_that_begin_like_no_other_element(dtype, rows, axis
         np.testing.assert_allclose(got.astype(np.longdouble), exact, rtol=32 * limits.eps)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["var", "nanvar"])
+@pytest.mark.parametrize(
+    "shape", [(33, 5), (65, 100), (300, 3), (1024, 40), (1025, 7), (5000, 3), (3000, 300)]
+)
+def test_variances_of_columns_whose_first_numbers_are_far_from_the_others(dtype, name, shape):
+    limits, noise = np.finfo(dtype), np.random.default_rng(9).standard_normal(shape)
+    for far in (3, 1e4, np.sqrt(limits.max) / 1e6):
+        for count in {1, shape[0] // 8, shape[0] // 8 + 1, 32, shape[0] // 2, shape[0] - 1}:
+            x = noise.astype(dtype)
+            x[:count] += limits.dtype.type(far)
+            exact = np.var(x.astype(np.longdouble), axis=0)
+            got = getattr(forzium, name)(x, axis=0)
+            np.testing.assert_allclose(got.astype(np.longdouble), exact, rtol=64 * limits.eps)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(300, 3), (2000, 70), (40_000, 3)])
+def test_nan_among_the_first_rows_or_the_last(dtype, shape):
+    eps = np.finfo(dtype).eps
+    for rows in (slice(0, 1), slice(0, 40), slice(0, shape[0] - 2), slice(-3, None), slice(1, None, 2)):
+        x = np.random.default_rng(10).normal(1000, 1, shape).astype(dtype)
+        x[rows, 1] = np.nan
+        exact = np.nanvar(x.astype(np.longdouble), axis=0)
+        got = forzium.nanvar(x, axis=0)
+        np.testing.assert_allclose(got.astype(np.longdouble), exact, rtol=32 * eps)
+        assert np.isnan(forzium.var(x, axis=0)).tolist() == [c == 1 for c in range(shape[1])]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("row", [0, 40, 700])
+def test_variances_of_infinities_are_numpys(dtype, row):
+    x = np.random.default_rng(10).normal(0, 1, (1000, 5)).astype(dtype)
+    x[row, 0], x[row, 1], x[row, 2] = np.inf, -np.inf, np.nan
+    x[row - 1, 3], x[row, 3] = np.inf, -np.inf
+    for name in ("var", "nanvar", "std", "mean", "nanmean"):
+        got, exact = getattr(forzium, name)(x, axis=0), numpys(name, x, axis=0)
+        np.testing.assert_allclose(got, exact, rtol=1e-5, atol=1e-5)
+
+
 averages = pytest.mark.parametrize("name", ["mean", "var", "nanmean", "nanvar"])
 
 
