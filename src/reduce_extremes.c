@@ -22,6 +22,7 @@ typedef struct find {
 typedef struct job {
     const char *name;
     const fz_kernels *kernels;
+    fz_dtype dtype; /* compared in */
     fz_join join;
     fz_cast *copy;               /* to the dtype compared in */
     bool in_place;               /* it is x's */
@@ -119,7 +120,7 @@ static void join_finds(void *context, ptrdiff_t n, char *const pointers[], const
     for (ptrdiff_t i = 0; i < n; i++, j->finds += j->segments) {
         find *f = j->finds;
         for (ptrdiff_t s = 1; s < j->segments; s++)
-            j->kernels->extreme->join(j->join, 1, 1, f[s].best, &f[s].index, f->best, &f->index);
+            j->kernels->extreme->rows[j->join](1, 1, f[s].best, 0, f[s].index, f->best, &f->index);
         store(1, &f->index, 0, pointers[0] + i * strides[0], 0);
     }
 }
@@ -149,17 +150,50 @@ static void find_in_rows(const job *j, ptrdiff_t rows, ptrdiff_t n, const char *
                                               x + i * row_stride, row_stride, first + i, s->best, s->index);
 }
 
+/* Integers in the order of n elements, the larger of which goes before the smaller: NaN before all others, zeros of either
+   sign alike. */
+static void find_keys(const job *j, ptrdiff_t n, const char *x, int64_t keys[]) {
+    const bool is_float = fz__dtypes[j->dtype].kind == FZ__FLOATING;
+    const int64_t flip = j->join == FZ_JOIN_minimum ? -1 : 0, first = j->dtype == FZ_UINT64 ? INT64_MIN : 0;
+    fz__kernels(is_float ? FZ_FLOAT64 : FZ_INT64)
+        ->elementwise->cast_from[j->dtype]((size_t)n, x, j->element, keys, sizeof *keys);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double number;
+        memcpy(&number, &keys[i], sizeof number);
+        if (is_float && number != number) {
+            keys[i] = INT64_MAX;
+            continue;
+        }
+        if (is_float) keys[i] = number == 0 ? 0 : keys[i] ^ (keys[i] < 0 ? INT64_MAX : 0);
+        keys[i] ^= first ^ flip;
+    }
+}
+
+/* The finds of rows of n, one after another, join in the first row: the first of several alike. */
+static void join_parts(const job *j, ptrdiff_t rows, ptrdiff_t n, strip *s) {
+    int64_t keys[STRIP];
+    find_keys(j, rows * n, s->best, keys);
+    for (ptrdiff_t part = n; part < rows * n; part += n) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const ptrdiff_t other = part + i;
+            if (keys[other] < keys[i] || (keys[other] == keys[i] && s->index[other] > s->index[i])) continue;
+            keys[i] = keys[other];
+            s->index[i] = s->index[other];
+            memcpy(s->best + i * j->element, s->best + other * j->element, (size_t)j->element);
+        }
+    }
+}
+
 /* Rows without gaps: `fold` of them are read as one, whose parts join. */
 static void find_in_folded_rows(const job *j, ptrdiff_t rows, ptrdiff_t fold, ptrdiff_t n, const char *x,
                                 int64_t first, strip *s) {
     const ptrdiff_t width = fold * n;
-    find_in_rows(j, rows, width, x, width * j->element, 0, s);
     int64_t *index = s->index;
+    find_in_rows(j, rows, width, x, width * j->element, 0, s);
     for (ptrdiff_t part = 0; part < fold; part++) {
         for (ptrdiff_t i = 0; i < n; i++, index++) *index = first + *index * fold + part;
     }
-    j->kernels->extreme->join(j->join, (size_t)fold - 1, (size_t)n, s->best + n * j->element, s->index + n,
-                              s->best, s->index);
+    join_parts(j, fold, n, s);
 }
 
 /* How many rows are read as one: so many only that joining their parts, which takes as long as a few times n of them, is
@@ -317,6 +351,7 @@ fz_status fz__find_extremes(const char *name, fz_join join, const fz_array *x, i
     const fz_dtype dtype = is_narrow ? FZ_FLOAT32 : x->dtype;
     job j;
     j.name = name;
+    j.dtype = dtype;
     j.kernels = fz__kernels(dtype);
     j.join = join;
     j.copy = j.kernels->elementwise->cast_from[x->dtype];

@@ -161,10 +161,6 @@ typedef struct fz_extreme_kernels {
     /* The same for each of n columns of at most FZ_EXTREME_ROWS rows. */
     void (*columns[FZ_JOIN_COUNT])(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,
                                    void *best, int64_t *index);
-    /* Finds at others, so many rows of n, join with the n at best, where something was met, too: of several alike the
-       first stays. */
-    void (*join)(fz_join join, size_t rows, size_t n, const void *others, const int64_t *other_index,
-                 void *best, int64_t *index);
 } fz_extreme_kernels;
 
 /* Matrix multiplication (Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", TOMS 2008). An

@@ -212,34 +212,6 @@ FZ_INLINE void find_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_
                         before);
 }
 
-/* ---- finds ------------------------------------------------------------------------------------------------ */
-
-/* Does one number go before another? As larger and smaller have it. */
-FZ_INLINE bool goes_before(T x, T y, bool is_smallest) {
-#if defined(FZ_T_IS_FLOAT)
-    return (is_smallest ? !(x >= y) : !(x <= y)) && y == y;
-#else
-    return is_smallest ? x < y : x > y;
-#endif
-}
-
-static void join(fz_join join, size_t rows, size_t n, const void *others, const int64_t *other_index,
-                 void *best, int64_t *index) {
-    const bool is_smallest = join == FZ_JOIN_minimum;
-    const char *x = others;
-    for (; rows; rows--) {
-        char *to = best;
-        for (size_t i = 0; i < n; i++, x += sizeof(T), to += sizeof(T), other_index++) {
-            const T other = load_one(x), own = load_one(to);
-            const bool is_earlier = *other_index < index[i];
-            if (is_earlier ? goes_before(own, other, is_smallest) : !goes_before(other, own, is_smallest))
-                continue;
-            store_one(to, other);
-            index[i] = *other_index;
-        }
-    }
-}
-
 #define KERNELS(order, choice)                                                                             \
     static void order##_rows(size_t count, size_t n, const void *x, ptrdiff_t row_stride, int64_t first,   \
                              void *best, int64_t *index) {                                                 \
@@ -256,5 +228,4 @@ extern const fz_extreme_kernels FZ_KERNEL(extreme);
 const fz_extreme_kernels FZ_KERNEL(extreme) = {
     .rows = {[FZ_JOIN_maximum] = larger_rows, [FZ_JOIN_minimum] = smaller_rows},
     .columns = {[FZ_JOIN_maximum] = larger_columns, [FZ_JOIN_minimum] = smaller_columns},
-    .join = join,
 };
