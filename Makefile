@@ -15,7 +15,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # Tests side by side, one process per CPU.
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 # All but those of what neither an instruction set nor a sanitizer changes.
-PLAIN_TESTS := benchmark documents guide memory_flat stubs
+PLAIN_TESTS := benchmark benchmark_suites benchmark_verdicts documents guide memory_flat stubs
 KERNEL_TESTS := $(PLAIN_TESTS:%=--ignore=tests/python/test_%.py)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := $(shell find include src python tests/c examples/c -type f -not -path '*/__pycache__/*') \
