@@ -12,6 +12,7 @@ from refusals import (
     OPERATIONS,
     REDUCTIONS,
     SQUARE,
+    WRONG_DTYPES,
     arguments,
     assert_refused,
     call_with,
@@ -20,31 +21,6 @@ from refusals import (
 )
 
 # ---- kinds and dtypes --------------------------------------------------------------------------
-
-WRONG_DTYPES = {
-    "int64": SQUARE.astype(np.int64),
-    "int8": SQUARE.astype(np.int8),
-    "uint64": SQUARE.astype(np.uint64),
-    "bool": SQUARE > 3,
-    "complex128": SQUARE + 1j,
-    "float16": SQUARE.astype(np.float16),
-    "object": SQUARE.astype(object),
-    "datetime64": SQUARE.astype("M8[s]"),
-    "timedelta64": SQUARE.astype("m8[s]"),
-    "str": SQUARE.astype(str),
-    "bytes": SQUARE.astype("S4"),
-    "void": SQUARE.view("V8"),
-    "structured": SQUARE.view([("re", "f4"), ("im", "f4")]),
-    "empty int64": np.empty((0, 4), np.int64),
-    "0-d int64": np.array(3),
-    "NumPy int64": np.int64(3),
-    "NumPy bool": np.bool_(True),
-    "NumPy complex": np.complex128(1),
-}
-if np.dtype(np.longdouble) != np.float64:
-    WRONG_DTYPES["longdouble"] = SQUARE.astype(np.longdouble)
-for code in ("i2", "i4", "i8", "u4", "f2", "c8", "c16", "U2", "M8[D]", "m8[s]"):
-    WRONG_DTYPES[f"byte-swapped {code}"] = np.ones((4, 4), np.dtype(code).newbyteorder())
 
 # What element-wise operations compute on all the same.
 NARROW = {

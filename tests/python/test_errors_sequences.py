@@ -4,16 +4,9 @@ import forzium
 import numpy as np
 import pytest
 from oracle import outcome
-from refusals import OPERATIONS, SQUARE, arguments, assert_refused, call_with, result_of
+from refusals import OPERATIONS, SQUARE, arguments, assert_refused, call_with, nested, result_of
 
 # ---- sequences ---------------------------------------------------------------------------------
-
-
-def nested(depth):
-    value = 1.0
-    for _ in range(depth):
-        value = [value]
-    return value
 
 
 def cyclic():

@@ -11,8 +11,8 @@ import forzium_engine
 import numpy as np
 import pytest
 from oracle import BINARY, UNARY
+from refusals import OPERATIONS, WRONG_DTYPES, nested
 from test_elementwise import ArrayInterface, DLPackExporter
-from test_errors import OPERATIONS, WRONG_DTYPES, nested
 
 CALLS = 10_000
 X = np.arange(1.0, 17.0).reshape(4, 4)
