@@ -4,7 +4,9 @@
 
 enum {
     UNROLL = 4,
-    AHEAD = 512, /* bytes */
+    AHEAD = 512,      /* bytes */
+    LEAST_FIRST = 64, /* rows whose mean is taken */
+    CHAIN = 32,       /* rows that are summed one after the other */
 };
 
 FZ_INLINE vec load_some(const char *x, size_t rest, T fill) {
@@ -89,22 +91,26 @@ static void rows(size_t height, size_t n, const void *x, ptrdiff_t row_stride, c
 
 /* ---- columns ---------------------------------------------------------------------------------------------- */
 
-/* Twice through the cache, as rows. What comes next is prefetched: of so many rows prefetchers lose track. */
-FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
-                           bool skips_nan, const fz_moment_sums *to, size_t at) {
-    vec mean[UNROLL], s[UNROLL], q[UNROLL];
-    vec skipped[UNROLL];
+/* What comes next is prefetched: of so many rows prefetchers lose track. */
+FZ_INLINE void prefetch_columns(const char *row, size_t vectors) {
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
-        mean[u] = s[u] = q[u] = skipped[u] = vsplat(0);
+        if (u * sizeof(vec) % 64 == 0)
+            __builtin_prefetch((const void *)((uintptr_t)row + u * sizeof(vec) + AHEAD));
     }
-    for (size_t r = 0; r < rows; r++) {
-        const char *row = x + (ptrdiff_t)r * row_stride;
+}
+
+/* Means of `vectors` vectors side by side; in which of their columns was NaN skipped? */
+FZ_INLINE void average_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
+                               bool skips_nan, vec mean[], mask skips[]) {
+    vec skipped[UNROLL];
+#pragma GCC unroll 4
+    for (size_t u = 0; u < vectors; u++) mean[u] = skipped[u] = vsplat(0);
+    for (size_t r = 0; r < rows; r++, x += row_stride) {
+        prefetch_columns(x, vectors);
 #pragma GCC unroll 4
         for (size_t u = 0; u < vectors; u++) {
-            if (u * sizeof(vec) % 64 == 0)
-                __builtin_prefetch((const void *)((uintptr_t)row + u * sizeof(vec) + AHEAD));
-            const vec v = load_some(row + u * sizeof(vec), rest, 0);
+            const vec v = load_some(x + u * sizeof(vec), rest, 0);
             add_distance(v, vsplat(0), false, skips_nan, &mean[u], NULL);
             if (skips_nan) skipped[u] += one_where(visnan(v));
         }
@@ -112,41 +118,108 @@ FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char 
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
         const vec numbers = vsplat((T)rows) - skipped[u];
-        if (skips_nan) store_some((char *)to->counts + at + u * sizeof(vec), numbers, rest);
         mean[u] /= skips_nan ? vlarger(numbers, vsplat(1)) : numbers;
+        skips[u] = skipped[u] > vsplat(0);
     }
-    for (size_t r = 0; r < rows; r++) {
-        const char *row = x + (ptrdiff_t)r * row_stride;
+}
+
+/* Sums of the distances from the means, and of how many numbers: of chains of rows, then of chains. */
+FZ_INLINE void sum_distances(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
+                             bool skips_nan, const vec mean[], vec s[], vec q[], vec numbers[]) {
 #pragma GCC unroll 4
-        for (size_t u = 0; u < vectors; u++)
-            add_distance(load_some(row + u * sizeof(vec), rest, 0), mean[u], true, skips_nan, &s[u], &q[u]);
+    for (size_t u = 0; u < vectors; u++) {
+        s[u] = q[u] = vsplat(0);
+        numbers[u] = vsplat((T)rows);
+    }
+    for (size_t r = 0; r < rows; r += CHAIN) {
+        vec chain[UNROLL], squares[UNROLL];
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++) chain[u] = squares[u] = vsplat(0);
+        for (size_t i = r; i < rows && i < r + CHAIN; i++, x += row_stride) {
+            prefetch_columns(x, vectors);
+#pragma GCC unroll 4
+            for (size_t u = 0; u < vectors; u++) {
+                const vec v = load_some(x + u * sizeof(vec), rest, 0);
+                add_distance(v, mean[u], true, skips_nan, &chain[u], &squares[u]);
+                if (skips_nan) numbers[u] -= one_where(visnan(v));
+            }
+        }
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++) {
+            s[u] += chain[u];
+            q[u] += squares[u];
+        }
+    }
+}
+
+FZ_INLINE bool any_column(size_t vectors, const mask columns[]) {
+    mask any = columns[0];
+    for (size_t u = 1; u < vectors; u++) any |= columns[u];
+    return vany(any);
+}
+
+/* All distances are those from the mean of the first rows, a quarter of all, and only these are read twice: however
+   far from it the others lie, what cancels is at most four times the squares that remain. It is the mean of all rows
+   in columns with NaN among the first, most of which it may be, and in those with infinity or distances that overflow:
+   only in these, so that no column's sums depend on the others'. */
+FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
+                           bool skips_nan, const fz_moment_sums *to, size_t at) {
+    const size_t quarter = rows / 4 > LEAST_FIRST ? rows / 4 : LEAST_FIRST;
+    vec mean[UNROLL], s[UNROLL], q[UNROLL], numbers[UNROLL];
+    mask wanted[UNROLL],
+        whole[UNROLL]; /* columns whose mean is still to be found; where it is that of all rows */
+#pragma GCC unroll 4
+    for (size_t u = 0; u < vectors; u++) {
+        mean[u] = vsplat(0);
+        wanted[u] = mean[u] == mean[u];
+        whole[u] = ~wanted[u];
+    }
+    for (size_t first = rows < quarter ? rows : quarter;; first = rows) {
+        const mask of_all = (vec){0} == vsplat(first == rows ? 0 : 1);
+        vec average[UNROLL];
+        mask skips[UNROLL];
+        average_columns(first, vectors, rest, x, row_stride, skips_nan, average, skips);
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++) {
+            mean[u] = vselect(wanted[u], average[u], mean[u]);
+            whole[u] |= wanted[u] & of_all;
+            wanted[u] = skips[u] & ~of_all;
+        }
+        if (any_column(vectors, wanted)) continue;
+        sum_distances(rows, vectors, rest, x, row_stride, skips_nan, mean, s, q, numbers);
+#pragma GCC unroll 4
+        for (size_t u = 0; u < vectors; u++) wanted[u] = (s[u] - s[u] != 0) & ~whole[u];
+        if (!any_column(vectors, wanted)) break;
     }
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++, at += sizeof(vec)) {
         store_some((char *)to->near + at, mean[u], rest);
         store_some((char *)to->sums + at, s[u], rest);
         store_some((char *)to->squares + at, q[u], rest);
+        if (skips_nan) store_some((char *)to->counts + at, numbers[u], rest);
     }
 }
 
-FZ_INLINE void sum_all_columns(size_t rows, size_t n, const char *x, ptrdiff_t row_stride, bool skips_nan,
-                               const fz_moment_sums *to) {
-    enum { WIDE = FZ_VECTOR_REGISTERS == 32 ? 4 : 2 };
-    for (size_t j = 0, taken; j < n; j += taken) {
-        const size_t at = j * sizeof(T), rest = n - j;
-        taken = rest >= WIDE * W ? WIDE * W : W;
-        if (rest >= WIDE * W)
-            sum_columns(rows, WIDE, W, x + at, row_stride, skips_nan, to, at);
-        else
-            sum_columns(rows, 1, rest, x + at, row_stride, skips_nan, to, at);
-    }
+/* The last ones, a vector of them at most. */
+static __attribute__((noinline)) void sum_some_columns(size_t rows, size_t rest, const char *x,
+                                                       ptrdiff_t row_stride, const fz_moment_sums *to,
+                                                       size_t at) {
+    sum_columns(rows, 1, rest, x, row_stride, to->counts != NULL, to, at);
 }
 
 static void columns(size_t rows, size_t n, const void *x, ptrdiff_t row_stride, const fz_moment_sums *to) {
-    if (to->counts)
-        sum_all_columns(rows, n, x, row_stride, true, to);
-    else
-        sum_all_columns(rows, n, x, row_stride, false, to);
+    enum { WIDE = FZ_VECTOR_REGISTERS == 32 ? 4 : 2 };
+    for (size_t j = 0, taken; j < n; j += taken) {
+        const size_t at = j * sizeof(T), rest = n - j;
+        const char *from = (const char *)x + at;
+        taken = rest >= WIDE * W ? WIDE * W : W;
+        if (taken == W)
+            sum_some_columns(rows, rest, from, row_stride, to, at);
+        else if (to->counts)
+            sum_columns(rows, WIDE, W, from, row_stride, true, to, at);
+        else
+            sum_columns(rows, WIDE, W, from, row_stride, false, to, at);
+    }
 }
 
 extern const fz_moment_kernels FZ_KERNEL(moment);
