@@ -29,12 +29,7 @@ FZ_INLINE char *locate(const fz_step *s, const fz_place *places, size_t i, int k
     return place->base + (ptrdiff_t)i * place->stride;
 }
 
-FZ_INLINE bundle read_operand(const fz_step *s, const fz_place *places, size_t i, int k) {
-    const char *x = locate(s, places, i, k);
-    bundle value;
-    for (size_t u = 0; u < BUNDLE; u++) value.v[u] = vload(x + u * sizeof(vec));
-    return value;
-}
+FZ_INLINE vec load_vector(const char *x, size_t u) { return vload(x + u * sizeof(vec)); }
 
 FZ_INLINE void go_on(const fz_step *s, const fz_place *places, size_t i, bundle value) {
     const vec *v = value.v;
@@ -56,7 +51,10 @@ STEP(end_step) { (void)s, (void)places, (void)i, (void)VALUE; }
 
 STEP(load_step) {
     (void)VALUE;
-    go_on(s, places, i, read_operand(s, places, i, 0));
+    const char *x = locate(s, places, i, 0);
+    bundle value;
+    for (size_t u = 0; u < BUNDLE; u++) value.v[u] = load_vector(x, u);
+    go_on(s, places, i, value);
 }
 
 STEP(store_step) {
@@ -77,7 +75,9 @@ STEP(load_bool_step) {
 STEP(store_bool_step) {
     const bundle value = VALUE;
     char *z = locate(s, places, i, 0);
-    for (size_t u = 0; u < BUNDLE; u++) vstore_mask(z + u * W, to_mask(value.v[u]));
+    mask m[BUNDLE];
+    for (size_t u = 0; u < BUNDLE; u++) m[u] = to_mask(value.v[u]);
+    for (size_t u = 0; u < BUNDLE; u += 4) vstore_masks(z + u * W, m + u);
     go_on(s, places, i, value);
 }
 
@@ -109,46 +109,53 @@ typedef vec select_lane(mask c, vec x, vec y);
 typedef mask test_lane(vec x);
 typedef mask compare_lane(vec x, vec y);
 
+/* Operands are read vector by vector: a bundle of them would not fit the registers beside the first. */
 FZ_INLINE bundle map_unary(bundle x, unary_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = lane(x.v[u]);
+    for (size_t u = 0; u < BUNDLE; u++) x.v[u] = lane(x.v[u]);
     return x;
 }
 
-FZ_INLINE bundle map_binary(bundle x, bundle y, binary_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = lane(x.v[u], y.v[u]);
+FZ_INLINE bundle map_binary(bundle x, const char *y, bool reversed, binary_lane *lane) {
+    for (size_t u = 0; u < BUNDLE; u++) {
+        const vec v = load_vector(y, u);
+        x.v[u] = reversed ? lane(v, x.v[u]) : lane(x.v[u], v);
+    }
     return x;
 }
 
-FZ_INLINE bundle map_ternary(bundle x, bundle y, bundle z, ternary_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = lane(x.v[u], y.v[u], z.v[u]);
+FZ_INLINE bundle map_ternary(bundle x, const char *y, const char *z, ternary_lane *lane) {
+    for (size_t u = 0; u < BUNDLE; u++) x.v[u] = lane(x.v[u], load_vector(y, u), load_vector(z, u));
     return x;
 }
 
-FZ_INLINE bundle map_select(bundle c, bundle x, bundle y, select_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = lane(to_mask(c.v[u]), x.v[u], y.v[u]);
-    return x;
+FZ_INLINE bundle map_select(bundle c, const char *x, const char *y, select_lane *lane) {
+    for (size_t u = 0; u < BUNDLE; u++) c.v[u] = lane(to_mask(c.v[u]), load_vector(x, u), load_vector(y, u));
+    return c;
 }
 
 FZ_INLINE bundle map_test(bundle x, test_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = from_mask(lane(x.v[u]));
+    for (size_t u = 0; u < BUNDLE; u++) x.v[u] = from_mask(lane(x.v[u]));
     return x;
 }
 
-FZ_INLINE bundle map_compare(bundle x, bundle y, compare_lane *lane) {
-    for (int u = 0; u < BUNDLE; u++) x.v[u] = from_mask(lane(x.v[u], y.v[u]));
+FZ_INLINE bundle map_compare(bundle x, const char *y, bool reversed, compare_lane *lane) {
+    for (size_t u = 0; u < BUNDLE; u++) {
+        const vec v = load_vector(y, u);
+        x.v[u] = from_mask(reversed ? lane(v, x.v[u]) : lane(x.v[u], v));
+    }
     return x;
 }
 
-#define OPERAND(k) read_operand(s, places, i, k)
+#define OPERAND(k) locate(s, places, i, k)
 #define LANE(name, type, parameters, expression) \
     FZ_INLINE type name##_lane parameters { return expression; }
 #define FORWARD(name, ...) \
     STEP(name##_step) { go_on(s, places, i, __VA_ARGS__); }
 #define REVERSE(name, ...) \
     STEP(name##_reversed_step) { go_on(s, places, i, __VA_ARGS__); }
-#define BOTH_WAYS(name, map)                           \
-    FORWARD(name, map(VALUE, OPERAND(0), name##_lane)) \
-    REVERSE(name, map(OPERAND(0), VALUE, name##_lane))
+#define BOTH_WAYS(name, map)                                  \
+    FORWARD(name, map(VALUE, OPERAND(0), false, name##_lane)) \
+    REVERSE(name, map(VALUE, OPERAND(0), true, name##_lane))
 #define FZ_FUNCTION(...)
 #define FZ_FUNCTION2(...)
 #define FZ_BINARY_LONG(...)
