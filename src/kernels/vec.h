@@ -362,6 +362,7 @@ FZ_INLINE mask vtrue(vec x) { return x != 0; }
 #if defined(FZ_T_IS_FLOAT)
 
 FZ_INLINE vec vadd(vec x, vec y) { return x + y; }
+FZ_INLINE vec vmultiply(vec x, vec y) { return x * y; }
 
 FZ_INLINE vec vreciprocal(vec x) { return 1 / x; }
 

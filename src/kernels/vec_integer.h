@@ -91,7 +91,9 @@ FZ_INLINE mask visinf(vec x) { return (mask)(x ^ x); }
 
 #if defined(FZ_T_boolean)
 
+/* Of bytes that may be any but 0, not only 1, where they are true. */
 FZ_INLINE vec vadd(vec x, vec y) { return x | y; }
+FZ_INLINE vec vmultiply(vec x, vec y) { return vselect(x < y, x, y); }
 FZ_INLINE vec vabsolute(vec x) { return x; }
 FZ_INLINE vec vinvert(vec x) { return x ^ 1; }
 
@@ -107,6 +109,7 @@ typedef unsigned_T unsigned_vec __attribute__((vector_size(FZ_VECTOR_BYTES)));
 enum { BITS = 8 * sizeof(T), IS_SIGNED = (T)-1 < (T)1 };
 
 FZ_INLINE vec vadd(vec x, vec y) { return x + y; }
+FZ_INLINE vec vmultiply(vec x, vec y) { return x * y; }
 FZ_INLINE vec vinvert(vec x) { return ~x; }
 FZ_INLINE mask vnegative(vec x) { return IS_SIGNED ? (mask)x < 0 : (mask)(x ^ x); }
 FZ_INLINE vec vabsolute(vec x) { return vselect(vnegative(x), -x, x); }

@@ -480,3 +480,15 @@ def test_a_mixed_comparison_writes_any_out_also_over_an_input():
 def test_a_mixed_comparison_names_itself_where_shapes_differ():
     with pytest.raises(ValueError, match="less: "):
         forzium.less(np.zeros(3, np.int64), np.zeros(4, np.uint64))
+
+
+@pytest.mark.parametrize(
+    "name", ["add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "logical_xor"]
+)
+@pytest.mark.parametrize("size", [1, 63, 200])
+def test_any_byte_but_0_is_true(name, size):
+    """As in bools that are views of other bytes."""
+    x, y = np.random.default_rng(12).choice(np.uint8([0, 1, 2, 16, 128, 255]), (2, size)).view(bool)
+    expected = getattr(np, name)(x != 0, y != 0)
+    for got in (getattr(forzium, name)(x, y), forzium.evaluate(f"{name}(x, y)")):
+        assert ((got.view(np.uint8) != 0) == expected).all()
