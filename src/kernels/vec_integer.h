@@ -112,7 +112,7 @@ FZ_INLINE vec vadd(vec x, vec y) { return x + y; }
 FZ_INLINE vec vmultiply(vec x, vec y) { return x * y; }
 FZ_INLINE vec vinvert(vec x) { return ~x; }
 FZ_INLINE mask vnegative(vec x) { return IS_SIGNED ? (mask)x < 0 : (mask)(x ^ x); }
-FZ_INLINE vec vabsolute(vec x) { return vselect(vnegative(x), -x, x); }
+FZ_INLINE vec vabsolute(vec x) { return IS_SIGNED ? vmaximum(x, -x) : x; }
 FZ_INLINE vec vsign(vec x) { return (vec)vnegative(x) - (vec)(~vnegative(x) & (x != 0)); }
 
 /* Of 0: what x86 makes of infinity, as NumPy there: the least of signed integers of 32 bits and more, else 0. */
@@ -123,33 +123,31 @@ FZ_INLINE vec vreciprocal(vec x) {
     return vselect(x == 1, x, vselect(x == 0, least, whole));
 }
 
+#include "vec_wider.h"
+
 /* Past the width every bit is gone, or the sign is all that is left; a negative count is past it. */
 FZ_INLINE vec vshift_left(vec x, vec count) {
-    const unsigned_vec by = (unsigned_vec)count;
-    return vselect((mask)(by < BITS), (vec)((unsigned_vec)x << (by & (BITS - 1))), vsplat(0));
+    const mask within = (mask)((unsigned_vec)count < BITS);
+    return vselect(within, vshifted_left(x, (vec)(within & (mask)count)), vsplat(0));
 }
 
 FZ_INLINE vec vshift_right(vec x, vec count) {
-    const unsigned_vec by = (unsigned_vec)count;
-    return vselect((mask)(by < BITS), x >> (vec)(by & (BITS - 1)), (vec)vnegative(x));
+    const mask within = (mask)((unsigned_vec)count < BITS);
+    return vselect(within, vshifted_right(x, (vec)(within & (mask)count)), (vec)vnegative(x));
 }
 
-/* Quotients lane by lane: few CPUs divide integers in vectors. Division by zero gives 0; the least number by -1,
-   which C leaves undefined, is itself with no rest. */
-FZ_INLINE T divide_lane(T x, T y, T *rest) {
-    if (y == 0) return *rest = 0;
-    if (IS_SIGNED && y == (T)-1) return *rest = 0, (T)(0 - (unsigned_T)x);
-    *rest = x % y;
-    return x / y;
+/* Rounded to zero. Division by zero gives 0, and a rest of 0. */
+FZ_INLINE vec vdivide_whole(vec x, vec y, vec *rest) {
+    const mask by_0 = y == 0;
+    const vec quotient = vquotient(x, vselect(by_0, vsplat(1), y));
+    *rest = (vec)((mask)(x - quotient * y) & ~by_0);
+    return (vec)((mask)quotient & ~by_0);
 }
 
 FZ_INLINE vec vfmod(vec x, vec y) {
-    for (int lane = 0; lane < W; lane++) {
-        T rest;
-        divide_lane(x[lane], y[lane], &rest);
-        x[lane] = rest;
-    }
-    return x;
+    vec rest;
+    vdivide_whole(x, y, &rest);
+    return rest;
 }
 
 /* Rounded down, where C's division rounds towards zero; the rest has y's sign. */
@@ -159,13 +157,9 @@ FZ_INLINE vec vremainder(vec x, vec y) {
 }
 
 FZ_INLINE vec vfloor_divide(vec x, vec y) {
-    for (int lane = 0; lane < W; lane++) {
-        T rest;
-        const T divisor = y[lane], quotient = divide_lane(x[lane], divisor, &rest);
-        const bool signs_differ = (unsigned_T)(rest ^ divisor) >> (BITS - 1);
-        x[lane] = (T)(quotient - (IS_SIGNED && rest != 0 && signs_differ));
-    }
-    return x;
+    vec rest;
+    const vec quotient = vdivide_whole(x, y, &rest);
+    return quotient + (vec)((rest != 0) & vnegative(rest ^ y));
 }
 
 /* By squaring: a step per bit of the largest exponent. Exponents below 0 have been refused. */
