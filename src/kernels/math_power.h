@@ -5,6 +5,12 @@
 
 #include "math_growth.h"
 
+/* Of a function in two stages: what the first has found. */
+typedef struct halfway {
+    vpair value;
+    bool special;
+} halfway;
+
 /* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
 FZ_INLINE vec exp2_series(vec f) {
 #if defined(FZ_T_float32)
@@ -79,10 +85,12 @@ FZ_INLINE doubles exp2_of(doubles x) {
     return dscale_floor(dfma(root * f, slope, root), k);
 }
 
-/* x^y for x > 0 and finite, in double: 0.6 ULP. */
-FZ_INLINE vec power_of_usual(vec x, vec y) {
-    return djoin(exp2_of(log2_of(dlower(x)) * dlower(y)), exp2_of(log2_of(dupper(x)) * dupper(y)));
+/* Exponents of 2, of which come x^y for x > 0 and finite, in double: 0.6 ULP. */
+FZ_INLINE vpair exponents_of_power(vec x, vec y) {
+    return (vpair){(vec)(log2_of(dlower(x)) * dlower(y)), (vec)(log2_of(dupper(x)) * dupper(y))};
 }
+
+FZ_INLINE vec power_of_exponents(vpair x) { return djoin(exp2_of((doubles)x.high), exp2_of((doubles)x.low)); }
 #else
 /* At j mod 16, for j = 11 to 23: -log2(j / 16) as two numbers, the first so short that adding an exponent is exact.
    Computed with 200 bits. */
@@ -201,8 +209,9 @@ FZ_INLINE vpair log2_words(vec a, vec shift) {
     return vsum_ordered(sum.high, sum.low + (vlookup(LOG2_LOW, (mask)near) + rest));
 }
 
-/* x^y for x > 0 and finite, |y| at most 2^100 (float64: 2^900); by FMA any y: exp2_words cuts off what overflows. */
-FZ_INLINE vec power_of_usual(vec x, vec y) {
+/* Exponents of 2, of which come x^y for x > 0 and finite, |y| at most 2^100 (float64: 2^900); by FMA any y: exp2_words
+   cuts off what overflows. */
+FZ_INLINE vpair exponents_of_power(vec x, vec y) {
     const vec least = vsplat(FZ_PER_T(FLT_MIN, DBL_MIN));
     vec shift = vsplat(0);
     if (vany_greater(least, x)) {
@@ -211,8 +220,12 @@ FZ_INLINE vec power_of_usual(vec x, vec y) {
         shift = vselect(tiny, shift + FZ_PER_T(-25, -54), shift);
     }
     const vpair log = log2_words(x, shift), product = vproduct(y, log.high);
+    return (vpair){product.high, vfma(y, log.low, product.low)};
+}
+
+FZ_INLINE vec power_of_exponents(vpair x) {
     vec k;
-    const vpair root = exp2_words((vpair){product.high, vfma(y, log.low, product.low)}, &k);
+    const vpair root = exp2_words(x, &k);
     return vscale_floor(root.high + root.low, k);
 }
 #endif
@@ -229,16 +242,19 @@ static __attribute__((noinline, cold, unused)) vec power_of_any(vec x, vec y, ve
 }
 
 /* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
-FZ_INLINE vec vpower(vec x, vec y) {
+FZ_INLINE halfway vpower_begin(vec x, vec y) {
     const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
     const bool special = vany_special_power(x, y, largest);
-    vec a = x, exponent = y;
     if (special) {
-        a = vabsolute(x);
-        exponent = vsmaller(largest, vlarger(-largest, y));
+        x = vabsolute(x);
+        y = vsmaller(largest, vlarger(-largest, y));
     }
-    const vec size = power_of_usual(a, exponent);
-    return special ? power_of_any(x, y, size) : size;
+    return (halfway){exponents_of_power(x, y), special};
+}
+
+FZ_INLINE vec vpower_end(vec x, vec y, halfway half) {
+    const vec size = power_of_exponents(half.value);
+    return half.special ? power_of_any(x, y, size) : size;
 }
 
 #endif
