@@ -232,13 +232,13 @@ static __attribute__((noinline, unused)) void run_to_nearest(const fz_plane *p, 
     static const form name##_form = {__VA_ARGS__};                                                   \
     static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }  \
     static void name##_loop(const fz_plane *p) { run(p, &name##_form, name##_work); }
-#define STAGED_LOOP(name, first, second, ...)                               \
-    FZ_INLINE halfway name##_begin(vec x, vec y) { return first; }          \
-    FZ_INLINE vec name##_end(vec x, vec y, halfway half) { return second; } \
-    static const form name##_form = {__VA_ARGS__};                          \
-    static void name##_work(size_t n, const operands *o) {                  \
-        work_in_stages(n, o, &name##_form, name##_begin, name##_end);       \
-    }                                                                       \
+#define STAGED_LOOP(name, first, second, ...)                                                 \
+    FZ_INLINE halfway name##_begin(vec x, vec y) { return (void)x, (void)y, first; }          \
+    FZ_INLINE vec name##_end(vec x, vec y, halfway half) { return (void)x, (void)y, second; } \
+    static const form name##_form = {__VA_ARGS__};                                            \
+    static void name##_work(size_t n, const operands *o) {                                    \
+        work_in_stages(n, o, &name##_form, name##_begin, name##_end);                         \
+    }                                                                                         \
     static void name##_loop(const fz_plane *p) { run_to_nearest(p, &name##_form, name##_work); }
 /* Rounding makes NaN quiet, as instructions that widen do; the other rows let its bits be. */
 #if defined(FZ_STORES_HALVES)
@@ -254,6 +254,8 @@ static __attribute__((noinline, unused)) void run_to_nearest(const fz_plane *p, 
     FZ_WHERE_##dtypes(LOOP(run_to_nearest, name, expression, fill, .inputs = 1, .is_long = true))
 #define FZ_FUNCTION2(name, dtypes, expression, fill, doc) \
     FZ_WHERE_##dtypes(LOOP(run_to_nearest, name, expression, fill, .inputs = 2, .is_long = true))
+#define FZ_STAGED(name, dtypes, begin, end, fill, doc) \
+    FZ_WHERE_##dtypes(STAGED_LOOP(name, begin, end, fill, .inputs = 1, .is_long = true))
 #define FZ_STAGED2(name, dtypes, begin, end, fill, doc) \
     FZ_WHERE_##dtypes(STAGED_LOOP(name, begin, end, fill, .inputs = 2, .is_long = true))
 #define FZ_BINARY_LONG(name, dtypes, expression, fill, doc) \

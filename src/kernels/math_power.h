@@ -5,12 +5,6 @@
 
 #include "math_growth.h"
 
-/* Of a function in two stages: what the first has found. */
-typedef struct halfway {
-    vpair value;
-    bool special;
-} halfway;
-
 /* 2^f - 1 by Taylor's series, for |f| <= 1/32 within 2^-34 (float64: 2^-68). */
 FZ_INLINE vec exp2_series(vec f) {
 #if defined(FZ_T_float32)
@@ -249,7 +243,7 @@ FZ_INLINE halfway vpower_begin(vec x, vec y) {
         x = vabsolute(x);
         y = vsmaller(largest, vlarger(-largest, y));
     }
-    return (halfway){exponents_of_power(x, y), special};
+    return (halfway){.value = exponents_of_power(x, y), .special = special};
 }
 
 FZ_INLINE vec vpower_end(vec x, vec y, halfway half) {

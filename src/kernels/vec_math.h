@@ -143,6 +143,13 @@ typedef struct vpair {
     vec high, low;
 } vpair;
 
+/* What the first of a function's two stages has found: as much of it as the second asks for. */
+typedef struct halfway {
+    vpair value;
+    mask quadrant;
+    bool special;
+} halfway;
+
 /* a + b for |a| >= |b|, or a = 0 (Dekker 1971); and for any a and b (Knuth, "The Art of Computer
    Programming", volume 2). */
 FZ_INLINE vpair vsum_ordered(vec a, vec b) {
