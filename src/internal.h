@@ -208,7 +208,6 @@ typedef struct fz__reduction fz__reduction;
 /* A reducer makes partial results of elements, and one of several; reduce_joins.c and reduce_moments.c have them. Partial results stand side by side without gaps. */
 #define FZ_MAX_PARTIAL 32 /* bytes */
 typedef struct fz__reducer {
-    ptrdiff_t most_rows; /* for one call of columns, which joins them one after the other */
     /* partials[i] = that of x[i][0], x[i][1], ... for i < count: rows of n >= 1 contiguous elements. */
     void (*rows)(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x, ptrdiff_t row_stride,
                  char *partials);

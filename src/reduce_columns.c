@@ -12,7 +12,7 @@ enum {
     STRIP_BYTES = 8192,    /* of results side by side that are read in place: long enough for prefetchers */
     COLLECTED_STRIP = 256, /* results side by side whose rows are collected first */
     COLLECTED = 16,        /* rows at a time, more of narrower ones */
-    GROUP = 128,           /* rows that are joined at once, or collected */
+    GROUP = 128,           /* rows that one kernel call joins */
     FEWEST_FOLDED = 32,    /* where partial results are more than elements: joining them takes as long */
     SEGMENT = 131072,      /* elements */
     JOINED_BYTES = 65536,  /* of joined groups that a segment holds before it joins them */
@@ -107,12 +107,11 @@ static void add_rows(void *context, ptrdiff_t n, char *const pointers[], const p
     const ptrdiff_t fewest = r->partial == r->element ? 2 : FEWEST_FOLDED;
     for (ptrdiff_t rows; n; n -= rows, at = fz__advance(at, step, rows)) {
         if (folds && n >= fewest * s->fold) {
-            const ptrdiff_t left = n / s->fold,
-                            taken = fz__ceil_div(left, fz__ceil_div(left, r->reducer->most_rows));
+            const ptrdiff_t left = n / s->fold, taken = fz__ceil_div(left, fz__ceil_div(left, GROUP));
             add_folded(s, taken, at.x); /* groups are even, so that no last one is too small */
             rows = taken * s->fold;
         } else if (in_place) {
-            rows = fz__min(r->reducer->most_rows, n);
+            rows = fz__min(GROUP, n);
             fz__reduce_stack(r, rows, s->width, at.x, step.x, next_group(s));
         } else {
             rows = collect_rows(s, n, at, step);

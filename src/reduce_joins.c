@@ -5,8 +5,6 @@
 
 #include "internal.h"
 
-enum { ROWS = 128 }; /* joined one after the other */
-
 static void reduce_rows(const fz__reduction *r, ptrdiff_t count, ptrdiff_t n, const char *x,
                         ptrdiff_t row_stride, char *partials) {
     r->join_rows((size_t)count, (size_t)n, x, row_stride, partials);
@@ -96,7 +94,6 @@ static void store_totals(const fz__reduction *r, ptrdiff_t n, char *partials, ch
     r->store((size_t)n, partials, r->partial, out, stride);
 }
 
-const fz__reducer fz__joins = {ROWS, reduce_rows, reduce_columns, join, join_columns, nothing, store};
-const fz__reducer fz__half_joins = {ROWS,    add_half_rows, add_half_columns, join, join_columns,
-                                    nothing, store};
-const fz__reducer fz__totals = {ROWS, add_rows, add_columns, join, join_columns, nothing, store_totals};
+const fz__reducer fz__joins = {reduce_rows, reduce_columns, join, join_columns, nothing, store};
+const fz__reducer fz__half_joins = {add_half_rows, add_half_columns, join, join_columns, nothing, store};
+const fz__reducer fz__totals = {add_rows, add_columns, join, join_columns, nothing, store_totals};

@@ -2,8 +2,7 @@
    elements some of which do not count.
 
    Blocks are summed where they fit the cache, and joined by the pairwise update of Chan, Golub and LeVeque (1979), in
-   double: so memory is read once, and the error is that of the textbook's two passes. Columns are longer than what the
-   cache holds of them, and a quarter of each is read a second time: kernels/reduce_moments.c says why that does. */
+   double: so memory is read once, and the error is that of the textbook's two passes. */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@ _Static_assert(sizeof(moments) <= FZ_MAX_PARTIAL, "partial results have room for
 
 enum {
     BLOCK_BYTES = 8192, /* of a row: read twice, from the L1 cache the second time */
-    ROWS = 1024,        /* above each other: most of them are read once */
+    COLUMN_ROWS = 128,  /* that a kernel call takes at most, a quarter of them twice */
     AT_ONCE = 256,      /* rows, or columns */
 };
 
@@ -118,8 +117,8 @@ static void reduce_columns(const fz__reduction *r, ptrdiff_t rows, ptrdiff_t n, 
                            ptrdiff_t row_stride, char *partials) {
     sums s;
     const fz_moment_sums to = sums_to(r, &s);
-    for (ptrdiff_t i = 0; i < rows; i += ROWS, x += ROWS * row_stride) {
-        const ptrdiff_t taken = fz__min(ROWS, rows - i);
+    for (ptrdiff_t i = 0; i < rows; i += COLUMN_ROWS, x += COLUMN_ROWS * row_stride) {
+        const ptrdiff_t taken = fz__min(COLUMN_ROWS, rows - i);
         for (ptrdiff_t j = 0; j < n; j += AT_ONCE) {
             const ptrdiff_t width = fz__min(AT_ONCE, n - j);
             r->kernels->moment->columns((size_t)taken, (size_t)width, x + j * r->element, row_stride, &to);
@@ -171,4 +170,4 @@ static void store(const fz__reduction *r, ptrdiff_t n, char *partials, char *out
     r->store((size_t)n, partials, r->partial, out, stride);
 }
 
-const fz__reducer fz__moments = {ROWS, reduce_rows, reduce_columns, join, join_columns, nothing, store};
+const fz__reducer fz__moments = {reduce_rows, reduce_columns, join, join_columns, nothing, store};

@@ -5,7 +5,7 @@
 enum {
     UNROLL = 4,
     AHEAD = 512,      /* bytes */
-    LEAST_FIRST = 64, /* rows whose mean is taken */
+    LEAST_FIRST = 32, /* rows whose mean is taken */
     CHAIN = 32,       /* rows that are summed one after the other */
 };
 
@@ -160,7 +160,7 @@ FZ_INLINE bool any_column(size_t vectors, const mask columns[]) {
 
 /* All distances are those from the mean of the first rows, a quarter of all, and only these are read twice: however
    far from it the others lie, what cancels is at most four times the squares that remain. It is the mean of all rows
-   in columns with NaN among the first, most of which it may be, and in those with infinity or distances that overflow:
+   in columns with NaN among the first, most of which it may be, and in those with infinity or squares that overflow:
    only in these, so that no column's sums depend on the others'. */
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                            bool skips_nan, const fz_moment_sums *to, size_t at) {
@@ -188,7 +188,7 @@ FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char 
         if (any_column(vectors, wanted)) continue;
         sum_distances(rows, vectors, rest, x, row_stride, skips_nan, mean, s, q, numbers);
 #pragma GCC unroll 4
-        for (size_t u = 0; u < vectors; u++) wanted[u] = (s[u] - s[u] != 0) & ~whole[u];
+        for (size_t u = 0; u < vectors; u++) wanted[u] = (q[u] - q[u] != 0) & ~whole[u];
         if (!any_column(vectors, wanted)) break;
     }
 #pragma GCC unroll 4

@@ -93,7 +93,7 @@ FZ_INLINE mask visinf(vec x) { return (mask)(x ^ x); }
 
 /* Of bytes that may be any but 0, not only 1, where they are true. */
 FZ_INLINE vec vadd(vec x, vec y) { return x | y; }
-FZ_INLINE vec vmultiply(vec x, vec y) { return vselect(x < y, x, y); }
+FZ_INLINE vec vmultiply(vec x, vec y) { return vminimum(x, y); }
 FZ_INLINE vec vabsolute(vec x) { return x; }
 FZ_INLINE vec vinvert(vec x) { return x ^ 1; }
 

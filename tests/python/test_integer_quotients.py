@@ -1,5 +1,7 @@
 """Quotients of integers beside whole numbers, where rounding would be off by 1, and shifts: NumPy's."""
 
+import functools
+
 import forzium
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ def numbers(dtype):
     return np.array([number for number in sorted(near) if limits.min <= number <= limits.max], dtype)
 
 
+@functools.cache
 def beside_multiples(dtype):
     """q y + r for quotients and divisors of all sizes, r being -1, 0, 1 or y - 1: what fits dtype."""
     random, limits = np.random.default_rng(13), np.iinfo(dtype)

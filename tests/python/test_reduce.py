@@ -406,6 +406,16 @@ def test_variances_of_infinities_are_numpys(dtype, row):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["var", "nanvar", "std"])
+@pytest.mark.parametrize("columns", [3, 16, 70])
+def test_variances_stay_finite_where_distances_from_the_first_rows_are_too_large(dtype, name, columns):
+    x = np.zeros((1000, columns), dtype)
+    x[250:] = np.sqrt(np.finfo(dtype).max / 340)
+    exact = getattr(np, name.removeprefix("nan"))(x.astype(np.longdouble), axis=0)
+    np.testing.assert_allclose(getattr(forzium, name)(x, axis=0), exact.astype(dtype), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["var", "nanvar", "nanmean"])
 @pytest.mark.parametrize("shape", [(1000, 70), (5000, 3)])
 def test_what_one_column_holds_changes_no_other(dtype, name, shape):
