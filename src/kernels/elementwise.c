@@ -112,8 +112,8 @@ FZ_INLINE void work(size_t n, const operands *given, const form *f, row_lane *la
 }
 
 #if !defined(FZ_STORES_HALVES) && (defined(FZ_T_IS_FLOAT) || defined(FZ_T_IS_INTEGER))
-typedef halfway begin_lane(vec x, vec y);
-typedef vec end_lane(vec x, vec y, halfway half);
+typedef void begin_lane(vec x, vec y, halfway *half);
+typedef vec end_lane(vec x, vec y, const halfway *half);
 
 /* The same by functions in two stages: vectors of a group first go through the one, then through the other. */
 FZ_INLINE void work_in_stages(size_t n, const operands *given, const form *f, begin_lane *begin,
@@ -126,12 +126,12 @@ FZ_INLINE void work_in_stages(size_t n, const operands *given, const form *f, be
         size_t u = 0;
         _Pragma("GCC unroll 1") for (ptrdiff_t left = group; left > 0; left -= W, advance(&ahead, f, W)) {
             const size_t some = some_of(left);
-            half[u++] = begin(load_some(&ahead, f, 0, some), load_some(&ahead, f, 1, some));
+            begin(load_some(&ahead, f, 0, some), load_some(&ahead, f, 1, some), &half[u++]);
         }
         u = 0;
         _Pragma("GCC unroll 1") for (ptrdiff_t left = group; left > 0; left -= W, advance(&o, f, W)) {
             const size_t some = some_of(left);
-            const vec value = end(load_some(&o, f, 0, some), load_some(&o, f, 1, some), half[u++]);
+            const vec value = end(load_some(&o, f, 0, some), load_some(&o, f, 1, some), &half[u++]);
             store_some(&o, f, some, value);
         }
     }
@@ -232,13 +232,13 @@ static __attribute__((noinline, unused)) void run_to_nearest(const fz_plane *p, 
     static const form name##_form = {__VA_ARGS__};                                                   \
     static void name##_work(size_t n, const operands *o) { work(n, o, &name##_form, name##_lane); }  \
     static void name##_loop(const fz_plane *p) { run(p, &name##_form, name##_work); }
-#define STAGED_LOOP(name, first, second, ...)                                                 \
-    FZ_INLINE halfway name##_begin(vec x, vec y) { return (void)x, (void)y, first; }          \
-    FZ_INLINE vec name##_end(vec x, vec y, halfway half) { return (void)x, (void)y, second; } \
-    static const form name##_form = {__VA_ARGS__};                                            \
-    static void name##_work(size_t n, const operands *o) {                                    \
-        work_in_stages(n, o, &name##_form, name##_begin, name##_end);                         \
-    }                                                                                         \
+#define STAGED_LOOP(name, first, second, ...)                                                        \
+    FZ_INLINE void name##_begin(vec x, vec y, halfway *half) { (void)x, (void)y, first; }            \
+    FZ_INLINE vec name##_end(vec x, vec y, const halfway *half) { return (void)x, (void)y, second; } \
+    static const form name##_form = {__VA_ARGS__};                                                   \
+    static void name##_work(size_t n, const operands *o) {                                           \
+        work_in_stages(n, o, &name##_form, name##_begin, name##_end);                                \
+    }                                                                                                \
     static void name##_loop(const fz_plane *p) { run_to_nearest(p, &name##_form, name##_work); }
 /* Rounding makes NaN quiet, as instructions that widen do; the other rows let its bits be. */
 #if defined(FZ_STORES_HALVES)

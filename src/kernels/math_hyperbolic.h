@@ -95,34 +95,34 @@ FZ_INLINE vpair sqrt_pair(vpair x) {
 #define FZ_CUBE_VANISHES FZ_PER_T(0x1p-12, 0x1p-27)
 
 /* arcsinh |x| = log(|x| + sqrt(x^2 + 1)), that of 2 |x| where 1 vanishes: 0.8 ULP. First the sum, then its logarithm. */
-FZ_INLINE halfway varcsinh_begin(vec x) {
+FZ_INLINE void varcsinh_begin(vec x, halfway *half) {
     const vec size = vabsolute(x), one = vsplat(1);
     const mask large = size > FZ_ONE_VANISHES;
     const vec square = vfma(size, size, one), square_low = vcancel(size, size, one - square);
     const vpair root = sqrt_pair((vpair){square, square_low}), sum = vsum_ordered(root.high, size);
     const vec high = vselect(large, size, sum.high), low = (vec)((mask)(sum.low + root.low) & ~large);
-    return (halfway){.value = {high, low}};
+    half->value = (vpair){high, low};
 }
 
-FZ_INLINE vec varcsinh_end(vec x, halfway half) {
-    const vec size = vabsolute(x), high = half.value.high;
+FZ_INLINE vec varcsinh_end(vec x, const halfway *half) {
+    const vec size = vabsolute(x), high = half->value.high;
     const vec doubled = (vec)((mask)(size > FZ_ONE_VANISHES) & (mask)vsplat(1));
-    const vec result = vlog_special(high, log_sum(high, half.value.low, doubled));
+    const vec result = vlog_special(high, log_sum(high, half->value.low, doubled));
     return vcopysign(vselect(size < FZ_CUBE_VANISHES, size, result), x);
 }
 
 /* arccosh x = log((x + sqrt(x^2 - 1)) / 2) + log(2), with d = x - 1 and x^2 - 1 = d^2 + 2 d; the root is x or d where the
    square would be infinite: 0.8 ULP; NaN below 1. */
-FZ_INLINE halfway varccosh_begin(vec x) {
+FZ_INLINE void varccosh_begin(vec x, halfway *half) {
     const vec d = x - 1, bounded = vsmaller(vsplat(FZ_PER_T(0x1p60, 0x1p500)), d), twice = bounded + bounded;
     const vec square = vfma(bounded, bounded, twice), square_low = vcancel(bounded, bounded, twice - square);
     const vpair root = sqrt_pair((vpair){square, square_low});
     const vpair sum = vsum_ordered(x * (T)0.5, vlarger(d, root.high) * (T)0.5);
-    return (halfway){.value = {sum.high, vfma(root.low, vsplat((T)0.5), sum.low)}};
+    half->value = (vpair){sum.high, vfma(root.low, vsplat((T)0.5), sum.low)};
 }
 
-FZ_INLINE vec varccosh_end(vec x, halfway half) {
-    return varccosh_special(x - 1, log_sum(half.value.high, half.value.low, vsplat(1)));
+FZ_INLINE vec varccosh_end(vec x, const halfway *half) {
+    return varccosh_special(x - 1, log_sum(half->value.high, half->value.low, vsplat(1)));
 }
 
 #if defined(FZ_SIMD_avx512)

@@ -236,19 +236,20 @@ static __attribute__((noinline, cold, unused)) vec power_of_any(vec x, vec y, ve
 }
 
 /* A y beyond `largest` gives 0, 1 or infinity, as `largest` does. */
-FZ_INLINE halfway vpower_begin(vec x, vec y) {
+FZ_INLINE void vpower_begin(vec x, vec y, halfway *half) {
     const vec largest = vsplat(FZ_PER_T(0x1p100, 0x1p900));
     const bool special = vany_special_power(x, y, largest);
     if (special) {
         x = vabsolute(x);
         y = vsmaller(largest, vlarger(-largest, y));
     }
-    return (halfway){.value = exponents_of_power(x, y), .special = special};
+    half->value = exponents_of_power(x, y);
+    half->special = special;
 }
 
-FZ_INLINE vec vpower_end(vec x, vec y, halfway half) {
-    const vec size = power_of_exponents(half.value);
-    return half.special ? power_of_any(x, y, size) : size;
+FZ_INLINE vec vpower_end(vec x, vec y, const halfway *half) {
+    const vec size = power_of_exponents(half->value);
+    return half->special ? power_of_any(x, y, size) : size;
 }
 
 #endif

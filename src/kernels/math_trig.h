@@ -69,20 +69,21 @@ FZ_INLINE vec quotient_of_sums(vec n, vec n_low, vec d, vec d_low) {
 
 /* With u = 2 tan(r / 2) the tangent is u / (1 - u^2 / 4), and a right angle further on -(1 - u^2 / 4) / u: one
    polynomial, one division. Numerator and denominator are sums of two parts. */
-FZ_INLINE halfway vtan_begin(vec x) {
+FZ_INLINE void vtan_begin(vec x, halfway *half) {
     const angle a = reduce_angle(vabsolute(x), 0);
     const vec r = a.hi, z = r * r, tail = vfma(r * z, half_tangent_tail(z), a.lo), u = r + tail;
-    return (halfway){.value = {u, r - u + tail}, .quadrant = a.quadrant};
+    half->value = (vpair){u, r - u + tail};
+    half->quadrant = a.quadrant;
 }
 
-FZ_INLINE vec vtan_end(vec x, halfway h) {
-    const vec u = h.value.high, u_low = h.value.low, half = u * (T)0.5;
+FZ_INLINE vec vtan_end(vec x, const halfway *h) {
+    const vec u = h->value.high, u_low = h->value.low, half = u * (T)0.5;
     const vec rest = vfma(-half, half, vsplat(1)),
               rest_low = vfma(-half, u_low, vcancel(-half, half, 1 - rest));
-    const lane_set odd = is_odd(h.quadrant);
+    const lane_set odd = is_odd(h->quadrant);
     const vec n = vpick(odd, rest, u), n_low = vpick(odd, rest_low, u_low);
     const vec d = vpick(odd, u, rest), d_low = vpick(odd, u_low, rest_low);
-    const mask sign = (mask)x ^ h.quadrant << (8 * sizeof(T) - 1);
+    const mask sign = (mask)x ^ h->quadrant << (8 * sizeof(T) - 1);
     return (vec)((mask)quotient_of_sums(n, n_low, d, d_low) ^ (sign & (mask)vsplat((T)-0.0)));
 }
 

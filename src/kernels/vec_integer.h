@@ -173,8 +173,8 @@ FZ_INLINE vec vpower(vec x, vec y) {
 
 /* In one stage. */
 typedef vec halfway;
-FZ_INLINE halfway vpower_begin(vec x, vec y) { return vpower(x, y); }
-FZ_INLINE vec vpower_end(vec x, vec y, halfway half) { return (void)x, (void)y, half; }
+FZ_INLINE void vpower_begin(vec x, vec y, halfway *half) { *half = vpower(x, y); }
+FZ_INLINE vec vpower_end(vec x, vec y, const halfway *half) { return (void)x, (void)y, *half; }
 
 #endif
 

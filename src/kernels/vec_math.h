@@ -143,7 +143,7 @@ typedef struct vpair {
     vec high, low;
 } vpair;
 
-/* What the first of a function's two stages has found: as much of it as the second asks for. */
+/* What the first of a function's two stages writes for the second: as much of it as that one asks for. */
 typedef struct halfway {
     vpair value;
     mask quadrant;
