@@ -1,5 +1,5 @@
-/* Lanes of integers in wider ones, which have instructions for what narrow ones lack: floats divide, and words shift by
-   counts of their own.
+/* Lanes of integers in wider ones, which have instructions for what narrow ones lack: floats divide, and, with AVX2, words
+   shift by counts of their own.
 
    The float quotient of integers x and y, cut off, is theirs: x / y lies at least 1 / y below the next whole number,
    which is 1 / (x + y) of it, and is off by 2^-23 of itself at most where x and y have 16 bits, whatever the rounding;
@@ -11,10 +11,8 @@
 #define FZ_HAS_WIDER
 typedef int32_t wider_T;
 typedef float quotient_T;
-#elif defined(FZ_SIMD_avx512)
-#if defined(FZ_T_int32) || defined(FZ_T_uint32)
+#elif defined(FZ_SIMD_avx512) && (defined(FZ_T_int32) || defined(FZ_T_uint32))
 #define FZ_HAS_WIDER
-#endif
 typedef int64_t wider_T;
 typedef double quotient_T;
 #endif
@@ -52,7 +50,7 @@ FZ_INLINE wider wider_quotient(wider x, wider y) {
 FZ_INLINE vec vquotient(vec x, vec y) { return vmap_wider(x, y, wider_quotient); }
 
 #elif defined(FZ_SIMD_avx512)
-typedef quotient_T quotients __attribute__((vector_size(FZ_VECTOR_BYTES)));
+typedef double quotients __attribute__((vector_size(FZ_VECTOR_BYTES)));
 
 /* By the reciprocal in double, so much too small that its error of 2^-50, whatever the rounding, never gives too large
    a quotient: of the first product 2^16 are missing at most, of the second, which divides what is left, one. */
@@ -83,7 +81,7 @@ FZ_INLINE vec vquotient(vec x, vec y) {
 
 /* By counts below BITS. */
 #if defined(FZ_HAS_WIDER) && defined(FZ_SIMD_avx2)
-FZ_INLINE wider wider_left(wider x, wider count) { return x << count; }
+FZ_INLINE wider wider_left(wider x, wider count) { return (wider)((unsigned_wider)x << count); }
 FZ_INLINE wider wider_right(wider x, wider count) { return x >> count; }
 FZ_INLINE vec vshifted_left(vec x, vec count) { return vmap_wider(x, count, wider_left); }
 FZ_INLINE vec vshifted_right(vec x, vec count) { return vmap_wider(x, count, wider_right); }
