@@ -16,7 +16,7 @@ _Static_assert(sizeof(moments) <= FZ_MAX_PARTIAL, "partial results have room for
 
 enum {
     BLOCK_BYTES = 8192, /* of a row: read twice, from the L1 cache the second time */
-    COLUMN_ROWS = 128,  /* that a kernel call takes at most, a quarter of them twice */
+    COLUMN_ROWS = 128,  /* that a kernel call takes at most: four times the first rows, whose mean it takes */
     AT_ONCE = 256,      /* rows, or columns */
 };
 

@@ -4,9 +4,9 @@
 
 enum {
     UNROLL = 4,
-    AHEAD = 512,      /* bytes */
-    LEAST_FIRST = 32, /* rows whose mean is taken */
-    CHAIN = 32,       /* rows that are summed one after the other */
+    AHEAD = 512, /* bytes */
+    FIRST = 32,  /* rows whose mean is taken: at least a quarter of all that a call gets */
+    CHAIN = 32,  /* rows that are summed one after the other */
 };
 
 FZ_INLINE vec load_some(const char *x, size_t rest, T fill) {
@@ -158,24 +158,23 @@ FZ_INLINE bool any_column(size_t vectors, const mask columns[]) {
     return vany(any);
 }
 
-/* All distances are those from the mean of the first rows, a quarter of all, and only these are read twice: however
-   far from it the others lie, what cancels is at most four times the squares that remain. It is the mean of all rows
+/* All distances are those from the mean of the first rows, and only these are read twice: however far from it the others lie, what cancels is at most four times the squares that remain. It is the mean of all rows
    in columns with NaN among the first, most of which it may be, and in those with infinity or squares that overflow:
    only in these, so that no column's sums depend on the others'. */
 FZ_INLINE void sum_columns(size_t rows, size_t vectors, size_t rest, const char *x, ptrdiff_t row_stride,
                            bool skips_nan, const fz_moment_sums *to, size_t at) {
-    const size_t quarter = rows / 4 > LEAST_FIRST ? rows / 4 : LEAST_FIRST;
+    const mask none = {0};
     vec mean[UNROLL], s[UNROLL], q[UNROLL], numbers[UNROLL];
-    mask wanted[UNROLL],
-        whole[UNROLL]; /* columns whose mean is still to be found; where it is that of all rows */
+    mask wanted[UNROLL]; /* columns whose mean is still to be found */
+    mask whole[UNROLL];  /* columns whose mean is that of all rows */
 #pragma GCC unroll 4
     for (size_t u = 0; u < vectors; u++) {
         mean[u] = vsplat(0);
-        wanted[u] = mean[u] == mean[u];
-        whole[u] = ~wanted[u];
+        wanted[u] = ~none;
+        whole[u] = none;
     }
-    for (size_t first = rows < quarter ? rows : quarter;; first = rows) {
-        const mask of_all = (vec){0} == vsplat(first == rows ? 0 : 1);
+    for (size_t first = rows < FIRST ? rows : FIRST;; first = rows) {
+        const mask of_all = first == rows ? ~none : none;
         vec average[UNROLL];
         mask skips[UNROLL];
         average_columns(first, vectors, rest, x, row_stride, skips_nan, average, skips);
