@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from forzium.bench.cases import Case
@@ -17,6 +19,18 @@ def environment(modules: Path | None = None) -> dict[str, str]:
     path = os.environ.get("PYTHONPATH")
     folders = [str(modules)] if modules else []
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders + ([path] if path else []))}
+
+
+def run_module(*command: object, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A module, and its arguments, run by this Python."""
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, command)],
+        cwd=ROOT,
+        env=environment(modules),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def case_of(key: str) -> Case:

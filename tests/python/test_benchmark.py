@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmarks import ROOT, environment, made_up_results
+from benchmarks import ROOT, environment, made_up_results, run_module
 from forzium.bench import cli
 from forzium.bench.console import Console
 from forzium.bench.probes import PROBES
@@ -22,16 +22,11 @@ from forzium.bench.report import write_report
 from forzium.bench.results import Results, Row
 
 EIGHT = ("--only", "multiply.inplace.8", "--libraries", "forzium", "numpy", "numexpr")
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "tests.benchmark.benchmark_rust_python", "--quick", *map(str, arguments)]
+QUICK = ("tests.benchmark.benchmark_rust_python", "--quick")
 
 
 def bench(*arguments: object, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=ROOT, env=environment(modules), capture_output=True, text=True, timeout=300
-    )
+    return run_module(*QUICK, *arguments, modules=modules)
 
 
 def fake_module(folder: Path, name: str, source: str) -> Path:
@@ -239,7 +234,16 @@ def test_ctrl_c_and_sigterm_keep_what_was_measured_and_leave_no_process(tmp_path
     modules = fake_module(tmp_path / "modules", "numexpr", FAKE_NUMEXPR + hang)
     reached = tmp_path / "reached"
     process = subprocess.Popen(
-        command(*EIGHT, "--only", "multiply.inplace.1e6", "--output", tmp_path / "metrics"),
+        [
+            sys.executable,
+            "-m",
+            *QUICK,
+            *EIGHT,
+            "--only",
+            "multiply.inplace.1e6",
+            "--output",
+            tmp_path / "metrics",
+        ],
         cwd=ROOT,
         env={**environment(modules), "REACHED": str(reached)},
         stdout=subprocess.PIPE,

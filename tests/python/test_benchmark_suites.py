@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import forzium
 import numpy as np
 import pytest
-from benchmarks import ROOT, case_of, environment
+from benchmarks import case_of, run_module
 from forzium.bench import functions
 from forzium.bench.libraries import load
 from forzium.bench.operations import OPERATIONS
@@ -124,25 +122,7 @@ def test_pytorch_takes_part_in_large_windows_that_take_no_seconds(n: int, takes_
 def test_a_library_that_all_would_wait_for_is_named_in_the_report(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     chosen = ("--only", "product.float32.1000x1000x1000", "--libraries", "forzium", "opencv")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "forzium",
-            "bench",
-            "matmul",
-            "--rounds",
-            "1",
-            *chosen,
-            "--output",
-            str(tmp_path),
-        ],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_module("forzium", "bench", "matmul", "--rounds", 1, *chosen, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "report.html").read_text()
     assert "beyond 512 a side it is left out" in report.replace("&#39;", "'")

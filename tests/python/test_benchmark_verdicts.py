@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-from benchmarks import ROOT, case_of, environment, made_up_results
+from benchmarks import case_of, made_up_results, run_module
 from forzium.bench import probes
 from forzium.bench.cases import Case
 from forzium.bench.claims import Verdict, tables
@@ -119,17 +116,8 @@ def test_no_promise_is_kept_without_all_its_rows(key: str, whats, threads, state
 )
 def test_suites_draw_their_charts(tmp_path, suite, cases, charts, target) -> None:
     arguments = [word for case in cases for word in ("--only", case)]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "forzium", "bench", suite, "--rounds", "1", *arguments),
-            *("--libraries", "forzium", "numpy", "--output", str(tmp_path)),
-        ],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    chosen = (*arguments, "--libraries", "forzium", "numpy")
+    done = run_module("forzium", "bench", suite, "--rounds", 1, *chosen, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     for chart in charts:
         assert (tmp_path / f"{chart}.png").read_bytes().startswith(b"\x89PNG")
